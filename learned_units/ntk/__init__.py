@@ -1,0 +1,1 @@
+"""Two-layer ReLU networks in the NTK regime: closed form, training, ensembles, verification."""

@@ -1,0 +1,81 @@
+"""A trained ensemble's mean prediction: relu(x @ inner) @ outer, x the matched templates over sqrt(n)."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import custom_batching
+
+from learned_units.ntk.readout import Readout
+from learned_units.passes import Prediction
+from learned_units.templates import TemplateSet
+
+
+class EnsembleParams(NamedTuple):
+    """Weights of one ensemble as the network of its mean, and its readout. All float32."""
+
+    inner: jax.Array  # [families, group, units]
+    outer: jax.Array  # [units, outputs, positions], all scale factors folded in
+    table: jax.Array  # [n, 1 + outputs]: half gap, thresholds
+
+
+def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray, readout: Readout) -> EnsembleParams:
+    """Weights [templates, units] and [units, output bits] of a merged ensemble, with a readout, ready to predict."""
+    units = inner.shape[1]
+    return EnsembleParams(
+        jnp.asarray(inner).reshape(len(template_set.families), template_set.group, units),
+        jnp.asarray(outer).reshape(units, len(template_set.outputs), -1),
+        jnp.asarray(np.concatenate([readout.half_gap[:, None], readout.threshold], axis=1)),
+    )
+
+
+def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Prediction:
+    """The ensemble on every group: for each family float32 [groups, group] of 0 and 1.
+
+    relu is positively homogeneous, so the 1 / sqrt(n) of the input is applied to the output instead.
+    """
+    units, outputs, positions = params.outer.shape
+    some = functools.reduce(operator.add, matched)
+    family = functools.reduce(operator.add, (each * np.float32(f) for f, each in enumerate(matched)))
+    number = some.sum(1)
+    active = jax.nn.relu(_hidden(params.inner, family.astype(jnp.int32), some))
+    value = jnp.dot(active, params.outer.reshape(units, outputs * positions), precision=jax.lax.Precision.HIGHEST)
+    value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
+    row = params.table[number.astype(jnp.int32)][:, :, None]
+    return Prediction(value.reshape(-1, outputs, positions), row[:, 1:], row[:, 0:1])
+
+
+@custom_batching.custom_vmap
+def _hidden(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
+    """The hidden layer's sums, [groups, units], touching only the weights of matched templates.
+
+    At most one family matches at a position (TemplateSet checks it): `family`, int32 [groups, group], where `some`,
+    float32 of that shape, is 1.
+    """
+    families, group, units = inner.shape
+    rows = inner.reshape(families * group, units)
+    sums = []
+    for g in range(family.shape[0]):
+        total = jnp.zeros(units, jnp.float32)
+        for p in range(group):
+            row = jax.lax.dynamic_index_in_dim(rows, family[g, p] * group + p, 0, keepdims=False)
+            total = total + some[g, p] * row
+        sums.append(total)
+    return jnp.stack(sums)
+
+
+@_hidden.def_vmap
+def _hidden_of_many(axis_size: int, in_batched, inner: jax.Array, family: jax.Array, some: jax.Array):
+    """Of many machines at once a matrix product is faster than single rows: the same sums, zeros included."""
+    if in_batched[0]:
+        raise ValueError("one ensemble serves a batch: its weights are not batched")
+    families, group, units = inner.shape
+    one_hot = family[..., None, :] == np.arange(families, dtype=np.int32)[:, None]
+    matched = jnp.where(one_hot, some[..., None, :], np.float32(0))
+    flat = matched.reshape(axis_size, -1, families * group)
+    return jnp.dot(flat, inner.reshape(families * group, units), precision=jax.lax.Precision.HIGHEST), True

@@ -1,0 +1,88 @@
+"""How far a trained ensemble is from its limit, on inputs its unit really receives: z and the largest error.
+
+For one network, e = (prediction - limit mean) / (half gap at n) over reachable states with n >= 2, half from uniform
+operands and half from adversarial ones. z is the smallest 1 / sqrt(mean e^2) over outputs: it counts bias, and says how
+many standard errors the threshold is away. It describes one trained network over inputs; it is an estimate.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learned_units import bits, operands
+from learned_units.ntk import limit, readout, verification
+from learned_units.passes import Prediction, run_schedule
+from learned_units.tasks.subtract_branch import input_fields, schedule, template_sets
+from learned_units.templates import TemplateSet
+
+STATES = 65_536
+BLOCK = 4096
+
+
+class FiniteWidth(NamedTuple):
+    """z over the worst output, the largest |e| seen, and how many states they were measured on."""
+
+    z: float
+    largest_error: float
+    states: int
+
+
+def measure(
+    template_set: TemplateSet, params: Any, word_bits: int, group: int, *, progress: Callable[[float], None] | None = None
+) -> FiniteWidth:
+    """Compare a trained ensemble with the limit on STATES reachable states of its network in a unit of this form."""
+    exact = limit.make_params(template_set, readout.calibrated(template_set))
+    inputs = _reached(word_bits, group)[template_set.name]
+    states = inputs[np.linspace(0, len(inputs) - 1, STATES).astype(int)]
+    squares = np.zeros(template_set.output_bits)
+    largest, counted = 0.0, 0
+    for start in range(0, len(states), BLOCK):
+        block = states[start : start + BLOCK]
+        trained = verification.predict_inputs(params, block, template_set=template_set)
+        closed = verification.predict_inputs(exact, block, template_set=template_set)
+        error = np.asarray((trained.value - closed.value) / closed.half_gap, np.float64)
+        error = error[(block >= 0).sum(1) >= 2]
+        squares += (error**2).sum(0)
+        largest = max(largest, float(np.abs(error).max(initial=0)))
+        counted += len(error)
+        if progress is not None:
+            progress(min(1.0, (start + BLOCK) / len(states)))
+    root = np.sqrt(squares.max() / max(counted, 1))
+    return FiniteWidth(float(1 / root) if root > 0 else float("inf"), largest, counted)
+
+
+@functools.cache
+def _reached(word_bits: int, group: int) -> dict[str, np.ndarray]:
+    """The inputs of every network over STATES cases, by network: int8 [states, group]."""
+    rng = np.random.default_rng(0)
+    cases = [operands.uniform(rng, STATES // 2, word_bits), operands.adversarial(rng, STATES // 2, word_bits)]
+    words = [np.concatenate(column) for column in zip(*cases, strict=True)]
+    limbs = [bits.words_to_limbs(column, word_bits) for column in words]
+    sets = template_sets(group)
+    steps = schedule(word_bits, "subleq", group)  # its passes contain those of sbn
+    closed = {name: limit.make_params(each, readout.calibrated(each)) for name, each in sets.items()}
+
+    @jax.jit
+    def matches(*words: jax.Array) -> list[jax.Array]:
+        def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
+            return limit.predict(closed[network], matched, sets[network].pooled)
+
+        def one(*words: jax.Array) -> list[jax.Array]:
+            _, traces = run_schedule(steps, sets, input_fields(*words, word_bits), predict)
+            index = (sum(m * np.float32(f + 1) for f, m in enumerate(trace.matched)) - 1 for trace in traces)
+            return [each.astype(jnp.int8) for each in index]
+
+        return jax.vmap(one)(*words)
+
+    found: dict[str, list[np.ndarray]] = {name: [] for name in sets}
+    for start in range(0, STATES, BLOCK):
+        for step, index in zip(steps, matches(*(column[start : start + BLOCK] for column in limbs)), strict=True):
+            found[step.network].append(np.asarray(index).reshape(-1, sets[step.network].group))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+

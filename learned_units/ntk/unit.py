@@ -1,0 +1,101 @@
+"""The NTK units: subtract and branch through the passes of the task, each predicted by an ensemble or by its limit."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learned_units import bits
+from learned_units.ntk import ensemble, limit
+from learned_units.passes import PassTrace, Prediction, run_schedule
+from learned_units.tasks import subtract_branch
+from learned_units.unit import Decision, StepResult
+
+Params = Mapping[str, ensemble.EnsembleParams] | Mapping[str, limit.LimitParams]
+
+
+@functools.cache
+def _template_sets(group: int):
+    return subtract_branch.template_sets(group)
+
+
+@dataclass(frozen=True)
+class NtkSpec:
+    """Width, instruction set and group; trained or limit is told by the parameters it is given."""
+
+    word_bits: int
+    isa: str
+    group: int
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations one instruction takes: groups, over all passes."""
+        sets = _template_sets(self.group)
+        steps = subtract_branch.schedule(self.word_bits, self.isa, self.group)
+        return sum(step.groups(sets[step.network].group) for step in steps)
+
+    def evaluate(
+        self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
+    ) -> StepResult:
+        """Words uint32 [limbs] -> StepResult. The margin is the smallest over every output of every pass."""
+        fields, traces = self._run(params, minuend, subtrahend, target, fall_through)
+        margins = jnp.concatenate([trace.margin.reshape(-1) for trace in traces])
+        return StepResult(
+            bits.bits_to_limbs(fields["d"] > 0, self.word_bits),
+            bits.bits_to_limbs(fields["pc"] > 0, self.word_bits),
+            margins.min(),
+        )
+
+    def explain(
+        self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
+    ) -> list[Decision]:
+        """Every output of every pass, in order, from the same code as `evaluate`."""
+        _, traces = self._run(params, minuend, subtrahend, target, fall_through)
+        sets = _template_sets(self.group)
+        decisions = []
+        for stage, (step, trace) in enumerate(
+            zip(subtract_branch.schedule(self.word_bits, self.isa, self.group), traces, strict=True)
+        ):
+            template_set = sets[step.network]
+            number = np.asarray(sum(trace.matched).sum(1))
+            value, threshold, margin = np.broadcast_arrays(
+                trace.prediction.value, trace.prediction.threshold, trace.margin
+            )
+            for o, output in enumerate(template_set.outputs):
+                for g in range(value.shape[0]):
+                    for p in range(value.shape[2]):
+                        bit = g if template_set.pooled else g * template_set.group + p
+                        if not template_set.pooled and bit >= step.positions:
+                            continue
+                        decisions.append(
+                            Decision(
+                                stage,
+                                step.network,
+                                output,
+                                bit,
+                                int(number[g]),
+                                float(value[g, o, p]),
+                                float(threshold[g, o, p]),
+                                int(trace.bits[g, o, p]),
+                                float(margin[g, o, p]),
+                            )
+                        )
+        return decisions
+
+    def _run(self, params: Params, minuend, subtrahend, target, fall_through) -> tuple[dict, list[PassTrace]]:
+        sets = _template_sets(self.group)
+
+        def predict(network: str, matched: jax.Array) -> Prediction:
+            weights = params[network]
+            if isinstance(weights, limit.LimitParams):
+                return limit.predict(weights, matched, sets[network].pooled)
+            return ensemble.predict(weights, matched)
+
+        fields = subtract_branch.input_fields(minuend, subtrahend, target, fall_through, self.word_bits)
+        steps = subtract_branch.schedule(self.word_bits, self.isa, self.group)
+        return run_schedule(steps, sets, fields, predict)

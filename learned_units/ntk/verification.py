@@ -1,0 +1,247 @@
+"""Proof by enumeration and composition that an NTK unit is exact.
+
+1. *Enumeration.* Each network is run on every input it can receive; every output must stand on its side of its
+   threshold, and so equal what the template set specifies ("a matched template asserts it"). `enumerate_inputs`.
+2. *Specification.* What each template set specifies is what its name says, over every assignment of its lines:
+   `check_specifications`.
+3. *Composition.* With borrow_j the borrow out of bit j (0 below bit 0), the recurrence
+   borrow_j = G_j or (P_j and borrow_(j - span)) holds after `first` with span 2, is kept by `prefix` with the span
+   multiplied by RADIX, and gives d_j = x_j xor borrow_(j-1) in `difference` once no term is left out; then d and the
+   branch decide pc. `check_schedule` checks the wiring and the spans of one width and instruction set.
+
+Together: every word of every width, not a sample. The argument in full is in docs/algorithm.md.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learned_units import bits
+from learned_units.ntk import ensemble, limit
+from learned_units.passes import Prediction, Read, Spread
+from learned_units.tasks.subtract_branch import ANY_GROUP, DIFFERENCE_TERMS, FIRST_SPAN, RADIX, schedule, template_sets
+from learned_units.templates import TemplateSet
+
+BLOCK = 1 << 15  # inputs predicted at once
+ISAS = ("sbn", "subleq")
+
+
+class VerificationError(Exception):
+    """A unit, a template set or a schedule is not exact. The message says where."""
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """One network on every input it can receive, or on as many as it took to fall below a floor."""
+
+    inputs: int
+    wrong: int
+    smallest_margin: float
+
+
+def predict_network(template_set: TemplateSet, params: Any, matched: tuple[jax.Array, ...]) -> Prediction:
+    """The prediction the running unit makes with these parameters, whichever kind they are."""
+    if isinstance(params, limit.LimitParams):
+        return limit.predict(params, matched, template_set.pooled)
+    return ensemble.predict(params, matched)
+
+
+@functools.partial(jax.jit, static_argnames=("template_set",))
+def predict_inputs(params: Any, index: jax.Array, *, template_set: TemplateSet) -> Prediction:
+    """Many inputs, int8 [inputs, group] as in TemplateSet.reachable_inputs -> Prediction [inputs, output bits]."""
+
+    def one(positions: jax.Array) -> Prediction:
+        matched = tuple((positions == f).astype(jnp.float32)[None] for f in range(len(template_set.families)))
+        prediction = predict_network(template_set, params, matched)
+        whole = jnp.broadcast_arrays(*prediction)
+        return Prediction(*(each.reshape(-1) for each in whole))
+
+    return jax.vmap(one)(index)
+
+
+def enumerate_inputs(
+    template_set: TemplateSet,
+    params: Any,
+    *,
+    floor: float = -np.inf,
+    progress: Callable[[float], None] | None = None,
+) -> Enumeration:
+    """Run a network on every input it can receive, in a shuffled order; stop early once a margin is below `floor`.
+
+    A signed margin is (prediction - threshold) over the half gap, positive on the side the template set specifies.
+    """
+    inputs = template_set.reachable_inputs()
+    order = np.random.default_rng(0).permutation(len(inputs))
+    smallest, wrong, done = np.inf, 0, 0
+    while done < len(inputs):
+        block = inputs[order[done : done + BLOCK]]
+        count = len(block)
+        padded = np.pad(block, ((0, min(BLOCK, 1 << (len(inputs) - 1).bit_length()) - count), (0, 0)), mode="edge")
+        prediction = predict_inputs(params, padded, template_set=template_set)
+        side = np.where(template_set.specify(block), np.float32(1), np.float32(-1))
+        margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)[:count]
+        wrong += int((margin <= 0).any(1).sum())
+        smallest = min(smallest, float(margin.min()))
+        done += count
+        if progress is not None:
+            progress(done / len(inputs))
+        if not smallest >= floor:  # a NaN stops here too
+            break
+    return Enumeration(done, wrong, smallest)
+
+
+def check_specifications(sets: Mapping[str, TemplateSet]) -> int:
+    """Lemma 2: each template set says what its name says, over every assignment of its lines. Returns their number.
+
+    Raises VerificationError naming the set and the assignment.
+    """
+    checked = 0
+    for name, meaning in _MEANINGS.items():
+        template_set = sets[name]
+        for values in itertools.product((0, 1), repeat=len(template_set.lines)):
+            bit = dict(zip(template_set.lines, values, strict=True))
+            if any(bit[one] and bit[other] for one, other in template_set.never):
+                continue
+            said = {
+                output: any(
+                    output in family.then and all(bit[line] == want for line, want in family.when)
+                    for family in template_set.families
+                )
+                for output in template_set.outputs
+            }
+            if not meaning(bit, said):
+                raise VerificationError(f"the template set '{name}' answers {said} on {bit}")
+            checked += 1
+    return checked
+
+
+def _first_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
+    def borrow_out(borrow_in: int) -> bool:
+        below = bit["a_below"] - bit["b_below"] - borrow_in < 0
+        return bit["a"] - bit["b"] - below < 0
+
+    recurrence = all(borrow_out(into) == (said["G"] or (said["P"] and bool(into))) for into in (0, 1))
+    return recurrence and said["x"] == (bit["a"] != bit["b"]) and not (said["G"] and said["P"])
+
+
+def _borrow(bit: Mapping[str, int], terms: int, borrow_in: bool) -> bool:
+    for t in reversed(range(terms)):
+        borrow_in = bool(bit[f"G{t}"]) or (bool(bit.get(f"P{t}", 0)) and borrow_in)
+    return borrow_in
+
+
+def _prefix_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
+    recurrence = all(_borrow(bit, RADIX, into) == (said["G"] or (said["P"] and into)) for into in (False, True))
+    return recurrence and not (said["G"] and said["P"])
+
+
+def _difference_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
+    return said["d"] == (bool(bit["x"]) != _borrow(bit, DIFFERENCE_TERMS, False))
+
+
+def _select_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
+    return said["chosen"] == bool(bit["yes"] if bit["flag"] else bit["no"])
+
+
+def _any_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
+    return said["some"] == bool(bit["bit"])  # at one position; pooled sets are the or of their positions
+
+
+_MEANINGS: dict[str, Callable[[Mapping[str, int], Mapping[str, bool]], bool]] = {
+    "first": _first_means,
+    "prefix": _prefix_means,
+    "difference": _difference_means,
+    "select": _select_means,
+    "any": _any_means,
+}
+
+
+def check_schedule(word_bits: int, isa: str, group: int) -> None:
+    """Lemma 3: the wiring of one width and instruction set. Raises VerificationError naming the pass."""
+    where = f"the {word_bits}-bit {isa} schedule"
+
+    def require(condition: bool, what: str) -> None:
+        if not condition:
+            raise VerificationError(f"{where}: {what}")
+
+    steps = list(schedule(word_bits, isa, group))
+    first = steps.pop(0)
+    require(first.network == "first" and first.positions == word_bits, "does not begin with first on all bits")
+    below = {"a": Read("a"), "b": Read("b"), "a_below": Read("a", 1), "b_below": Read("b", 1)}
+    require(dict(first.reads) == below and dict(first.writes) == {"x": "x", "G": "G", "P": "P"}, "miswires first")
+    span = FIRST_SPAN
+    while steps[0].network == "prefix":
+        step = steps.pop(0)
+        wanted = {f"{name}{t}": Read(name, t * span) for t in range(RADIX) for name in "GP"}
+        require(step.positions == word_bits and dict(step.reads) == wanted, f"miswires prefix at span {span}")
+        require(dict(step.writes) == {"G": "G", "P": "P"}, f"loses the prefix at span {span}")
+        span *= RADIX
+    step = steps.pop(0)
+    wanted = {f"{name}{t}": Read(name, 1 + t * span) for t in range(DIFFERENCE_TERMS) for name in "GP"}
+    wanted.pop(f"P{DIFFERENCE_TERMS - 1}")
+    require(step.network == "difference" and step.positions == word_bits, "does not compute every bit of d")
+    require(dict(step.reads) == wanted | {"x": Read("x")} and dict(step.writes) == {"d": "d"}, "miswires difference")
+    require(DIFFERENCE_TERMS * span >= word_bits - 1, f"leaves borrows over {DIFFERENCE_TERMS * span} bits out")
+    taken = Spread("d", word_bits - 1)
+    if isa == "subleq":
+        count, source = word_bits, "x"
+        while steps[0].network == "any":
+            step = steps.pop(0)
+            wired = dict(step.reads) == {"bit": Read(source)} and dict(step.writes) == {"some": "nonzero"}
+            require(wired and step.positions == count, f"miswires the zero flag over {count} bits")
+            count, source = -(-count // min(group, ANY_GROUP)), "nonzero"
+        require(count == 1, f"leaves {count} zero flags")
+        step = steps.pop(0)
+        wanted = {"flag": Spread("nonzero", 0), "yes": Read("d", 1 - word_bits), "no": Read("one")}
+        require(step.network == "select" and dict(step.reads) == wanted, "miswires the branch decision")
+        require(dict(step.writes) == {"chosen": "taken"}, "loses the branch decision")
+        taken = Spread("taken", 0)
+    step = steps.pop(0)
+    wanted = {"flag": taken, "yes": Read("C"), "no": Read("F")}
+    require(step.network == "select" and step.positions == word_bits and not steps, "does not end with one select")
+    require(dict(step.reads) == wanted and dict(step.writes) == {"chosen": "pc"}, "miswires the next pc")
+
+
+def check_composition(group: int) -> int:
+    """Lemmas 2 and 3 at every width this group serves and for both instruction sets. Returns the number of schedules.
+
+    A group that serves a whole word is checked at that width alone.
+    """
+    check_specifications(template_sets(group))
+    widths = range(bits.MIN_WORD_BITS, bits.MAX_WORD_BITS + 1)
+    for word_bits, isa in itertools.product(widths, ISAS):
+        check_schedule(word_bits, isa, group)
+    return len(widths) * len(ISAS)
+
+
+def prove(
+    params: Mapping[str, Any], group: int, progress: Callable[[str, float], None] | None = None
+) -> dict[str, Enumeration]:
+    """The whole proof for the parameters of one unit. Returns each network's enumeration.
+
+    Raises VerificationError if any output of any input is on the wrong side, or the composition fails.
+    """
+    check_composition(group)
+    found = {}
+    for name, template_set in template_sets(group).items():
+        report = None if progress is None else functools.partial(progress, f"checking every input of '{name}'")
+        found[name] = enumerate_inputs(template_set, params[name], progress=report)
+        if found[name].wrong or not found[name].smallest_margin > 0:
+            raise VerificationError(
+                f"the network '{name}' is wrong on {found[name].wrong:,} of {found[name].inputs:,} inputs "
+                f"(smallest margin {found[name].smallest_margin:.2f})"
+            )
+    return found
+
+
+def as_manifest(found: Mapping[str, Enumeration]) -> dict[str, Any]:
+    """Enumerations as plain values for a manifest."""
+    return {name: asdict(each) for name, each in found.items()}

@@ -1,0 +1,132 @@
+"""Passes: how template sets are wired to the fields of an algorithm, and how a schedule of them is run.
+
+A *field* is a vector of bits with a name. A *pass* reads fields into the lines of one template set, applies its
+network to every group of positions, and writes the thresholded outputs back to fields. An algorithm is a tuple
+of passes. Wiring moves bits; it never combines them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learned_units.templates import TemplateSet
+
+
+@dataclass(frozen=True)
+class Read:
+    """A line that at position i is bit i - shift of a field; 0 outside the field."""
+
+    field: str
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A line that at every position is the same bit of a field."""
+
+    field: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One network applied to all groups of `positions` positions.
+
+    Every template set of an algorithm has the same `group`; a pooled set writes one bit a group.
+    """
+
+    network: str
+    positions: int
+    reads: tuple[tuple[str, Read | Spread], ...]  # (line, where from)
+    writes: tuple[tuple[str, str], ...]  # (output, field)
+
+    def groups(self, group: int) -> int:
+        """Number of groups, which is the number of network evaluations."""
+        return -(-self.positions // group)
+
+
+class Prediction(NamedTuple):
+    """What a network says before the threshold. The half gap is half the distance between 0 and 1 matched template.
+
+    Shapes [groups, outputs, positions in the group], the half gap [groups, 1, 1]; a pooled set has one position.
+    """
+
+    value: jax.Array
+    threshold: jax.Array
+    half_gap: jax.Array
+
+
+class Predictor(Protocol):
+    """Predicts the outputs of a named network from its matched templates."""
+
+    def __call__(self, network: str, matched: tuple[jax.Array, ...]) -> Prediction:
+        """matched: for each family float32 [groups, group] of 0 and 1."""
+        ...
+
+
+class PassTrace(NamedTuple):
+    """One evaluated pass, for margins and for explanations."""
+
+    matched: tuple[jax.Array, ...]  # for each family float32 [groups, group] of 0 and 1
+    prediction: Prediction
+    bits: jax.Array  # bool, shape of prediction.value
+    margin: jax.Array  # float32, shape of prediction.value
+
+
+def read_line(fields: Mapping[str, jax.Array], source: Read | Spread, positions: int) -> jax.Array:
+    """One line: float32 [positions]."""
+    field = fields[source.field]
+    if isinstance(source, Spread):
+        return jnp.broadcast_to(field[source.index], (positions,))
+    # Position i takes field[i - shift]: cut the ends that fall outside, pad what is missing with zeros.
+    low, high = -source.shift, positions - source.shift
+    inside = field[max(low, 0) : max(high, 0)]
+    lead = min(max(-low, 0), positions)
+    return jnp.pad(inside, (lead, positions - lead - inside.shape[0]))
+
+
+def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Array], predict: Predictor) -> PassTrace:
+    """Match, predict, threshold: everything one pass computes. Fields are float32 vectors of 0 and 1."""
+    groups = step.groups(template_set.group)
+    padding = groups * template_set.group - step.positions
+    lines = {
+        line: jnp.pad(read_line(fields, source, step.positions), (0, padding)).reshape(groups, template_set.group)
+        for line, source in step.reads
+    }
+    matched = template_set.match(lines)
+    prediction = predict(step.network, matched)
+    distance = prediction.value - prediction.threshold
+    return PassTrace(matched, prediction, distance > 0, jnp.abs(distance) / prediction.half_gap)
+
+
+def written_fields(step: Pass, template_set: TemplateSet, trace: PassTrace) -> dict[str, jax.Array]:
+    """The fields a pass writes: float32 vectors, as long as its positions (or, pooled, its groups)."""
+    length = trace.bits.shape[0] if template_set.pooled else step.positions
+    outputs = dict(zip(template_set.outputs, np.arange(len(template_set.outputs)), strict=True))
+    return {
+        field: trace.bits[:, outputs[output], :].reshape(-1)[:length].astype(jnp.float32)
+        for output, field in step.writes
+    }
+
+
+def run_schedule(
+    schedule: tuple[Pass, ...],
+    template_sets: Mapping[str, TemplateSet],
+    fields: Mapping[str, jax.Array],
+    predict: Predictor,
+) -> tuple[dict[str, jax.Array], list[PassTrace]]:
+    """Run every pass in order. Returns all fields (unwritten ones persist) and the trace of each pass."""
+    state = dict(fields)
+    traces = []
+    for step in schedule:
+        template_set = template_sets[step.network]
+        trace = run_pass(step, template_set, state, predict)
+        state |= written_fields(step, template_set, trace)
+        traces.append(trace)
+    return state, traces

@@ -1,0 +1,167 @@
+"""Weights on disk: one safetensors file with its manifest inside, written whole or not at all.
+
+Claims (margins, what was verified) belong to the tensors, so the manifest holds their hash, and a file whose
+tensors, shapes or claims differ from what is asked is refused by a WeightsError that names the field.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+STALE_SECONDS = 60.0  # a lock not touched for so long belongs to a process that died
+POLL_SECONDS = 0.2
+
+Progress = Callable[[str, float], None]  # (what is being done, the part of it that is done: 0..1)
+
+
+class WeightsError(Exception):
+    """A weights file is missing, damaged or not what was asked for; or no acceptable weights could be trained."""
+
+
+def cache_folder() -> Path:
+    """Where weights and compiled loops are kept: $SBN_CACHE_DIR, or the platform's folder for caches."""
+    import platformdirs
+
+    chosen = os.environ.get("SBN_CACHE_DIR")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("neural-sbn", appauthor=False))
+
+
+def tensor_hash(tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in order of names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {tensor.dtype} {tensor.shape} ".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+def origin() -> dict[str, str]:
+    """What made the weights: library versions and platform, for the manifest."""
+    import jax
+    import optax
+
+    return {
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+        "optax": optax.__version__,
+        "platform": f"{platform.system()} {platform.machine()}, {jax.default_backend()}",
+    }
+
+
+def save(path: Path, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write tensors and manifest to `path`, which holds the old file or the new one at every moment.
+
+    Returns the manifest as written: with format version and tensor hash.
+    """
+    from safetensors.numpy import save as serialise
+
+    whole = {"format": FORMAT, **manifest, "tensor_hash": tensor_hash(tensors)}
+    # safetensors writes the buffer as it lies in memory, so a transposed view would come back scrambled.
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    data = serialise(contiguous, metadata={"manifest": json.dumps(whole, sort_keys=True)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    return whole
+
+
+def load(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read tensors and manifest; every field of `expected` must be in the manifest with that value.
+
+    Raises WeightsError, with the file's name and the field, for anything else than a whole file that fits.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            manifest = json.loads((file.metadata() or {})["manifest"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except FileNotFoundError:
+        raise WeightsError(f"no weights file {path}") from None
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path}: damaged, or not a weights file ({error})") from None
+    if not isinstance(manifest, dict):
+        raise WeightsError(f"{path}: the manifest is not an object")
+    for name, value in {"format": FORMAT, **expected}.items():
+        if manifest.get(name) != value:
+            raise WeightsError(f"{path}: {name} is {manifest.get(name)!r}, and {value!r} is needed")
+    if manifest.get("tensor_hash") != tensor_hash(tensors):
+        raise WeightsError(f"{path}: the tensors do not have the manifest's tensor_hash: they were altered")
+    return tensors, manifest
+
+
+@contextlib.contextmanager
+def lock(path: Path, waiting: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Hold `path`.lock while weights are made; yields a function to call now and then so that it does not go stale.
+
+    Calls `waiting()` while another process holds it. A lock goes stale when its process is gone or has not touched it
+    for STALE_SECONDS. The files themselves are safe without it: it only keeps two processes from training the same.
+    """
+    name = path.with_name(path.name + ".lock")
+    name.parent.mkdir(parents=True, exist_ok=True)
+    owner = f"{socket.gethostname()} {os.getpid()} {time.time_ns()}"
+    while not _take(name, owner):
+        waiting()
+        time.sleep(POLL_SECONDS)
+    try:
+        yield lambda: _touch(name)
+    finally:
+        with contextlib.suppress(OSError):
+            if name.read_text() == owner:
+                name.unlink()
+
+
+def _take(name: Path, owner: str) -> bool:
+    try:
+        with open(name, "x") as file:
+            file.write(owner)
+        return True
+    except FileExistsError:
+        pass
+    with contextlib.suppress(OSError):
+        if _is_stale(name):
+            name.unlink()
+    return False
+
+
+def _is_stale(name: Path) -> bool:
+    if time.time() - name.stat().st_mtime > STALE_SECONDS:
+        return True
+    words = name.read_text().split()
+    if len(words) != 3 or words[0] != socket.gethostname() or not words[1].isdigit():
+        return False
+    try:
+        os.kill(int(words[1]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def _touch(name: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.utime(name)

@@ -1,0 +1,1 @@
+"""Algorithms as template sets and schedules of passes."""

@@ -1,0 +1,157 @@
+"""What a unit is: (minuend, subtrahend, target, fall-through) -> (difference, next pc, margin)."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learned_units import bits
+
+BLOCK = 4096  # cases evaluated at once by `subtract_branch`: bounds memory, and few shapes are compiled
+
+
+class StepResult(NamedTuple):
+    """One instruction's arithmetic on the device."""
+
+    difference: jax.Array  # uint32 [limbs], minuend - subtrahend modulo 2^word_bits
+    next_pc: jax.Array  # uint32 [limbs], target if the branch is taken, else fall-through
+    margin: jax.Array  # float32 [], the smallest margin of all its decisions
+
+
+class Results(NamedTuple):
+    """`subtract_branch` of many cases: words are int64 (uint64 at 64 bits), margins float32."""
+
+    difference: np.ndarray
+    next_pc: np.ndarray
+    margin: np.ndarray
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One thresholded prediction: what `explain` returns.
+
+    `margin` is > 0 exactly when the decision stands on its side of the threshold; 1 is nominal.
+    """
+
+    stage: int  # the pass, from 0
+    network: str
+    output: str
+    bit: int
+    matched: int  # templates matched by the network's whole input
+    prediction: float
+    threshold: float
+    value: int
+    margin: float
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What in a unit is learned, closed-form or native: printed by `sbn units` and by run summaries."""
+
+    sentence: str
+    difference: str
+    decision: str
+    select: str
+    glue: str
+    step_kind: str  # how summaries call its steps: "learned", "closed-form" or "native"
+
+
+class Spec(Protocol):
+    """The static, hashable half of a unit. Everything trained is in `params` and is traced."""
+
+    @property
+    def word_bits(self) -> int: ...
+
+    @property
+    def isa(self) -> str: ...
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations one instruction takes."""
+        ...
+
+    def evaluate(
+        self, params: Any, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
+    ) -> StepResult:
+        """Words uint32 [limbs] -> StepResult. Pure; for use under jit and vmap."""
+        ...
+
+    def explain(
+        self, params: Any, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
+    ) -> list[Decision]:
+        """Every decision of one evaluation, in order of the passes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit at one word width for one instruction set.
+
+    `params` is a pytree of float32 arrays; `detail` says in a few words what the weights are
+    ("ensembles of 8 networks ..., every input verified").
+    """
+
+    name: str
+    spec: Spec
+    params: Any
+    scope: Scope
+    seed: int | None = None
+    detail: str = ""
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def word_bits(self) -> int:
+        return self.spec.word_bits
+
+    @property
+    def isa(self) -> str:
+        return self.spec.isa
+
+    def subtract_branch(self, minuend: Any, subtrahend: Any, target: Any, fall_through: Any) -> Results:
+        """Evaluate many cases at once; the arguments are integers or integer arrays that broadcast.
+
+        Values -2^(word_bits-1) .. 2^word_bits - 1 are accepted. Raises ValueError for a value out of range or
+        shapes that do not broadcast, TypeError for anything but integers.
+        """
+        names = ("minuend", "subtrahend", "target", "fall_through")
+        given = (minuend, subtrahend, target, fall_through)
+        words = [bits.as_words(value, self.word_bits, name) for name, value in zip(names, given, strict=True)]
+        shape = np.broadcast_shapes(*(w.shape for w in words))
+        flat = np.stack([np.broadcast_to(w, shape).reshape(-1) for w in words])
+        limbs = bits.words_to_limbs(flat, self.word_bits)
+        difference, next_pc, margin = [], [], []
+        for start in range(0, flat.shape[1], BLOCK):
+            block = limbs[:, start : start + BLOCK]
+            count = block.shape[1]
+            padded = 1 << (count - 1).bit_length()
+            block = np.pad(block, ((0, 0), (0, padded - count), (0, 0)))
+            result = _evaluate_block(self.params, *block, spec=self.spec)
+            difference.append(np.asarray(result.difference)[:count])
+            next_pc.append(np.asarray(result.next_pc)[:count])
+            margin.append(np.asarray(result.margin)[:count])
+        width = (0, bits.limb_count(self.word_bits))
+        return Results(
+            bits.limbs_to_words(np.concatenate([np.empty(width, np.uint32), *difference]), self.word_bits).reshape(shape),
+            bits.limbs_to_words(np.concatenate([np.empty(width, np.uint32), *next_pc]), self.word_bits).reshape(shape),
+            np.concatenate([np.empty(0, np.float32), *margin]).reshape(shape),
+        )
+
+    def explain(self, minuend: int, subtrahend: int, target: int = 0, fall_through: int = 0) -> list[Decision]:
+        """The decisions behind one case, made by the code that `subtract_branch` runs."""
+        names = ("minuend", "subtrahend", "target", "fall_through")
+        given = (minuend, subtrahend, target, fall_through)
+        words = [bits.as_words(value, self.word_bits, name) for name, value in zip(names, given, strict=True)]
+        limbs = [jnp.asarray(bits.words_to_limbs(w, self.word_bits)) for w in words]
+        return self.spec.explain(self.params, *limbs)
+
+
+@functools.partial(jax.jit, static_argnames=("spec",))
+def _evaluate_block(params, minuend, subtrahend, target, fall_through, *, spec) -> StepResult:
+    """uint32 [cases, limbs] four times -> StepResult of arrays with a leading axis of cases."""
+    one = functools.partial(spec.evaluate, params)
+    return jax.vmap(one)(minuend, subtrahend, target, fall_through)

@@ -1,0 +1,32 @@
+"""What the whole suite shares: strict numerics, one cache, units trained once."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run the exhaustive and long tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow") or config.getoption("-m"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Before anything imports jax: promotion of types and shapes must be meant, in the library and in the tests.
+    os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
+    os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trained_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache folder of this test session: weights are trained once, into a folder of its own."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["SBN_CACHE_DIR"] = str(folder)
+    return folder

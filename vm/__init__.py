@@ -1,0 +1,19 @@
+"""Run SBN images on a unit, every step checked against the reference."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vm.execution import Chunk, Divergence, Machine, Outcome
+    from vm.state import Halt
+
+__all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome"]
+
+_HOME = {"Chunk": "execution", "Divergence": "execution", "Machine": "execution", "Outcome": "execution", "Halt": "state"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: jax is loaded only when a machine is."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'vm' has no attribute '{name}'")
+    return getattr(import_module(f"vm.{_HOME[name]}"), name)

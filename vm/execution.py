@@ -1,0 +1,426 @@
+"""Running an image on a unit: the chunk loop, the host's side of the console, and checking."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from assembler import Image, assemble
+from learned_units import bits, catalog
+from learned_units.store import Progress
+from learned_units.unit import Unit
+from vm.lockstep import Checker, Mismatch
+from vm.machine import run_chunk
+from vm.reference import ReferenceMachine, Stop
+from vm.state import Halt, MachineState
+
+TRACE_ROWS = 1 << 16  # steps a chunk records at most
+FIRST_BUDGET = 1 << 10
+CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
+INPUT_BYTES = 1 << 12  # console buffers in the state
+OUTPUT_BYTES = 1 << 14
+
+HALT_MESSAGE = {
+    Halt.HALTED: "halted",
+    Halt.BUDGET: "the budget of {steps:,} steps is spent at pc {pc}{line}; give more, or look for a loop there",
+    Halt.BAD_ADDRESS: (
+        "bad address: the instruction at pc {pc}{line} has an operand {address}, outside the memory of {size:,} words; "
+        "mend the operand, or give the machine more memory"
+    ),
+    Halt.PC_OUTSIDE: (
+        "pc {pc}{line} leaves no room for an instruction in the memory of {size:,} words; "
+        "a program ends by jumping to -1"
+    ),
+    Halt.DIVERGED: "diverged: {divergence}",
+    Halt.NEED_INPUT: "the instruction at pc {pc}{line} waits for input",
+}
+_REFERENCE_STOP = {
+    Halt.HALTED: Stop.HALTED,
+    Halt.BAD_ADDRESS: Stop.BAD_ADDRESS,
+    Halt.PC_OUTSIDE: Stop.PC_OUTSIDE,
+}
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where the unit and the reference disagree. The machine stands just before this step."""
+
+    step: int  # since boot, from 0
+    pc: int
+    report: str  # operands, both results, and the decision with the smallest margin
+
+    def __str__(self) -> str:
+        return self.report
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of `Machine.run` did."""
+
+    halt: Halt
+    message: str  # the halt in words, with what to do
+    steps: int
+    console_steps: int  # of them, instructions that only moved a byte
+    margin: float  # smallest of all steps; +inf where no network decided
+    output: bytes
+    divergence: Divergence | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Steps that were executed and, where checking is on, agreed with the reference. Words are plain integers."""
+
+    first_step: int  # since boot, from 0
+    pcs: list[int]
+    addresses: list[int]  # written; 2^word_bits - 1 is the console
+    words: list[int]  # written
+    margins: list[float]
+    next_pc: int
+    output: bytes
+
+
+class Machine:
+    """One SBN machine on a unit, checked step by step against the reference.
+
+    program: an Image, or source text. unit: a name, or a Unit of the image's width and instruction set. input: bytes;
+    None makes the console interactive: `run` stops with NEED_INPUT until `feed` or `end_input` is called. memory: words;
+    default the image's, else 2^word_bits up to 65,536. progress(what, part) is called while a unit is trained.
+    Raises ValueError for a misuse, AssemblyError for bad source, WeightsError when the unit's weights cannot be had.
+    """
+
+    def __init__(
+        self,
+        program: Image | str,
+        unit: str | Unit = catalog.DEFAULT_UNIT,
+        input: bytes | None = b"",
+        memory: int | None = None,
+        input_mode: str | None = None,
+        check: bool = True,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> None:
+        image = assemble(program) if isinstance(program, str) else program
+        if isinstance(unit, str):
+            unit = catalog.load_unit(unit, image.word_bits, image.isa, seed, progress)
+        if (unit.word_bits, unit.isa) != (image.word_bits, image.isa):
+            raise ValueError(
+                f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}"
+            )
+        if input is not None and not isinstance(input, (bytes, bytearray)):
+            raise TypeError(f"input is bytes or None, not {type(input).__name__}")
+        if input_mode not in (None, "set", "add", "sub"):
+            raise ValueError(f"input_mode is 'set', 'add' or 'sub', not {input_mode!r}")
+        self.image = image
+        self.unit = unit
+        self.input_mode = input_mode or image.input_mode
+        self.size = image.memory_size(memory)
+        self.steps = 0
+        self.halt = Halt.RUNNING
+        self.divergence: Divergence | None = None
+        self._output = bytearray()
+        self._unread = bytearray(input or b"")
+        self._input_ended = input is not None
+        boot = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, self.size, self.input_mode)
+        self._checker = Checker(boot) if check else None
+        if self._checker is not None:
+            self._checker.append_input(self._unread)
+        self._state = self._state_at(image.words, image.entry)
+        self._budget = FIRST_BUDGET
+        self._rows = jnp.zeros((TRACE_ROWS, 3 * bits.limb_count(image.word_bits) + 1), jnp.uint32)
+
+    @property
+    def output(self) -> bytes:
+        """Everything written since boot."""
+        return bytes(self._output)
+
+    @property
+    def memory(self) -> np.ndarray:
+        """A copy of the memory: words, int64 [size] (uint64 at 64 bits)."""
+        return bits.limbs_to_words(np.asarray(self._state.memory)[: self.size], self.image.word_bits)
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction, 0 .. 2^word_bits - 1."""
+        return int(bits.limbs_to_words(np.asarray(self._state.pc), self.image.word_bits))
+
+    def feed(self, data: bytes) -> None:
+        """Give an interactive console more bytes to read. Raises ValueError once its input has ended."""
+        if self._input_ended:
+            raise ValueError("the machine's input has ended")
+        self._unread += data
+        if self._checker is not None:
+            self._checker.append_input(data)
+        if self.halt is Halt.NEED_INPUT:
+            self.halt = Halt.RUNNING
+
+    def end_input(self) -> None:
+        """Tell an interactive console that no more bytes will come: reads give -1 from here on."""
+        self._input_ended = True
+        if self.halt is Halt.NEED_INPUT:
+            self.halt = Halt.RUNNING
+
+    def run(self, max_steps: int | None = None, on_chunk: Callable[[Chunk], None] | None = None) -> Outcome:
+        """Run until the machine stops, or for `max_steps` steps (None: without end).
+
+        `on_chunk` is given the steps of each chunk once they were checked. Ctrl-C is answered between two chunks: it
+        raises KeyboardInterrupt with the machine in a state from which `run` goes on. Running a stopped machine gives
+        the same halt and 0 steps. Raises ValueError for a negative max_steps.
+        """
+        if max_steps is not None and max_steps < 0:
+            raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
+        began, first_step, first_output = time.monotonic(), self.steps, len(self._output)
+        console_steps, margin = 0, float("inf")
+        if self.halt is Halt.BUDGET:
+            self.halt = Halt.RUNNING
+        with _deferred_interrupt() as interrupted, ThreadPoolExecutor(1) as checking:
+            examined: Future[_Examined] | None = None
+            while self.halt is Halt.RUNNING:
+                left = None if max_steps is None else max_steps - (self.steps - first_step)
+                job = self._advance(left, on_chunk is not None)
+                console_steps += job.console_steps
+                margin = min(margin, job.margin)
+                # The chunk before this one was checked while this one ran.
+                if examined is not None and not self._release(examined.result(), on_chunk):
+                    break
+                examined = checking.submit(self._examine, job)
+                if self.halt is not Halt.RUNNING or interrupted():
+                    self._release(examined.result(), on_chunk)
+                    break
+            if self.halt in _REFERENCE_STOP:
+                self._compare_whole()
+            if self.halt is Halt.RUNNING and interrupted():
+                raise KeyboardInterrupt
+        return Outcome(
+            self.halt,
+            self._message(self.steps - first_step),
+            self.steps - first_step,
+            console_steps,
+            margin,
+            bytes(self._output[first_output:]),
+            self.divergence,
+            time.monotonic() - began,
+        )
+
+    def _state_at(self, words, pc: int) -> MachineState:
+        """A state with this memory and pc, and empty console buffers."""
+        word_bits = self.image.word_bits
+        # An instruction takes three words: a smaller memory is padded, and outside for every pc.
+        limbs = np.zeros((max(self.size, 3), bits.limb_count(word_bits)), np.uint32)
+        limbs[: len(words)] = bits.words_to_limbs(np.array(words, np.uint64), word_bits)
+        if pc >> (word_bits - 1):
+            halt = Halt.HALTED
+        else:
+            halt = Halt.PC_OUTSIDE if pc + 2 >= self.size else Halt.RUNNING
+        self.halt = halt
+        return MachineState(
+            memory=jnp.asarray(limbs),
+            pc=jnp.asarray(bits.words_to_limbs(np.array(pc, np.uint64), word_bits)),
+            halt=jnp.int32(halt),
+            margin=jnp.float32(jnp.inf),
+            console_steps=jnp.int32(0),
+            input=jnp.zeros(INPUT_BYTES, jnp.uint8),
+            input_position=jnp.int32(0),
+            input_length=jnp.int32(0),
+            input_ended=jnp.bool_(False),
+            output=jnp.zeros(OUTPUT_BYTES, jnp.uint8),
+            output_length=jnp.int32(0),
+        )
+
+    def _advance(self, left: int | None, keep: bool) -> _Job:
+        """Run one chunk of at most `left` steps; afterwards self.halt says whether the machine goes on."""
+        budget = self._budget if left is None else min(self._budget, left)
+        state = self._state._replace(
+            halt=jnp.int32(Halt.RUNNING),
+            margin=jnp.float32(jnp.inf),
+            console_steps=jnp.int32(0),
+            output_length=jnp.int32(0),
+        )
+        began = time.monotonic()
+        state, trace = run_chunk(
+            state, self._rows, self.unit.params, jnp.int32(budget), spec=self.unit.spec, input_mode=self.input_mode
+        )
+        steps = int(trace.steps)
+        seconds = time.monotonic() - began
+        self._rows = trace.rows
+        halt = Halt(int(state.halt))
+        if halt is Halt.NEED_INPUT and (self._unread or self._input_ended):
+            state = self._fill_input(state)
+            halt = Halt.RUNNING
+        if halt in (Halt.RUNNING, Halt.OUTPUT_FULL):
+            halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
+        self._state = state
+        self.halt = halt
+        if steps == budget:
+            measured = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
+            self._budget = max(FIRST_BUDGET // 4, min(TRACE_ROWS, measured, 8 * self._budget))
+        job = _Job(
+            first_step=self.steps,
+            rows=np.array(trace.rows)[:steps] if keep or self._checker is not None else None,
+            next_pc=self.pc,
+            output=np.asarray(state.output)[: int(state.output_length)].tobytes(),
+            console_steps=int(state.console_steps),
+            margin=float(state.margin),
+        )
+        self.steps += steps
+        return job
+
+    def _fill_input(self, state: MachineState) -> MachineState:
+        """Hand the state the next bytes, or the end of the input."""
+        block = bytes(self._unread[:INPUT_BYTES])
+        del self._unread[:INPUT_BYTES]
+        buffer = np.zeros(INPUT_BYTES, np.uint8)
+        buffer[: len(block)] = np.frombuffer(block, np.uint8)
+        return state._replace(
+            input=jnp.asarray(buffer),
+            input_position=jnp.int32(0),
+            input_length=jnp.int32(len(block)),
+            input_ended=jnp.bool_(self._input_ended and not self._unread),
+        )
+
+    def _examine(self, job: _Job) -> _Examined:
+        """Decode a chunk's rows and compare them with the reference. Runs beside the next chunk, in a thread."""
+        if job.rows is None:
+            return _Examined(Chunk(job.first_step, [], [], [], [], job.next_pc, job.output), None)
+        limbs = bits.limb_count(self.image.word_bits)
+        columns = job.rows[:, : 3 * limbs].reshape(-1, 3, limbs)
+        pcs, addresses, words = (bits.limbs_to_words(columns[:, k], self.image.word_bits).tolist() for k in range(3))
+        margins = np.ascontiguousarray(job.rows[:, -1]).view(np.float32).tolist()
+        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, job.output)
+        mismatch = None
+        if self._checker is not None:
+            mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
+        return _Examined(chunk, mismatch)
+
+    def _release(self, examined: _Examined, on_chunk: Callable[[Chunk], None] | None) -> bool:
+        """Hand out a checked chunk; on a mismatch put the machine back and return False."""
+        chunk, mismatch = examined
+        if mismatch is not None:
+            chunk = self._put_back(chunk, mismatch)
+        self._output += chunk.output
+        if on_chunk is not None:
+            on_chunk(chunk)
+        return mismatch is None
+
+    def _put_back(self, chunk: Chunk, mismatch: Mismatch) -> Chunk:
+        """Bring the machine to just before the diverging step. Returns the part of the chunk that agreed."""
+        assert self._checker is not None
+        k = mismatch.index
+        step = chunk.first_step + k
+        before = self._checker.before(step)
+        self.divergence = self._describe(before, chunk, mismatch, step)
+        self._state = self._state_at(before.memory, before.pc)
+        self._unread = bytearray(before.input[before.input_position :])
+        self.steps, self.halt = step, Halt.DIVERGED
+        output = bytes(before.output[len(self._output) :])
+        return Chunk(
+            chunk.first_step, chunk.pcs[:k], chunk.addresses[:k], chunk.words[:k], chunk.margins[:k], before.pc, output
+        )
+
+    def _describe(self, before: ReferenceMachine, chunk: Chunk, mismatch: Mismatch, step: int) -> Divergence:
+        """The report on a diverging step, with the unit's own account of its operands."""
+        k, pc, console = mismatch.index, mismatch.pc, (1 << self.image.word_bits) - 1
+        found = (chunk.addresses[k], chunk.words[k], chunk.pcs[k + 1] if k + 1 < len(chunk.pcs) else chunk.next_pc)
+        lines = [f"step {step:,} at pc {pc}{self._line(pc)} differs"]
+        operands = before.memory[pc : pc + 3]
+        if pc != before.pc or len(operands) < 3:
+            lines.append(f"  the reference is at pc {before.pc}")
+            return Divergence(step, pc, "\n".join(lines))
+        a, b, c = operands
+        is_console = console in (a, b)
+        if not is_console and max(a, b) < self.size:
+            lines.append(f"  operands   [{b}] = {before.memory[b]}, minus [{a}] = {before.memory[a]}, target {c}")
+        lines.append(f"  reference  [{mismatch.address}] <- {mismatch.word}, next pc {mismatch.next_pc}")
+        lines.append(f"  machine    [{found[0]}] <- {found[1]}, next pc {found[2]}")
+        if not is_console and max(a, b) < self.size:
+            case = (before.memory[b], before.memory[a], c, (pc + 3) & console)
+            decisions = self.unit.explain(*case)
+            if decisions:
+                weak = min(decisions, key=lambda decision: decision.margin)
+                lines.append(
+                    f"  smallest margin {weak.margin:.3f}: pass {weak.stage} ({weak.network}), "
+                    f"{weak.output} at bit {weak.bit}"
+                )
+            again = self.unit.subtract_branch(*case)
+            if (int(again.difference), int(again.next_pc)) != found[1:]:
+                lines.append(
+                    f"  evaluated again on these operands, the unit gives {int(again.difference)} "
+                    f"and next pc {int(again.next_pc)}: not what the machine recorded"
+                )
+        return Divergence(step, pc, "\n".join(lines))
+
+    def _compare_whole(self) -> None:
+        """At a final stop: the reference stops too, and the whole memories are equal."""
+        if self._checker is None:
+            return
+        pc, report = self.pc, None
+        if not self._checker.agrees_to_stop(_REFERENCE_STOP[self.halt]):
+            report = f"after {self.steps:,} equal steps the machine stops at pc {pc} and the reference does not"
+        else:
+            address = self._checker.differing_address(self.memory.tolist())
+            if address is not None:
+                report = f"after {self.steps:,} equal steps the memories differ at address {address}"
+        if report is not None:
+            self.divergence = Divergence(self.steps, pc, report)
+            self.halt = Halt.DIVERGED
+
+    def _line(self, pc: int) -> str:
+        """The source line of an address, " (file:line)", or nothing."""
+        origin = self.image.source_map.at(pc) if self.image.source_map is not None else None
+        return f" ({origin.file}:{origin.line})" if origin is not None else ""
+
+    def _message(self, steps: int) -> str:
+        pc, address = self.pc, ""
+        if self.halt is Halt.BAD_ADDRESS:
+            console = (1 << self.image.word_bits) - 1
+            operands = self.memory[pc : pc + 2].tolist()
+            address = next(f"{name} = {word}" for name, word in zip("AB", operands) if console != word >= self.size)
+        return HALT_MESSAGE[self.halt].format(
+            pc=pc, line=self._line(pc), steps=steps, size=self.size, address=address, divergence=self.divergence
+        )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A chunk as the device left it; `rows` is None where nobody looks at the steps."""
+
+    first_step: int
+    rows: np.ndarray | None
+    next_pc: int
+    output: bytes
+    console_steps: int
+    margin: float
+
+
+class _Examined(NamedTuple):
+    chunk: Chunk
+    mismatch: Mismatch | None
+
+
+@contextlib.contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C wait for the end of a chunk; yields whether there was one. A second one is not deferred."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed.is_set
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,191 @@
+"""The machine: one pure step on a unit, and the jitted loop that runs chunks of steps.
+
+One step: a negative pc has halted the machine; pc + 2 outside memory, or an operand address outside memory that
+is not the console, is an error that changes nothing; then mem[B] <- mem[B] - mem[A], and pc is the target C or
+the fall-through pc + 3, all three computed by the unit. A console instruction (an address of -1) moves a byte,
+never branches, and asks the unit nothing that is used.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learned_units import bits
+from learned_units.unit import Spec
+from vm.state import Halt, MachineState
+
+WORDS = 3  # words an instruction takes
+
+
+class Trace(NamedTuple):
+    """What each step of a chunk did, one row a step: T rows, the first `steps` of them filled.
+
+    `rows` holds [pc, address written, word written, margin as raw bits], words as L limbs each: uint32 [T, 3 L + 1].
+    """
+
+    rows: jax.Array
+    steps: jax.Array  # int32 []
+
+
+def _is_negative(word: jax.Array, word_bits: int) -> jax.Array:
+    return (word[-1] >> ((word_bits - 1) % bits.LIMB_BITS)) & 1 == 1
+
+
+def _inside(word: jax.Array, size: int) -> jax.Array:
+    """Whether a word is an address below `size` (at most 2^31)."""
+    inside = word[0] < np.uint32(size)
+    return inside & (word[1] == 0) if word.shape[0] > 1 else inside
+
+
+def _add(word: jax.Array, increment: jax.Array | int, word_bits: int) -> jax.Array:
+    """word + increment modulo 2^word_bits; the increment is a word, or a small constant."""
+    masks = bits.limb_masks(word_bits)
+    if isinstance(increment, int):
+        increment = jnp.array([increment, 0], jnp.uint32)[: word.shape[0]]
+    low = word[0] + increment[0]
+    if word.shape[0] == 1:
+        return (low & masks[0])[None]
+    carry = (low < word[0]).astype(jnp.uint32)
+    return jnp.stack([low, (word[1] + increment[1] + carry) & masks[1]])
+
+
+def _negate(word: jax.Array, word_bits: int) -> jax.Array:
+    """-word modulo 2^word_bits."""
+    return _add(word ^ bits.limb_masks(word_bits), 1, word_bits)
+
+
+class Fetched(NamedTuple):
+    """The instruction at pc and the words its operands name, as read before it writes anything.
+
+    It is fetched as soon as the previous instruction has written, and carried round the loop. So no read of memory
+    can come after a write in one iteration, and XLA updates the memory in place instead of copying it every step.
+    """
+
+    a: jax.Array  # uint32 [L]
+    b: jax.Array  # uint32 [L]
+    c: jax.Array  # uint32 [L]
+    subtrahend: jax.Array  # uint32 [L], mem[a]
+    minuend: jax.Array  # uint32 [L], mem[b]
+
+
+def fetch(memory: jax.Array, pc: jax.Array) -> Fetched:
+    """Read the instruction at pc and its operands. What lies outside memory is read at address 0 and not used."""
+    size, limbs = memory.shape
+
+    def at(word: jax.Array) -> jax.Array:
+        return jnp.where(_inside(word, size), word[0], np.uint32(0))
+
+    start = jnp.where(_inside(pc, size - WORDS + 1), pc[0], np.uint32(0))
+    a, b, c = jax.lax.dynamic_slice(memory, (start, np.uint32(0)), (WORDS, limbs))
+    operand = functools.partial(jax.lax.dynamic_index_in_dim, memory, axis=0, keepdims=False)
+    return Fetched(a, b, c, operand(at(a)), operand(at(b)))
+
+
+def step(
+    state: MachineState, fetched: Fetched, params: Any, *, spec: Spec, input_mode: str
+) -> tuple[MachineState, jax.Array, jax.Array]:
+    """Execute one instruction. Returns the next state, its trace row uint32 [3 L + 1], and whether it was executed."""
+    word_bits = spec.word_bits
+    size, limbs = state.memory.shape
+    masks = bits.limb_masks(word_bits)
+    a, b, c, subtrahend, minuend = fetched
+
+    outside = ~_inside(state.pc, size - WORDS + 1)
+    a_console, b_console = (a == masks).all(), (b == masks).all()
+    bad = ~((a_console | _inside(a, size)) & (b_console | _inside(b, size)))
+
+    reads = a_console
+    writes = b_console
+    dry = reads & (state.input_position == state.input_length) & ~state.input_ended
+    full = writes & (state.output_length == state.output.shape[0])
+    stopped = state.halt != Halt.RUNNING
+    executes = ~(stopped | outside | bad | dry | full)
+
+    fall_through = _add(state.pc, WORDS, word_bits)
+    result = spec.evaluate(params, minuend, subtrahend, c, fall_through)
+
+    # Console: v is the next byte or -1; what is written is v, mem[A], or v combined with mem[B] by the input mode.
+    at_end = state.input_position >= state.input_length
+    byte = jax.lax.dynamic_index_in_dim(state.input, state.input_position, 0, keepdims=False).astype(jnp.uint32)
+    value = jnp.where(at_end, masks, jnp.where(np.arange(limbs) == 0, byte & masks[0], np.uint32(0)))
+    if input_mode == "set":
+        received = value
+    elif input_mode == "add":
+        received = _add(minuend, value, word_bits)
+    else:
+        received = _add(minuend, _negate(value, word_bits), word_bits)
+    console = reads | writes
+    sent = jnp.where(reads, jnp.where(at_end, np.uint32(0xFF), byte), subtrahend[0] & np.uint32(0xFF))
+    word = jnp.where(reads, received, result.difference)
+    # An instruction that writes no memory writes back the word it read: no select ever touches the memory.
+    written = jnp.where(executes & ~writes, word, minuend)
+    destination = jnp.where(_inside(b, size), b[0], np.uint32(0))
+    memory = jax.lax.dynamic_update_index_in_dim(state.memory, written, destination, 0)
+    output = jax.lax.dynamic_update_index_in_dim(state.output, sent.astype(jnp.uint8), state.output_length, 0)
+
+    next_pc = jnp.where(console, fall_through, result.next_pc)
+    pc = jnp.where(executes, next_pc, state.pc)
+    margin = jnp.where(executes & ~console, result.margin, jnp.float32(jnp.inf))
+    halt = jnp.where(
+        stopped,
+        state.halt,
+        jnp.where(
+            executes,
+            jnp.where(_is_negative(pc, word_bits), Halt.HALTED, Halt.RUNNING),
+            jnp.where(
+                outside,
+                Halt.PC_OUTSIDE,
+                jnp.where(bad, Halt.BAD_ADDRESS, jnp.where(dry, Halt.NEED_INPUT, Halt.OUTPUT_FULL)),
+            ),
+        ),
+    )
+    address = jnp.where(writes, masks, b)
+    record = jnp.where(writes, jnp.where(np.arange(limbs) == 0, sent, np.uint32(0)), word)
+    row = jnp.concatenate([state.pc, address, record, jax.lax.bitcast_convert_type(margin, jnp.uint32)[None]])
+    return (
+        MachineState(
+            memory,
+            pc,
+            halt.astype(jnp.int32),
+            jnp.minimum(state.margin, margin),
+            state.console_steps + (executes & console).astype(jnp.int32),
+            state.input,
+            state.input_position + (executes & reads & ~at_end).astype(jnp.int32),
+            state.input_length,
+            state.input_ended,
+            output,
+            state.output_length + (executes & writes).astype(jnp.int32),
+        ),
+        row,
+        executes,
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("spec", "input_mode"), donate_argnums=(0, 1))
+def run_chunk(
+    state: MachineState, rows: jax.Array, params: Any, budget: jax.Array, *, spec: Spec, input_mode: str
+) -> tuple[MachineState, Trace]:
+    """Run until the machine stops or `budget` (at most T) steps are done, recording each step.
+
+    `state` and `rows` (uint32 [T, 3 L + 1], room for the trace) are given up. A state that comes back RUNNING spent
+    its budget. The budget is traced: changing it compiles nothing.
+    """
+
+    def going(carry):
+        state, _, _, steps = carry
+        return (state.halt == Halt.RUNNING) & (steps < budget)
+
+    def body(carry):
+        state, fetched, rows, steps = carry
+        state, row, executed = step(state, fetched, params, spec=spec, input_mode=input_mode)
+        rows = jax.lax.dynamic_update_index_in_dim(rows, row, steps, 0)
+        return state, fetch(state.memory, state.pc), rows, steps + executed.astype(jnp.int32)
+
+    start = (state, fetch(state.memory, state.pc), rows, jnp.int32(0))
+    state, _, rows, steps = jax.lax.while_loop(going, body, start)
+    return state, Trace(rows, steps)
