@@ -7,6 +7,8 @@ of passes. Wiring moves bits; it never combines them.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -77,6 +79,12 @@ class PassTrace(NamedTuple):
     prediction: Prediction
     bits: jax.Array  # bool, shape of prediction.value
     margin: jax.Array  # float32, shape of prediction.value
+
+
+def matched_family(matched: tuple[jax.Array, ...]) -> jax.Array:
+    """Which family matches at each position, -1 where none does: float arrays of 0 and 1 -> int32 of their shape."""
+    numbered = (each * np.float32(f + 1) for f, each in enumerate(matched))
+    return functools.reduce(operator.add, numbered).astype(jnp.int32) - 1
 
 
 def read_line(fields: Mapping[str, jax.Array], source: Read | Spread, positions: int) -> jax.Array:

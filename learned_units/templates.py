@@ -142,7 +142,7 @@ class TemplateSet:
         lines |= {line: value[source][:, :-1] for line, source in self.below}
         index = np.full((len(code), self.group), -1, np.int8)
         for k, family in enumerate(self.families):
-            index[np.logical_and.reduce([lines[line] == bool(bit) for line, bit in family.when])] = k
+            index[np.all([lines[line] == bool(bit) for line, bit in family.when], axis=0)] = k
         packed = np.zeros(len(code), np.uint64)
         for position in range(self.group):
             packed = packed * np.uint64(len(self.families) + 1) + (index[:, position] + 1).astype(np.uint64)

@@ -134,10 +134,10 @@ class Unit:
             difference.append(np.asarray(result.difference)[:count])
             next_pc.append(np.asarray(result.next_pc)[:count])
             margin.append(np.asarray(result.margin)[:count])
-        width = (0, bits.limb_count(self.word_bits))
+        none = np.empty((0, bits.limb_count(self.word_bits)), np.uint32)
         return Results(
-            bits.limbs_to_words(np.concatenate([np.empty(width, np.uint32), *difference]), self.word_bits).reshape(shape),
-            bits.limbs_to_words(np.concatenate([np.empty(width, np.uint32), *next_pc]), self.word_bits).reshape(shape),
+            bits.limbs_to_words(np.concatenate([none, *difference]), self.word_bits).reshape(shape),
+            bits.limbs_to_words(np.concatenate([none, *next_pc]), self.word_bits).reshape(shape),
             np.concatenate([np.empty(0, np.float32), *margin]).reshape(shape),
         )
 

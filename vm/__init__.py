@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome"]
 
-_HOME = {"Chunk": "execution", "Divergence": "execution", "Machine": "execution", "Outcome": "execution", "Halt": "state"}
+_HOME = dict.fromkeys(("Chunk", "Divergence", "Machine", "Outcome"), "execution") | {"Halt": "state"}
 
 
 def __getattr__(name: str) -> Any:

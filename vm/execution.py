@@ -93,8 +93,8 @@ class Machine:
     """One SBN machine on a unit, checked step by step against the reference.
 
     program: an Image, or source text. unit: a name, or a Unit of the image's width and instruction set. input: bytes;
-    None makes the console interactive: `run` stops with NEED_INPUT until `feed` or `end_input` is called. memory: words;
-    default the image's, else 2^word_bits up to 65,536. progress(what, part) is called while a unit is trained.
+    None makes the console interactive: `run` stops with NEED_INPUT until `feed` or `end_input` is called. memory: in
+    words; default the image's, else 2^word_bits up to 65,536. progress(what, part) is called while a unit is trained.
     Raises ValueError for a misuse, AssemblyError for bad source, WeightsError when the unit's weights cannot be had.
     """
 
@@ -133,7 +133,7 @@ class Machine:
         boot = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, self.size, self.input_mode)
         self._checker = Checker(boot) if check else None
         if self._checker is not None:
-            self._checker.append_input(self._unread)
+            self._checker.append_input(bytes(self._unread))
         self._state = self._state_at(image.words, image.entry)
         self._budget = FIRST_BUDGET
         self._rows = jnp.zeros((TRACE_ROWS, 3 * bits.limb_count(image.word_bits) + 1), jnp.uint32)
@@ -314,7 +314,7 @@ class Machine:
     def _put_back(self, chunk: Chunk, mismatch: Mismatch) -> Chunk:
         """Bring the machine to just before the diverging step. Returns the part of the chunk that agreed."""
         assert self._checker is not None
-        k = mismatch.index
+        k = mismatch.offset
         step = chunk.first_step + k
         before = self._checker.before(step)
         self.divergence = self._describe(before, chunk, mismatch, step)
@@ -328,7 +328,7 @@ class Machine:
 
     def _describe(self, before: ReferenceMachine, chunk: Chunk, mismatch: Mismatch, step: int) -> Divergence:
         """The report on a diverging step, with the unit's own account of its operands."""
-        k, pc, console = mismatch.index, mismatch.pc, (1 << self.image.word_bits) - 1
+        k, pc, console = mismatch.offset, mismatch.pc, (1 << self.image.word_bits) - 1
         found = (chunk.addresses[k], chunk.words[k], chunk.pcs[k + 1] if k + 1 < len(chunk.pcs) else chunk.next_pc)
         lines = [f"step {step:,} at pc {pc}{self._line(pc)} differs"]
         operands = before.memory[pc : pc + 3]
@@ -383,7 +383,9 @@ class Machine:
         if self.halt is Halt.BAD_ADDRESS:
             console = (1 << self.image.word_bits) - 1
             operands = self.memory[pc : pc + 2].tolist()
-            address = next(f"{name} = {word}" for name, word in zip("AB", operands) if console != word >= self.size)
+            address = next(
+                f"{name} = {word}" for name, word in zip("AB", operands, strict=True) if console != word >= self.size
+            )
         return HALT_MESSAGE[self.halt].format(
             pc=pc, line=self._line(pc), steps=steps, size=self.size, address=address, divergence=self.divergence
         )

@@ -14,7 +14,7 @@ from vm.reference import ReferenceMachine, Stop
 class Mismatch(NamedTuple):
     """The first step at which machine and reference differ."""
 
-    index: int  # of the step in the chunk that was compared
+    offset: int  # of the step in the chunk that was compared
     pc: int
     address: int | None  # where the reference wrote, None where it did not execute the step
     word: int | None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-
 from typing import Any, NamedTuple
 
 import numpy as np

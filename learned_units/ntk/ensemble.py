@@ -12,7 +12,7 @@ import numpy as np
 from jax import custom_batching
 
 from learned_units.ntk.readout import Readout
-from learned_units.passes import Prediction
+from learned_units.passes import Prediction, matched_family
 from learned_units.templates import TemplateSet
 
 
@@ -41,9 +41,8 @@ def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Predictio
     """
     units, outputs, positions = params.outer.shape
     some = functools.reduce(operator.add, matched)
-    family = functools.reduce(operator.add, (each * np.float32(f) for f, each in enumerate(matched)))
     number = some.sum(1)
-    active = jax.nn.relu(_hidden(params.inner, family.astype(jnp.int32), some))
+    active = jax.nn.relu(_hidden(params.inner, jnp.maximum(matched_family(matched), 0), some))
     value = jnp.dot(active, params.outer.reshape(units, outputs * positions), precision=jax.lax.Precision.HIGHEST)
     value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
     row = params.table[number.astype(jnp.int32)][:, :, None]

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from learned_units import bits, operands
 from learned_units.ntk import limit, readout, verification
-from learned_units.passes import Prediction, run_schedule
+from learned_units.passes import Prediction, matched_family, run_schedule
 from learned_units.tasks.subtract_branch import input_fields, schedule, template_sets
 from learned_units.templates import TemplateSet
 
@@ -34,7 +33,12 @@ class FiniteWidth(NamedTuple):
 
 
 def measure(
-    template_set: TemplateSet, params: Any, word_bits: int, group: int, *, progress: Callable[[float], None] | None = None
+    template_set: TemplateSet,
+    params: Any,
+    word_bits: int,
+    group: int,
+    *,
+    progress: Callable[[float], None] | None = None,
 ) -> FiniteWidth:
     """Compare a trained ensemble with the limit on STATES reachable states of its network in a unit of this form."""
     exact = limit.make_params(template_set, readout.calibrated(template_set))
@@ -73,10 +77,9 @@ def _reached(word_bits: int, group: int) -> dict[str, np.ndarray]:
         def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
             return limit.predict(closed[network], matched, sets[network].pooled)
 
-        def one(*words: jax.Array) -> list[jax.Array]:
-            _, traces = run_schedule(steps, sets, input_fields(*words, word_bits), predict)
-            index = (sum(m * np.float32(f + 1) for f, m in enumerate(trace.matched)) - 1 for trace in traces)
-            return [each.astype(jnp.int8) for each in index]
+        def one(a: jax.Array, b: jax.Array, c: jax.Array, f: jax.Array) -> list[jax.Array]:
+            _, traces = run_schedule(steps, sets, input_fields(a, b, c, f, word_bits), predict)
+            return [matched_family(trace.matched) for trace in traces]
 
         return jax.vmap(one)(*words)
 
@@ -85,4 +88,3 @@ def _reached(word_bits: int, group: int) -> dict[str, np.ndarray]:
         for step, index in zip(steps, matches(*(column[start : start + BLOCK] for column in limbs)), strict=True):
             found[step.network].append(np.asarray(index).reshape(-1, sets[step.network].group))
     return {name: np.concatenate(parts) for name, parts in found.items()}
-

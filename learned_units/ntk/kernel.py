@@ -57,7 +57,7 @@ class Coefficients(NamedTuple):
 
 
 def coefficients(templates: int, most_matched: int) -> Coefficients:
-    """Coefficients for n = 0 .. most_matched. At n = 0 the mean is 0 and the gap is set to that of n = 1, which is 1."""
+    """Coefficients for n = 0 .. most_matched. At n = 0 the mean is 0, and the gap is set to that of n = 1, 1."""
     n = np.arange(1, most_matched + 1, dtype=np.float64)
     d = ntk(1 / np.sqrt(n)) - B
     beta = B / (1 - B + templates * B) * (n * d - (1 - B))
@@ -68,7 +68,7 @@ def coefficients(templates: int, most_matched: int) -> Coefficients:
 
 
 def mean(templates: int, asserting: int, matched: int, matched_asserting: int) -> float:
-    """Mean prediction over infinitely wide networks: k = templates, c = asserting, n = matched, m = matched_asserting."""
+    """Mean prediction over infinitely wide networks: k templates, c asserting, n matched, m of those asserting."""
     form = coefficients(templates, matched)
     return float(form.own[matched] * matched_asserting - form.common[matched] * asserting)
 

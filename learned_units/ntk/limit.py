@@ -39,13 +39,13 @@ def predict(params: LimitParams, matched: tuple[jax.Array, ...], pooled: bool) -
     """The limit on every group: for each family float32 [groups, group] of 0 and 1. mean = own(n) m - common(n) c."""
     number = functools.reduce(operator.add, matched).sum(1).astype(jnp.int32)
     asserting = functools.reduce(
-        operator.add, (each[:, None, :] * params.labels[f, :, None] for f, each in enumerate(matched))
+        operator.add, (each[:, None, :] * params.labels[f][None, :, None] for f, each in enumerate(matched))
     )
     if pooled:
         asserting = asserting.sum(-1, keepdims=True)
     row = params.table[number][:, :, None]
     return Prediction(
-        row[:, 0:1] * asserting - row[:, 1:2] * params.counts[:, None],
+        row[:, 0:1] * asserting - row[:, 1:2] * params.counts[None, :, None],
         row[:, 3:],
         row[:, 2:3],
     )

@@ -61,18 +61,19 @@ def train(
     )
     ensemble, momentum = start, optimiser.init(start)
     targets = jnp.asarray(labels)
-    for iteration in range(0, MOST_ITERATIONS, ITERATIONS_PER_CALL):
-        ensemble, momentum, error = _descend(ensemble, momentum, targets, optimiser)
-        largest_error = float(error)
+    iterations, error = 0, float("inf")
+    while iterations < MOST_ITERATIONS:
+        ensemble, momentum, largest = _descend(ensemble, momentum, targets, optimiser)
+        iterations, error = iterations + ITERATIONS_PER_CALL, float(largest)
         if progress is not None:
-            progress(iteration + ITERATIONS_PER_CALL, largest_error)
-        if largest_error <= TOLERANCE:
-            return Trained(ensemble, iteration + ITERATIONS_PER_CALL, largest_error)
-        if not np.isfinite(largest_error):
+            progress(iterations, error)
+        if error <= TOLERANCE:
+            return Trained(ensemble, iterations, error)
+        if not np.isfinite(error):
             break
     raise TrainingError(
-        f"an error of {largest_error:.2g} is left after {iteration + ITERATIONS_PER_CALL} iterations of gradient descent"
-        f" on {templates} examples with {networks} networks of width {width}; widen the networks"
+        f"an error of {error:.2g} is left after {iterations} iterations of gradient descent on {templates} examples "
+        f"with {networks} networks of width {width}; widen the networks"
     )
 
 

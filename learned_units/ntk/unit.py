@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -62,7 +62,7 @@ class NtkSpec:
             zip(subtract_branch.schedule(self.word_bits, self.isa, self.group), traces, strict=True)
         ):
             template_set = sets[step.network]
-            number = np.asarray(sum(trace.matched).sum(1))
+            number = np.asarray(jnp.stack(trace.matched).sum((0, 2)))
             value, threshold, margin = np.broadcast_arrays(
                 trace.prediction.value, trace.prediction.threshold, trace.margin
             )
@@ -90,7 +90,7 @@ class NtkSpec:
     def _run(self, params: Params, minuend, subtrahend, target, fall_through) -> tuple[dict, list[PassTrace]]:
         sets = _template_sets(self.group)
 
-        def predict(network: str, matched: jax.Array) -> Prediction:
+        def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
             weights = params[network]
             if isinstance(weights, limit.LimitParams):
                 return limit.predict(weights, matched, sets[network].pooled)

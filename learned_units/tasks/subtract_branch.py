@@ -34,15 +34,8 @@ def template_sets(group: int) -> dict[str, TemplateSet]:
         families=(
             Family((("a", 0), ("b", 1)), ("x", "G")),
             Family((("a", 1), ("b", 0)), ("x",)),
-            *(
-                Family((("a", v), ("b", v), ("a_below", 0), ("b_below", 1)), ("G",))
-                for v in (0, 1)
-            ),
-            *(
-                Family((("a", v), ("b", v), ("a_below", u), ("b_below", u)), ("P",))
-                for v in (0, 1)
-                for u in (0, 1)
-            ),
+            *(Family((("a", v), ("b", v), ("a_below", 0), ("b_below", 1)), ("G",)) for v in (0, 1)),
+            *(Family((("a", v), ("b", v), ("a_below", u), ("b_below", u)), ("P",)) for v in (0, 1) for u in (0, 1)),
         ),
         outputs=("x", "G", "P"),
         group=group,
