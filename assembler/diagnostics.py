@@ -1,0 +1,158 @@
+"""Where a source goes wrong and why: spans, diagnostics, and how they are drawn."""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MAX_DIAGNOSTICS = 1_000  # of one assembly
+DRAWN_COLUMNS = 160  # of a longer source line, only the part around the caret is drawn
+SHOWN_NAME = 60  # characters of a name or a number in a message
+CLOSE_CANDIDATES = 5_000  # names compared for "did you mean", which costs time for each
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """One line of a source: the file's name as the user gave it, the number from 1, the text without its end."""
+
+    file: str
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Columns `start` (from 1) up to, not including, `end` of one line.
+
+    `calls` are the macro calls this line was expanded from, innermost first.
+    """
+
+    line: SourceLine
+    start: int
+    end: int
+    calls: tuple["Span", ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.line.file}:{self.line.number}:{self.start}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One error: what is wrong, in words, where, and what may help. Without a span it is about the whole file."""
+
+    message: str
+    span: Span | None = None
+    help: str | None = None
+    file: str = "<text>"
+
+    def __str__(self) -> str:
+        if self.span is None:
+            head = [f"{printable(self.file)}: error: {printable(self.message)}"]
+        else:
+            head = [f"{printable(str(self.span))}: error: {printable(self.message)}", *_excerpt(self.span)]
+            head += [f"  = in the expansion of {_call(call)}" for call in self.span.calls]
+        return "\n".join(head + ([f"  = help: {self.help}"] if self.help else []))
+
+
+class AssemblyError(Exception):
+    """A source that cannot be assembled. `diagnostics` holds every error found; `str()` is all of them, drawn."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(diagnostic) for diagnostic in self.diagnostics)
+
+
+class Report:
+    """Collects the errors of one assembly, so that all of them are told in one go."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.diagnostics: list[Diagnostic] = []
+
+    def add(self, message: str, span: Span | None, help: str | None = None) -> None:
+        """Takes in an error; raises AssemblyError with all of them when there are too many to be of use."""
+        self.diagnostics.append(Diagnostic(message, span, help, self.file))
+        if len(self.diagnostics) >= MAX_DIAGNOSTICS:
+            self.diagnostics.append(Diagnostic("too many errors, the rest is not looked at", file=self.file))
+            self.check()
+
+    def check(self) -> None:
+        """Raises AssemblyError if there was any error so far."""
+        if self.diagnostics:
+            raise AssemblyError(_in_source_order(self.diagnostics))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Help for a misspelt name, or None where nothing known is near it."""
+    if len(name) > SHOWN_NAME:
+        return None
+    near = [other for other in known if abs(len(other) - len(name)) <= 3]
+    folded = name.lower()
+    same = next((other for other in near if other.lower() == folded), None)
+    if same is not None and same != name:
+        return f"did you mean `{same}`?"
+    found = difflib.get_close_matches(name, near[:CLOSE_CANDIDATES], n=1)
+    return f"did you mean `{found[0]}`?" if found else None
+
+
+def shown(value: object) -> str:
+    """A name or a number for a message, shortened in the middle where it is very long."""
+    text = printable(str(value))
+    return text if len(text) <= SHOWN_NAME else f"{text[: SHOWN_NAME // 2]}…{text[-8:]}"
+
+
+def printable(text: str) -> str:
+    """The text with each character that has no place in one line of a terminal replaced by one that has."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _in_source_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics by place, those of the file met first before those of the next, without repetitions."""
+    unique = list(dict.fromkeys(diagnostics))
+    files: dict[str, int] = {}
+    for diagnostic in unique:
+        if diagnostic.span is not None:
+            files.setdefault(diagnostic.span.line.file, len(files))
+
+    def place(diagnostic: Diagnostic) -> tuple[int, int, int]:
+        span = diagnostic.span
+        return (len(files), 0, 0) if span is None else (files[span.line.file], span.line.number, span.start)
+
+    return sorted(unique, key=place)
+
+
+def _call(span: Span) -> str:
+    return f"`{shown(span.line.text[span.start - 1 : span.end - 1])}` at {printable(str(span))}"
+
+
+def _excerpt(span: Span) -> list[str]:
+    """The source line and, under it, carets below the span; tabs stay tabs, so that both lines align."""
+    text, start, end = span.line.text, span.start - 1, span.end - 1
+    if len(text) > DRAWN_COLUMNS:
+        first = max(0, start - DRAWN_COLUMNS // 2)
+        last = min(len(text), first + DRAWN_COLUMNS)
+        before, after = "…" if first else "", "…" if last < len(text) else ""
+        text = before + text[first:last] + after
+        start, end = start - first + len(before), min(end - first + len(before), len(text))
+    text = printable(text)
+    number = str(span.line.number)
+    gutter = " " * len(number)
+    padding = "".join(_blank(c) for c in text[:start]) + " " * (start - len(text))
+    carets = "^" * max(1, sum(_columns(c) for c in text[start:end]))
+    return [f"{gutter} |", f"{number} | {text}".rstrip(), f"{gutter} | {padding}{carets}"]
+
+
+def _blank(character: str) -> str:
+    return "\t" if character == "\t" else " " * _columns(character)
+
+
+def _columns(character: str) -> int:
+    """The columns a terminal gives a character."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

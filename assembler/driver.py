@@ -1,0 +1,53 @@
+"""Source text to image, stage by stage."""
+
+import os
+from collections.abc import Mapping
+
+from assembler.diagnostics import Report
+from assembler.encoding import encode
+from assembler.expressions import Evaluator, Label, Scope
+from assembler.image import Image
+from assembler.layout import Layout
+from assembler.options import Options
+from assembler.parsing import parse, parse_expression
+
+
+def assemble(
+    text: str,
+    name: str = "<text>",
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    isa: str | None = None,
+    word_bits: int | None = None,
+    memory: int | None = None,
+    entry: int | str | None = None,
+    input_mode: str | None = None,
+) -> Image:
+    """The image of a program.
+
+    name: what errors and the source map call the text.
+    folder: where the files are that the text includes.
+    isa, word_bits, memory, entry, input_mode: fill in what the source leaves open; `entry` may be an expression.
+
+    Raises AssemblyError, with all errors found, for any source that is not a program and where an option contradicts
+    it; ValueError and TypeError for options that no program can have.
+    """
+    layout = Layout(name, Options(isa, word_bits, memory, entry, input_mode))
+    for statement in parse(text, name):
+        layout.place(statement)
+    return encode(layout)
+
+
+def evaluate(text: str, symbols: Mapping[str, int] | None = None, name: str = "<expression>") -> int:
+    """The value of an expression over names that have values; `.` is 0. Raises AssemblyError."""
+    expression = parse_expression(text, name)
+    report = Report(name)
+    scope = Scope()
+    for symbol, value in (symbols or {}).items():
+        scope.symbols[symbol] = Label(symbol, value, expression.span)
+    evaluator = Evaluator(report)
+    evaluator.complete = True
+    value = evaluator.value(expression, scope, 0)
+    report.check()
+    assert value is not None, "an expression without a value was reported"
+    return value

@@ -1,0 +1,295 @@
+"""The value of an expression: exact integers of bounded size, and the names they are made of."""
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from assembler.diagnostics import Report, Span, did_you_mean, shown
+from assembler.syntax import Binary, Expression, Here, Name, Number, Unary
+
+MAX_VALUE_BITS = 4_096
+_MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A name for an address."""
+
+    name: str
+    address: int
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Constant:
+    """A name for an expression, which is evaluated in the scope and with the `.` of the place it was written at."""
+
+    name: str
+    expression: Expression
+    scope: "Scope"
+    here: int
+    span: Span
+    value: "int | Failure | None" = None  # None: not evaluated yet
+
+
+@dataclass(frozen=True, slots=True)
+class Predefined:
+    """A name the assembler itself gives a value; asking for it tells the assembler where it was needed."""
+
+    name: str
+    value: Callable[[Span], int]
+
+
+Symbol = Label | Constant | Predefined
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The names of one place, those of the scopes around it included."""
+
+    parent: "Scope | None" = None
+    symbols: dict[str, Symbol] = field(default_factory=dict)
+
+    def find(self, name: str) -> Symbol | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.symbols:
+                return scope.symbols[name]
+            scope = scope.parent
+        return None
+
+    def names(self) -> Iterator[str]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.symbols
+            scope = scope.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """In place of a value: why there is none. Without a span the reason has been, or will be, reported."""
+
+    message: str = ""
+    span: Span | None = None
+
+
+_KNOWN = Failure()  # there is no value, and the report says why
+_NOT_YET = Failure()  # there is no value so far, and `report_needed_above` will say why
+
+
+@dataclass(slots=True, eq=False)
+class _Frame:
+    """An expression under evaluation, and the names in it that were not looked at yet."""
+
+    constant: Constant | None
+    expression: Expression
+    scope: Scope
+    here: int
+    names: Iterator[Name]
+
+
+class Evaluator:
+    """Gives expressions their values, and reports why where there is none.
+
+    `complete` says whether every name of the program is known by now. Until it is, a name that is not known yet may
+    still come: it is kept for `report_needed_above`.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.complete = False
+        self._needed_above: list[tuple[Name, Scope, Span]] = []
+        self._suggestions: dict[str, str | None] = {}
+
+    def value(self, expression: Expression, scope: Scope, here: int) -> int | None:
+        """The value, or None where there is none and the report says why."""
+        first = expression.operations[0]
+        if len(expression.operations) == 1:  # most operands are a number or a label
+            if type(first) is Number:
+                return first.value
+            if type(first) is Name and type(symbol := scope.find(first.text)) is Label:
+                return symbol.address
+        result = self._settle(_Frame(None, expression, scope, here, _names(expression)))
+        if isinstance(result, int):
+            return result
+        if result.span is not None:
+            self.report.add(result.message, result.span)
+        return None
+
+    def settle(self, constant: Constant) -> None:
+        """Gives a constant its value, or reports why it has none."""
+        self._settle(_frame_of(constant))
+
+    def report_needed_above(self) -> None:
+        """Reports each name that the layout needed before it was known."""
+        for name, scope, span in self._needed_above:
+            symbol = scope.find(name.text)
+            if isinstance(symbol, Label | Constant):
+                message = f"the layout depends on `{shown(name.text)}` here, which is defined below"
+                self.report.add(message, span, f"its definition at {symbol.span} must stand above this line")
+            else:
+                self._report_undefined(name, scope, span)
+        self._needed_above.clear()
+
+    def _settle(self, root: _Frame) -> int | Failure:
+        """Evaluates the constants an expression is made of, the innermost first, then the expression.
+
+        The frames are a list and no recursion: a chain of constants may be as long as the program.
+        """
+        frames = [root]
+        under_way = {} if root.constant is None else {root.constant: None}
+        unsettled: dict[Constant, Failure] = {}
+        while True:
+            frame = frames[-1]
+            for name in frame.names:
+                symbol = frame.scope.find(name.text)
+                if not isinstance(symbol, Constant) or symbol.value is not None or symbol in unsettled:
+                    continue
+                if symbol in under_way:
+                    self._report_cycle(symbol, list(under_way))
+                    unsettled[symbol] = _KNOWN
+                    continue
+                under_way[symbol] = None
+                frames.append(_frame_of(symbol))
+                break
+            else:
+                result = self._compute(frame, unsettled, root.expression.span)
+                if frame.constant is not None:
+                    del under_way[frame.constant]
+                    self._keep(frame.constant, result, unsettled)
+                frames.pop()
+                if not frames:
+                    return result
+
+    def _keep(self, constant: Constant, result: int | Failure, unsettled: dict[Constant, Failure]) -> None:
+        """Settles a constant, unless more names have to be known for that."""
+        if isinstance(result, int):
+            constant.value = result
+        elif result is _NOT_YET:
+            unsettled[constant] = result
+        else:
+            if result.span is not None:
+                self.report.add(result.message, result.span)
+            constant.value = _KNOWN
+
+    def _compute(self, frame: _Frame, unsettled: dict[Constant, Failure], wanted: Span) -> int | Failure:
+        """The value of an expression all of whose constants are settled, for the sake of the expression at `wanted`."""
+        line = frame.expression.line
+        values: list[int | Failure] = []
+        for operation in frame.expression.operations:
+            match operation:
+                case Number(value):
+                    values.append(value)
+                case Here():
+                    values.append(frame.here)
+                case Name():
+                    values.append(self._value_of_name(operation, frame, unsettled, wanted))
+                case Unary(sign, start, end):
+                    value = values.pop()
+                    if isinstance(value, int):
+                        value = _bounded(_UNARY[sign](value), Span(line, start, end))
+                    values.append(value)
+                case Binary(sign, start, end):
+                    right, left = values.pop(), values.pop()
+                    values.append(_binary(sign, left, right, Span(line, start, end)))
+        [result] = values
+        return result
+
+    def _value_of_name(
+        self, name: Name, frame: _Frame, unsettled: dict[Constant, Failure], wanted: Span
+    ) -> int | Failure:
+        span = Span(frame.expression.line, name.start, name.end)
+        match frame.scope.find(name.text):
+            case Label(address=address):
+                return address
+            case Predefined(value=value):
+                return value(span)
+            case Constant(value=value) as constant:
+                return unsettled.get(constant, _KNOWN) if value is None else value
+        if self.complete:
+            self._report_undefined(name, frame.scope, span)
+            return _KNOWN
+        self._needed_above.append((name, frame.scope, span if frame.constant is None else wanted))
+        return _NOT_YET
+
+    def _report_undefined(self, name: Name, scope: Scope, span: Span) -> None:
+        if name.text not in self._suggestions and len(self._suggestions) < _MAX_SUGGESTIONS:
+            self._suggestions[name.text] = did_you_mean(name.text, scope.names())
+        self.report.add(f"undefined label `{shown(name.text)}`", span, self._suggestions.get(name.text))
+
+    def _report_cycle(self, constant: Constant, under_way: list[Constant]) -> None:
+        cycle = [other.name for other in under_way[under_way.index(constant) :]]
+        names = [constant.name, *(cycle[1:] if len(cycle) <= 8 else [*cycle[1:4], "…", *cycle[-2:]]), constant.name]
+        chain = " → ".join(f"`{shown(name)}`" for name in names)
+        self.report.add(f"`{shown(constant.name)}` is defined by itself", constant.span, f"the cycle is {chain}")
+
+
+def _frame_of(constant: Constant) -> _Frame:
+    return _Frame(constant, constant.expression, constant.scope, constant.here, _names(constant.expression))
+
+
+def _names(expression: Expression) -> Iterator[Name]:
+    return (operation for operation in expression.operations if isinstance(operation, Name))
+
+
+_UNARY: dict[str, Callable[[int], int]] = {
+    "+": operator.pos,
+    "-": operator.neg,
+    "~": operator.invert,
+    "!": lambda value: int(not value),
+}
+_BINARY: dict[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.floordiv,
+    "%": operator.mod,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "==": lambda left, right: int(left == right),
+    "!=": lambda left, right: int(left != right),
+    "<": lambda left, right: int(left < right),
+    "<=": lambda left, right: int(left <= right),
+    ">": lambda left, right: int(left > right),
+    ">=": lambda left, right: int(left >= right),
+    "&&": lambda left, right: int(bool(left) and bool(right)),
+    "||": lambda left, right: int(bool(left) or bool(right)),
+}
+
+
+def _binary(sign: str, left: int | Failure, right: int | Failure, span: Span) -> int | Failure:
+    if isinstance(left, Failure):
+        return left
+    # As in C, the right side of these does not matter where the left one decides.
+    if sign == "&&" and left == 0:
+        return 0
+    if sign == "||" and left != 0:
+        return 1
+    if isinstance(right, Failure):
+        return right
+    if sign in ("<<", ">>"):
+        return _shift(left, right if sign == "<<" else -right, right, span)
+    if sign in ("/", "%") and right == 0:
+        return Failure("division by zero", span)
+    return _bounded(_BINARY[sign](left, right), span)
+
+
+def _shift(value: int, left: int, count: int, span: Span) -> int | Failure:
+    """`value` shifted to the left, or to the right where `left` is negative, by `count`."""
+    if count < 0:
+        return Failure(f"the shift count {shown(count)} is negative", span)
+    if left <= 0:
+        return value >> min(count, MAX_VALUE_BITS)
+    # The size of the result is known before there is one: a huge count must not make a huge number.
+    if value and value.bit_length() + left > MAX_VALUE_BITS:
+        return _too_large(span)
+    return value << left if value else 0
+
+
+def _bounded(value: int, span: Span) -> int | Failure:
+    return value if value.bit_length() <= MAX_VALUE_BITS else _too_large(span)
+
+
+def _too_large(span: Span) -> Failure:
+    return Failure(f"this value has more than {MAX_VALUE_BITS:,} bits", span)

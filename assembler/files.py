@@ -1,0 +1,118 @@
+"""Programs in files: an image from any file a program can be in, and back."""
+
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from assembler.diagnostics import printable
+from assembler.image import MAX_IMAGE_WORDS, Image, ImageError, normalized_word
+from assembler.image_file import read_img, write_img
+from assembler.options import Options
+from assembler.raw_files import read_bin, read_dec, read_hex, write_bin, write_dec, write_hex
+
+FORMATS = ("sbn", "img", "dec", "hex", "bin")
+_RAW_READERS = {"dec": read_dec, "hex": read_hex, "bin": read_bin}
+_RAW_WRITERS = {"dec": write_dec, "hex": write_hex, "bin": write_bin}
+_MAX_FILE_BYTES = 32 * MAX_IMAGE_WORDS
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format a file's suffix stands for; "sbn" where it stands for none."""
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    return suffix if suffix in FORMATS else "sbn"
+
+
+def load_image(path: str | os.PathLike[str], format: str | None = None, **options: Any) -> Image:
+    """The image in a file, as `read_image` makes it; the format is that of the suffix unless stated.
+
+    Raises OSError where the file cannot be read, and what `read_image` raises.
+    """
+    with open(path, "rb") as file:
+        data = file.read(_MAX_FILE_BYTES + 1)
+    return read_image(data, os.fspath(path), format or format_of(path), Path(path).parent, **options)
+
+
+def read_image(
+    data: bytes,
+    name: str = "<input>",
+    format: str = "sbn",
+    folder: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Image:
+    """The image in the bytes of a file, which messages call `name`.
+
+    format: one of FORMATS.
+    folder: where a source's includes are.
+    options: `isa word_bits memory entry input_mode`, as for `assemble`. They fill in what the file leaves open: of an
+        `.img` that is the memory, of a raw file everything (isa sbn, 16 bits and entry 0 unless stated).
+
+    Raises AssemblyError for a source, ImageError for any other file that is none or that an option contradicts,
+    ValueError and TypeError for options no program can have.
+    """
+    name = printable(name)
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
+    if format == "sbn":
+        from assembler.driver import assemble
+        from assembler.parsing import decode_source
+
+        return assemble(decode_source(data, name), name, folder, **options)
+    stated = Options(**options)
+    if len(data) > _MAX_FILE_BYTES:
+        raise ImageError(f"{name}: the file has more than {_MAX_FILE_BYTES >> 20} MiB")
+    if format == "img":
+        return _completed(read_img(data, name), stated, name)
+    bits = stated.word_bits or 16
+    words = _RAW_READERS[format](data, name, bits)
+    try:
+        image = Image(words, bits, stated.isa or "sbn", 0, stated.memory, stated.input_mode or "set")
+    except ValueError as error:
+        raise ImageError(f"{name}: {error}") from None
+    return replace(image, entry=_entry(stated, image, name))
+
+
+def image_bytes(image: Image, format: str) -> bytes:
+    """The bytes of a file of some format that holds the image; a raw format holds its words only."""
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
+    if format == "sbn":
+        from assembler.disassembler import disassemble
+
+        return disassemble(image).encode()
+    return write_img(image) if format == "img" else _RAW_WRITERS[format](image)
+
+
+def save_image(image: Image, path: str | os.PathLike[str], format: str | None = None) -> None:
+    """Writes the image to a file; the format is that of the suffix unless stated. Raises OSError."""
+    Path(path).write_bytes(image_bytes(image, format or format_of(path)))
+
+
+def _completed(image: Image, stated: Options, name: str) -> Image:
+    """The image with the memory that was asked for, provided that nothing asked for contradicts it."""
+    for key, value in asdict(stated).items():
+        held = getattr(image, key)
+        asked = _entry(stated, image, name) if key == "entry" else value
+        if value is not None and held is not None and asked != held:
+            raise ImageError(f"{name}: {key.replace('_', ' ')} {asked} contradicts the image, which has {held}")
+    if stated.memory is None:
+        return image
+    try:
+        return replace(image, memory=stated.memory)
+    except ValueError as error:
+        raise ImageError(f"{name}: {error}") from None
+
+
+def _entry(stated: Options, image: Image, name: str) -> int:
+    """The entry asked for, as a word; 0 if none was."""
+    if stated.entry is None:
+        return 0
+    value = stated.entry
+    if isinstance(value, str):
+        from assembler.driver import evaluate
+
+        value = evaluate(value, image.symbols, "entry")
+    try:
+        return normalized_word(value, image.word_bits, "entry")
+    except ValueError as error:
+        raise ImageError(f"{name}: {error}") from None

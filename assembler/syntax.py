@@ -1,0 +1,147 @@
+"""What a source says, line by line, before any of it has a meaning: frozen dataclasses that know their place.
+
+A node keeps the columns it stands in; its line is kept once, by the `Expression` or `Statement` around it.
+"""
+
+from dataclasses import dataclass
+
+from assembler.diagnostics import SourceLine, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An integer or character literal."""
+
+    value: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An identifier, where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """`.`, the address of the first word of the statement."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """One of `+ - ~ !` applied to the value before it."""
+
+    operator: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A binary operator applied to the two values before it; its columns are those of both operands."""
+
+    operator: str
+    start: int
+    end: int
+
+
+Operation = Number | Name | Here | Unary | Binary
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression as its operations in postfix order: no depth of nesting needs recursion to evaluate it."""
+
+    operations: tuple[Operation, ...]
+    line: SourceLine
+    start: int
+    end: int
+
+    @property
+    def span(self) -> Span:
+        return Span(self.line, self.start, self.end)
+
+    @property
+    def sole_name(self) -> Name | None:
+        """The name, where the expression is a name and nothing else."""
+        first = self.operations[0]
+        return first if isinstance(first, Name) and len(self.operations) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string literal as the bytes it stands for."""
+
+    data: bytes
+    line: SourceLine
+    start: int
+    end: int
+
+    @property
+    def span(self) -> Span:
+        return Span(self.line, self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One operand, possibly with labels that name the address of its word."""
+
+    labels: tuple[Name, ...]
+    value: Expression | Text
+
+    @property
+    def span(self) -> Span:
+        return self.value.span
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a macro, possibly with a default."""
+
+    name: Name
+    default: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class MacroHead:
+    """`.macro NAME p, q=default`."""
+
+    word: Name
+    name: Name
+    parameters: tuple[Parameter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A word (a mnemonic, a macro's name or, beginning with a point, a directive) and its operands."""
+
+    word: Name
+    operands: tuple[Operand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One line that says something: labels, and possibly an instruction or the head of a macro."""
+
+    line: SourceLine
+    labels: tuple[Name, ...]
+    body: Instruction | MacroHead | None
+
+    def span_of(self, name: Name) -> Span:
+        return Span(self.line, name.start, name.end)
+
+    @property
+    def span(self) -> Span:
+        """The instruction from its word to its last operand, or the labels of a line that has no more."""
+        first = self.body.word if self.body else self.labels[0]
+        last = self.labels[-1].end if self.labels else first.end
+        if isinstance(self.body, Instruction) and self.body.operands:
+            last = self.body.operands[-1].value.end
+        return Span(self.line, first.start, max(last, first.end))
