@@ -72,11 +72,12 @@ def as_words(values: Any, word_bits: int, name: str) -> np.ndarray:
     """
     low, high = -(1 << (word_bits - 1)), (1 << word_bits) - 1
     array = np.asarray(values)
-    if array.dtype == object:  # Python integers beyond int64
-        if not all(isinstance(v, int) and not isinstance(v, bool) for v in array.flat):
-            raise TypeError(f"{name} must be integers, not {type(values).__name__}")
-    elif array.size == 0 and array.dtype == np.float64 and not isinstance(values, np.ndarray):
-        array = array.astype(np.int64)  # an empty list carries no type
+    if array.dtype == np.float64 and not hasattr(values, "dtype"):
+        array = np.array(values, object)  # an empty list carries no type; of 2^63 and -1 numpy makes floats
+    if array.dtype == object:
+        for value in array.flat:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer):
+                raise TypeError(f"{name} must be integers, not {type(value).__name__}")
     elif array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, not {array.dtype}")
     if array.size:

@@ -67,7 +67,7 @@ def load_unit(
         near = difflib.get_close_matches(str(name), SCOPES, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"unknown unit '{name}'{hint} (units: {', '.join(SCOPES)})")
-    if isinstance(word_bits, bool) or word_bits not in range(bits.MIN_WORD_BITS, bits.MAX_WORD_BITS + 1):
+    if not _is_integer(word_bits) or word_bits not in range(bits.MIN_WORD_BITS, bits.MAX_WORD_BITS + 1):
         raise ValueError(f"word_bits is {word_bits}; words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits")
     if isa not in ISAS:
         raise ValueError(f"unknown instruction set '{isa}' (instruction sets: {', '.join(ISAS)})")
@@ -76,7 +76,7 @@ def load_unit(
     if name == "native":
         return native.load(word_bits, isa)
     group = DEFAULT_GROUP if group is None else group
-    if isinstance(group, bool) or group not in range(1, bits.MAX_WORD_BITS + 1):
+    if not _is_integer(group) or group not in range(1, bits.MAX_WORD_BITS + 1):
         raise ValueError(f"group is {group}; a network serves 1 to {bits.MAX_WORD_BITS} positions")
     spec = NtkSpec(word_bits, isa, group)
     if name == "ntk-limit":
@@ -86,6 +86,10 @@ def load_unit(
     tensors, manifest = _trained(group, word_bits, seed, progress)
     params = construction.as_params(tensors, group)
     return Unit(name, spec, params, SCOPES[name], manifest["seed_used"], construction.describe(manifest), manifest)
+
+
+def _is_integer(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
 def weights_path(group: int, word_bits: int, seed: int) -> Path:

@@ -100,17 +100,25 @@ def read_line(fields: Mapping[str, jax.Array], source: Read | Spread, positions:
 
 
 def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Array], predict: Predictor) -> PassTrace:
-    """Match, predict, threshold: everything one pass computes. Fields are float32 vectors of 0 and 1."""
+    """Match, predict, threshold: everything one pass computes. Fields are float32 vectors of 0 and 1.
+
+    Lines are read at all positions of all groups, also behind the last one of the pass: what a line says there must
+    fit what its neighbour says, as in every input that `TemplateSet.reachable_inputs` counts. The outputs there are no
+    decisions: they are not written, and their margin is +inf.
+    """
     groups = step.groups(template_set.group)
-    padding = groups * template_set.group - step.positions
+    positions = groups * template_set.group
     lines = {
-        line: jnp.pad(read_line(fields, source, step.positions), (0, padding)).reshape(groups, template_set.group)
-        for line, source in step.reads
+        line: read_line(fields, source, positions).reshape(groups, template_set.group) for line, source in step.reads
     }
     matched = template_set.match(lines)
     prediction = predict(step.network, matched)
     distance = prediction.value - prediction.threshold
-    return PassTrace(matched, prediction, distance > 0, jnp.abs(distance) / prediction.half_gap)
+    margin = jnp.abs(distance) / prediction.half_gap
+    if positions > step.positions and not template_set.pooled:
+        written = np.arange(positions).reshape(groups, 1, template_set.group) < step.positions
+        margin = jnp.where(written, margin, np.float32(np.inf))
+    return PassTrace(matched, prediction, distance > 0, margin)
 
 
 def written_fields(step: Pass, template_set: TemplateSet, trace: PassTrace) -> dict[str, jax.Array]:

@@ -49,6 +49,15 @@ def tensor_hash(tensors: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def _manifest_hash(manifest: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in manifest.items() if name != "manifest_hash"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _unwritable(path: Path, error: OSError) -> WeightsError:
+    return WeightsError(f"{path} cannot be written ({error}); SBN_CACHE_DIR names another folder for the cache")
+
+
 def origin() -> dict[str, str]:
     """What made the weights: library versions and platform, for the manifest."""
     import jax
@@ -65,26 +74,30 @@ def origin() -> dict[str, str]:
 def save(path: Path, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Write tensors and manifest to `path`, which holds the old file or the new one at every moment.
 
-    Returns the manifest as written: with format version and tensor hash.
+    Returns the manifest as written: with format version and hashes. Raises WeightsError if it cannot be written.
     """
     from safetensors.numpy import save as serialise
 
     whole = {"format": FORMAT, **manifest, "tensor_hash": tensor_hash(tensors)}
+    whole["manifest_hash"] = _manifest_hash(whole)
     # safetensors writes the buffer as it lies in memory, so a transposed view would come back scrambled.
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     data = serialise(contiguous, metadata={"manifest": json.dumps(whole, sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise _unwritable(path, error) from None
     return whole
 
 
@@ -110,6 +123,8 @@ def load(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, np.ndarray]
             raise WeightsError(f"{path}: {name} is {manifest.get(name)!r}, and {value!r} is needed")
     if manifest.get("tensor_hash") != tensor_hash(tensors):
         raise WeightsError(f"{path}: the tensors do not have the manifest's tensor_hash: they were altered")
+    if manifest.get("manifest_hash") != _manifest_hash(manifest):
+        raise WeightsError(f"{path}: the manifest does not have its manifest_hash: it was altered")
     return tensors, manifest
 
 
@@ -119,9 +134,9 @@ def lock(path: Path, waiting: Callable[[], None]) -> Iterator[Callable[[], None]
 
     Calls `waiting()` while another process holds it. A lock goes stale when its process is gone or has not touched it
     for STALE_SECONDS. The files themselves are safe without it: it only keeps two processes from training the same.
+    Raises WeightsError if it cannot be written.
     """
     name = path.with_name(path.name + ".lock")
-    name.parent.mkdir(parents=True, exist_ok=True)
     owner = f"{socket.gethostname()} {os.getpid()} {time.time_ns()}"
     while not _take(name, owner):
         waiting()
@@ -136,11 +151,15 @@ def lock(path: Path, waiting: Callable[[], None]) -> Iterator[Callable[[], None]
 
 def _take(name: Path, owner: str) -> bool:
     try:
+        name.parent.mkdir(parents=True, exist_ok=True)
         with open(name, "x") as file:
             file.write(owner)
         return True
-    except FileExistsError:
-        pass
+    except FileExistsError as error:
+        if name.is_dir() or not name.parent.is_dir():
+            raise _unwritable(name, error) from None
+    except OSError as error:
+        raise _unwritable(name, error) from None
     with contextlib.suppress(OSError):
         if _is_stale(name):
             name.unlink()

@@ -101,7 +101,7 @@ class TemplateSet:
         none = np.zeros((1, len(self.outputs)), bool)
         asserted = np.concatenate([self.assertions() > 0, none])[index]  # [..., group, outputs]; -1 is the last row
         if self.pooled:
-            return asserted.any(-2)
+            return np.any(asserted, axis=-2)
         return np.moveaxis(asserted, -1, -2).reshape(*index.shape[:-1], -1)
 
     def patterns(self) -> np.ndarray:

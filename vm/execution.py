@@ -6,12 +6,11 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from assembler import Image, assemble
@@ -21,13 +20,11 @@ from learned_units.unit import Unit
 from vm.lockstep import Checker, Mismatch
 from vm.machine import run_chunk
 from vm.reference import ReferenceMachine, Stop
-from vm.state import Halt, MachineState
+from vm.state import INPUT_BYTES, Halt, MachineState, boot
 
 TRACE_ROWS = 1 << 16  # steps a chunk records at most
 FIRST_BUDGET = 1 << 10
 CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
-INPUT_BYTES = 1 << 12  # console buffers in the state
-OUTPUT_BYTES = 1 << 14
 
 HALT_MESSAGE = {
     Halt.HALTED: "halted",
@@ -130,13 +127,16 @@ class Machine:
         self._output = bytearray()
         self._unread = bytearray(input or b"")
         self._input_ended = input is not None
-        boot = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, self.size, self.input_mode)
-        self._checker = Checker(boot) if check else None
+        reference = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, self.size, self.input_mode)
+        self._checker = Checker(reference) if check else None
         if self._checker is not None:
             self._checker.append_input(bytes(self._unread))
-        self._state = self._state_at(image.words, image.entry)
+        self._state = self._boot(image.words, image.entry)
         self._budget = FIRST_BUDGET
-        self._rows = jnp.zeros((TRACE_ROWS, 3 * bits.limb_count(image.word_bits) + 1), jnp.uint32)
+        self._unreleased: Future[_Examined] | None = None  # the last chunk, until it is handed out
+        self._console_steps = 0
+        self._margin = float("inf")
+        self._rows = np.zeros((TRACE_ROWS, 3 * bits.limb_count(image.word_bits) + 1), np.uint32)
 
     @property
     def output(self) -> bytes:
@@ -172,82 +172,61 @@ class Machine:
     def run(self, max_steps: int | None = None, on_chunk: Callable[[Chunk], None] | None = None) -> Outcome:
         """Run until the machine stops, or for `max_steps` steps (None: without end).
 
-        `on_chunk` is given the steps of each chunk once they were checked. Ctrl-C is answered between two chunks: it
-        raises KeyboardInterrupt with the machine in a state from which `run` goes on. Running a stopped machine gives
-        the same halt and 0 steps. Raises ValueError for a negative max_steps.
+        `on_chunk` is given the steps of each chunk once they were checked; what it raises ends the run, and the next
+        one begins with the chunk after. Ctrl-C is answered between two chunks: it raises KeyboardInterrupt with the
+        machine in a state from which `run` goes on. Running a stopped machine gives the same halt and 0 steps.
+        Raises ValueError for a negative max_steps.
         """
         if max_steps is not None and max_steps < 0:
             raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
-        began, first_step, first_output = time.monotonic(), self.steps, len(self._output)
-        console_steps, margin = 0, float("inf")
+        began, first_output, first_console = time.monotonic(), len(self._output), self._console_steps
+        self._margin = float("inf")
         if self.halt is Halt.BUDGET:
             self.halt = Halt.RUNNING
         with _deferred_interrupt() as interrupted, ThreadPoolExecutor(1) as checking:
-            examined: Future[_Examined] | None = None
+            self._release(self._unreleased, on_chunk)
+            first_step = self.steps
             while self.halt is Halt.RUNNING:
                 left = None if max_steps is None else max_steps - (self.steps - first_step)
                 job = self._advance(left, on_chunk is not None)
-                console_steps += job.console_steps
-                margin = min(margin, job.margin)
                 # The chunk before this one was checked while this one ran.
-                if examined is not None and not self._release(examined.result(), on_chunk):
+                before, self._unreleased = self._unreleased, checking.submit(self._examine, job)
+                self._release(before, on_chunk)
+                if interrupted():
                     break
-                examined = checking.submit(self._examine, job)
-                if self.halt is not Halt.RUNNING or interrupted():
-                    self._release(examined.result(), on_chunk)
-                    break
+            self._release(self._unreleased, on_chunk)
             if self.halt in _REFERENCE_STOP:
                 self._compare_whole()
-            if self.halt is Halt.RUNNING and interrupted():
+            if interrupted():
                 raise KeyboardInterrupt
         return Outcome(
             self.halt,
             self._message(self.steps - first_step),
             self.steps - first_step,
-            console_steps,
-            margin,
+            self._console_steps - first_console,
+            self._margin,
             bytes(self._output[first_output:]),
             self.divergence,
             time.monotonic() - began,
         )
 
-    def _state_at(self, words, pc: int) -> MachineState:
-        """A state with this memory and pc, and empty console buffers."""
-        word_bits = self.image.word_bits
-        # An instruction takes three words: a smaller memory is padded, and outside for every pc.
-        limbs = np.zeros((max(self.size, 3), bits.limb_count(word_bits)), np.uint32)
-        limbs[: len(words)] = bits.words_to_limbs(np.array(words, np.uint64), word_bits)
-        if pc >> (word_bits - 1):
-            halt = Halt.HALTED
-        else:
-            halt = Halt.PC_OUTSIDE if pc + 2 >= self.size else Halt.RUNNING
-        self.halt = halt
-        return MachineState(
-            memory=jnp.asarray(limbs),
-            pc=jnp.asarray(bits.words_to_limbs(np.array(pc, np.uint64), word_bits)),
-            halt=jnp.int32(halt),
-            margin=jnp.float32(jnp.inf),
-            console_steps=jnp.int32(0),
-            input=jnp.zeros(INPUT_BYTES, jnp.uint8),
-            input_position=jnp.int32(0),
-            input_length=jnp.int32(0),
-            input_ended=jnp.bool_(False),
-            output=jnp.zeros(OUTPUT_BYTES, jnp.uint8),
-            output_length=jnp.int32(0),
-        )
+    def _boot(self, words: Sequence[int], pc: int) -> MachineState:
+        state = boot(words, pc, self.size, self.image.word_bits)
+        self.halt = Halt(int(state.halt))
+        return state
 
     def _advance(self, left: int | None, keep: bool) -> _Job:
         """Run one chunk of at most `left` steps; afterwards self.halt says whether the machine goes on."""
         budget = self._budget if left is None else min(self._budget, left)
         state = self._state._replace(
-            halt=jnp.int32(Halt.RUNNING),
-            margin=jnp.float32(jnp.inf),
-            console_steps=jnp.int32(0),
-            output_length=jnp.int32(0),
+            halt=np.int32(Halt.RUNNING),
+            margin=np.float32(np.inf),
+            console_steps=np.int32(0),
+            output_length=np.int32(0),
         )
         began = time.monotonic()
         state, trace = run_chunk(
-            state, self._rows, self.unit.params, jnp.int32(budget), spec=self.unit.spec, input_mode=self.input_mode
+            state, self._rows, self.unit.params, np.int32(budget), spec=self.unit.spec, input_mode=self.input_mode
         )
         steps = int(trace.steps)
         seconds = time.monotonic() - began
@@ -281,16 +260,17 @@ class Machine:
         buffer = np.zeros(INPUT_BYTES, np.uint8)
         buffer[: len(block)] = np.frombuffer(block, np.uint8)
         return state._replace(
-            input=jnp.asarray(buffer),
-            input_position=jnp.int32(0),
-            input_length=jnp.int32(len(block)),
-            input_ended=jnp.bool_(self._input_ended and not self._unread),
+            input=buffer,
+            input_position=np.int32(0),
+            input_length=np.int32(len(block)),
+            input_ended=np.bool_(self._input_ended and not self._unread),
         )
 
     def _examine(self, job: _Job) -> _Examined:
         """Decode a chunk's rows and compare them with the reference. Runs beside the next chunk, in a thread."""
         if job.rows is None:
-            return _Examined(Chunk(job.first_step, [], [], [], [], job.next_pc, job.output), None)
+            chunk = Chunk(job.first_step, [], [], [], [], job.next_pc, job.output)
+            return _Examined(chunk, None, job.console_steps, job.margin)
         limbs = bits.limb_count(self.image.word_bits)
         columns = job.rows[:, : 3 * limbs].reshape(-1, 3, limbs)
         pcs, addresses, words = (bits.limbs_to_words(columns[:, k], self.image.word_bits).tolist() for k in range(3))
@@ -299,17 +279,25 @@ class Machine:
         mismatch = None
         if self._checker is not None:
             mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
-        return _Examined(chunk, mismatch)
+        return _Examined(chunk, mismatch, job.console_steps, job.margin)
 
-    def _release(self, examined: _Examined, on_chunk: Callable[[Chunk], None] | None) -> bool:
-        """Hand out a checked chunk; on a mismatch put the machine back and return False."""
-        chunk, mismatch = examined
+    def _release(self, examination: Future[_Examined] | None, on_chunk: Callable[[Chunk], None] | None) -> None:
+        """Hand out a chunk, if there is one, once it is checked; on a mismatch put the machine back."""
+        if examination is None:
+            return
+        chunk, mismatch, console_steps, margin = examination.result()
+        if self._unreleased is examination:
+            self._unreleased = None
         if mismatch is not None:
+            self._unreleased = None  # what ran after it never happened
             chunk = self._put_back(chunk, mismatch)
+            console_steps = chunk.margins.count(float("inf"))  # no network decided
+            margin = min(chunk.margins, default=float("inf"))
+        self._console_steps += console_steps
+        self._margin = float(np.minimum(self._margin, margin))  # a NaN stays
         self._output += chunk.output
         if on_chunk is not None:
             on_chunk(chunk)
-        return mismatch is None
 
     def _put_back(self, chunk: Chunk, mismatch: Mismatch) -> Chunk:
         """Bring the machine to just before the diverging step. Returns the part of the chunk that agreed."""
@@ -318,7 +306,7 @@ class Machine:
         step = chunk.first_step + k
         before = self._checker.before(step)
         self.divergence = self._describe(before, chunk, mismatch, step)
-        self._state = self._state_at(before.memory, before.pc)
+        self._state = self._boot(before.memory, before.pc)
         self._unread = bytearray(before.input[before.input_position :])
         self.steps, self.halt = step, Halt.DIVERGED
         output = bytes(before.output[len(self._output) :])
@@ -406,6 +394,8 @@ class _Job:
 class _Examined(NamedTuple):
     chunk: Chunk
     mismatch: Mismatch | None
+    console_steps: int
+    margin: float
 
 
 @contextlib.contextmanager

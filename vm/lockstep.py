@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from vm.reference import ReferenceMachine, Stop
 
+BLOCK = 1 << 16  # steps replayed at a time: what a replay records is thrown away
+
 
 class Mismatch(NamedTuple):
     """The first step at which machine and reference differ."""
@@ -38,13 +40,13 @@ class Checker:
         self, pcs: Sequence[int], addresses: Sequence[int], words: Sequence[int], next_pc: int
     ) -> Mismatch | None:
         """Compare one chunk: where each step stood, where and what it wrote, and the pc after the last one."""
-        run = self._reference.run(len(pcs))
+        run = self._reference.run(len(pcs))  # from where the last chunk ended
         followed = [*pcs[1:], next_pc] if len(pcs) else []
         expected = [*run.pcs[1:], self._reference.pc] if run.pcs else []
-        if run.addresses == addresses and run.words == words and expected == followed:
+        if run.pcs == pcs and run.addresses == addresses and run.words == words and expected == followed:
             return None
         for k, pc in enumerate(pcs):
-            if k >= len(run.pcs):
+            if k >= len(run.pcs) or run.pcs[k] != pc:
                 return Mismatch(k, pc, None, None, None)
             if (run.addresses[k], run.words[k], expected[k]) != (addresses[k], words[k], followed[k]):
                 return Mismatch(k, pc, run.addresses[k], run.words[k], expected[k])
@@ -67,5 +69,6 @@ class Checker:
         fresh = ReferenceMachine(
             self._first_words, now.word_bits, now.isa, self._first_pc, len(now.memory), now.input_mode, bytes(now.input)
         )
-        fresh.run(step)
+        while fresh.steps < step and fresh.run(min(step - fresh.steps, BLOCK)).pcs:
+            pass
         return fresh

@@ -17,9 +17,7 @@ import numpy as np
 
 from learned_units import bits
 from learned_units.unit import Spec
-from vm.state import Halt, MachineState
-
-WORDS = 3  # words an instruction takes
+from vm.state import WORDS, Halt, MachineState
 
 
 class Trace(NamedTuple):

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import numpy as np
+
+from learned_units import bits
+
+INPUT_BYTES = 1 << 12  # console buffers in the state
+OUTPUT_BYTES = 1 << 14
+WORDS = 3  # words an instruction takes
 
 
 class Halt(enum.IntEnum):
@@ -39,3 +47,31 @@ class MachineState(NamedTuple):
     input_ended: jax.Array  # bool [], whether the end of input follows them
     output: jax.Array  # uint8 [O]
     output_length: jax.Array  # int32 []
+
+
+def boot(words: Sequence[int], pc: int, size: int, word_bits: int) -> MachineState:
+    """A machine of `size` words that holds `words` (unsigned) from address 0 on, with empty console buffers.
+
+    An instruction takes three words: a smaller memory is padded to that, and every pc is outside it. The leaves are
+    made by numpy and moved: made on the device, each would compile a kernel of its own.
+    """
+    memory = np.zeros((max(size, WORDS), bits.limb_count(word_bits)), np.uint32)
+    memory[: len(words)] = bits.words_to_limbs(np.array(words, np.uint64), word_bits)
+    if pc >> (word_bits - 1):
+        halt = Halt.HALTED
+    else:
+        halt = Halt.PC_OUTSIDE if pc + WORDS > size else Halt.RUNNING
+    leaves: dict[str, np.ndarray | np.generic] = {
+        "memory": memory,
+        "pc": bits.words_to_limbs(np.array(pc, np.uint64), word_bits),
+        "halt": np.int32(halt),
+        "margin": np.float32(np.inf),
+        "console_steps": np.int32(0),
+        "input": np.zeros(INPUT_BYTES, np.uint8),
+        "input_position": np.int32(0),
+        "input_length": np.int32(0),
+        "input_ended": np.bool_(False),
+        "output": np.zeros(OUTPUT_BYTES, np.uint8),
+        "output_length": np.int32(0),
+    }
+    return MachineState(**jax.device_put(leaves))

@@ -27,11 +27,12 @@ class EnsembleParams(NamedTuple):
 def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray, readout: Readout) -> EnsembleParams:
     """Weights [templates, units] and [units, output bits] of a merged ensemble, with a readout, ready to predict."""
     units = inner.shape[1]
-    return EnsembleParams(
-        jnp.asarray(inner).reshape(len(template_set.families), template_set.group, units),
-        jnp.asarray(outer).reshape(units, len(template_set.outputs), -1),
-        jnp.asarray(np.concatenate([readout.half_gap[:, None], readout.threshold], axis=1)),
+    host = (
+        inner.reshape(len(template_set.families), template_set.group, units),
+        outer.reshape(units, len(template_set.outputs), -1),
+        np.concatenate([readout.half_gap[:, None], readout.threshold], axis=1),
     )
+    return EnsembleParams(*jax.device_put(host))
 
 
 def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Prediction:

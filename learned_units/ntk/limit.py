@@ -28,11 +28,12 @@ def make_params(template_set: TemplateSet, readout: Readout) -> LimitParams:
     """The closed form of a template set, ready to predict."""
     form = kernel.coefficients(template_set.size, template_set.group)
     columns = [form.own[:, None], form.common[:, None], readout.half_gap[:, None], readout.threshold]
-    return LimitParams(
-        jnp.asarray(template_set.assertions()),
-        jnp.asarray(template_set.label_counts(), jnp.float32),
-        jnp.asarray(np.concatenate(columns, axis=1), jnp.float32),
+    host = (
+        template_set.assertions(),
+        template_set.label_counts().astype(np.float32),
+        np.concatenate(columns, axis=1).astype(np.float32),
     )
+    return LimitParams(*jax.device_put(host))
 
 
 def predict(params: LimitParams, matched: tuple[jax.Array, ...], pooled: bool) -> Prediction:

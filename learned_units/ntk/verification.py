@@ -26,8 +26,8 @@ import numpy as np
 
 from learned_units import bits
 from learned_units.ntk import ensemble, limit
-from learned_units.passes import Prediction, Read, Spread
-from learned_units.tasks.subtract_branch import ANY_GROUP, DIFFERENCE_TERMS, FIRST_SPAN, RADIX, schedule, template_sets
+from learned_units.passes import Pass, Prediction, Read, Spread
+from learned_units.tasks.subtract_branch import DIFFERENCE_TERMS, FIRST_SPAN, RADIX, any_group, schedule, template_sets
 from learned_units.templates import TemplateSet
 
 BLOCK = 1 << 15  # inputs predicted at once
@@ -88,8 +88,8 @@ def enumerate_inputs(
         prediction = predict_inputs(params, padded, template_set=template_set)
         side = np.where(template_set.specify(block), np.float32(1), np.float32(-1))
         margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)[:count]
-        wrong += int((margin <= 0).any(1).sum())
-        smallest = min(smallest, float(margin.min()))
+        wrong += int((~(margin > 0)).any(1).sum())  # a NaN is wrong
+        smallest = float(np.minimum(smallest, margin.min()))  # and stays
         done += count
         if progress is not None:
             progress(done / len(inputs))
@@ -173,40 +173,45 @@ def check_schedule(word_bits: int, isa: str, group: int) -> None:
             raise VerificationError(f"{where}: {what}")
 
     steps = list(schedule(word_bits, isa, group))
-    first = steps.pop(0)
-    require(first.network == "first" and first.positions == word_bits, "does not begin with first on all bits")
+
+    def following(network: str) -> Pass:
+        require(bool(steps) and steps[0].network == network, f"lacks the pass '{network}'")
+        return steps.pop(0)
+
+    first = following("first")
+    require(first.positions == word_bits, "does not begin with first on all bits")
     below = {"a": Read("a"), "b": Read("b"), "a_below": Read("a", 1), "b_below": Read("b", 1)}
     require(dict(first.reads) == below and dict(first.writes) == {"x": "x", "G": "G", "P": "P"}, "miswires first")
     span = FIRST_SPAN
-    while steps[0].network == "prefix":
+    while steps and steps[0].network == "prefix":
         step = steps.pop(0)
         wanted = {f"{name}{t}": Read(name, t * span) for t in range(RADIX) for name in "GP"}
         require(step.positions == word_bits and dict(step.reads) == wanted, f"miswires prefix at span {span}")
         require(dict(step.writes) == {"G": "G", "P": "P"}, f"loses the prefix at span {span}")
         span *= RADIX
-    step = steps.pop(0)
+    step = following("difference")
     wanted = {f"{name}{t}": Read(name, 1 + t * span) for t in range(DIFFERENCE_TERMS) for name in "GP"}
     wanted.pop(f"P{DIFFERENCE_TERMS - 1}")
-    require(step.network == "difference" and step.positions == word_bits, "does not compute every bit of d")
+    require(step.positions == word_bits, "does not compute every bit of d")
     require(dict(step.reads) == wanted | {"x": Read("x")} and dict(step.writes) == {"d": "d"}, "miswires difference")
     require(DIFFERENCE_TERMS * span >= word_bits - 1, f"leaves borrows over {DIFFERENCE_TERMS * span} bits out")
     taken = Spread("d", word_bits - 1)
     if isa == "subleq":
         count, source = word_bits, "x"
-        while steps[0].network == "any":
+        while steps and steps[0].network == "any":
             step = steps.pop(0)
             wired = dict(step.reads) == {"bit": Read(source)} and dict(step.writes) == {"some": "nonzero"}
             require(wired and step.positions == count, f"miswires the zero flag over {count} bits")
-            count, source = -(-count // min(group, ANY_GROUP)), "nonzero"
+            count, source = -(-count // any_group(group)), "nonzero"
         require(count == 1, f"leaves {count} zero flags")
-        step = steps.pop(0)
+        step = following("select")
         wanted = {"flag": Spread("nonzero", 0), "yes": Read("d", 1 - word_bits), "no": Read("one")}
-        require(step.network == "select" and dict(step.reads) == wanted, "miswires the branch decision")
+        require(step.positions == 1 and dict(step.reads) == wanted, "miswires the branch decision")
         require(dict(step.writes) == {"chosen": "taken"}, "loses the branch decision")
         taken = Spread("taken", 0)
-    step = steps.pop(0)
+    step = following("select")
     wanted = {"flag": taken, "yes": Read("C"), "no": Read("F")}
-    require(step.network == "select" and step.positions == word_bits and not steps, "does not end with one select")
+    require(step.positions == word_bits and not steps, "does not end with one select of every bit of pc")
     require(dict(step.reads) == wanted and dict(step.writes) == {"chosen": "pc"}, "miswires the next pc")
 
 

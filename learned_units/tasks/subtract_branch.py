@@ -25,6 +25,11 @@ DIFFERENCE_TERMS = 2  # intervals joined by `difference`
 ANY_GROUP = 8  # bits pooled by `any` at most, also where other sets serve the whole word
 
 
+def any_group(group: int) -> int:
+    """Bits pooled by `any` at a time where other sets serve `group` positions; one alone would pool nothing."""
+    return max(2, min(group, ANY_GROUP))
+
+
 def template_sets(group: int) -> dict[str, TemplateSet]:
     """The five template sets over `group` positions, by name."""
     generated = [f"G{t}" for t in range(RADIX)]
@@ -85,7 +90,7 @@ def template_sets(group: int) -> dict[str, TemplateSet]:
         name="any",
         families=(Family((("bit", 1),), ("some",)),),
         outputs=("some",),
-        group=min(group, ANY_GROUP),
+        group=any_group(group),
         pooled=True,
     )
     return {each.name: each for each in (first, prefix, difference, select, pooled)}
@@ -114,7 +119,7 @@ def schedule(word_bits: int, isa: str, group: int) -> tuple[Pass, ...]:
     taken = Spread("d", sign)
     if isa == "subleq":
         # nonzero: some x is 1, over groups, then over the flags of the groups; taken: nonzero ? sign : 1
-        pooled = min(group, ANY_GROUP)
+        pooled = any_group(group)
         count, source = word_bits, "x"
         while count > 1:
             passes.append(Pass("any", count, (("bit", Read(source)),), (("some", "nonzero"),)))
