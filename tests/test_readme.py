@@ -1,0 +1,83 @@
+"""The README is true: its commands run and print what it shows, its programs assemble, its Python runs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assembler import assemble
+from vm.reference import ReferenceMachine, Stop
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md")))]
+INSTALL_AND_TEST = "pip install -e '.[test]' && pytest"
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def sessions() -> list[tuple[str, list[str]]]:
+    """Every `$ command` of the console blocks, with the lines shown under it."""
+    found = []
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *shown = part.splitlines()
+            found.append((command, shown))
+    return found
+
+
+@pytest.mark.parametrize("command, shown", sessions(), ids=[command for command, _ in sessions()])
+def test_a_session_in_the_readme_prints_what_it_shows(command: str, shown: list[str], tmp_path: Path) -> None:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    ran = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stderr
+    said = ran.stdout.splitlines() + [without_numbers(line) for line in ran.stderr.splitlines()]
+    for line in shown:
+        assert line in said or without_numbers(line) in said, f"{line!r} is not in {said}"
+
+
+def without_numbers(line: str) -> str:
+    """A summary line without the margins and times that differ from machine to machine."""
+    return re.sub(r"\d+\.\d+|\d+-\d+", "#", line)
+
+
+@pytest.mark.parametrize("program", [block for page in PAGES for block in blocks("sbn", page)])
+def test_a_program_in_the_documentation_assembles_and_halts(program: str) -> None:
+    image = assemble(program)
+    machine = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, image.memory_size())
+    assert machine.run(1_000_000).stop is Stop.HALTED
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_the_python_in_the_readme_runs(code: str) -> None:
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_the_program_in_the_readme_prints_what_it_says() -> None:
+    image = assemble(blocks("sbn")[0])
+    machine = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, image.memory_size())
+    machine.run(1000)
+    assert machine.output.decode().split() == list("9876543210")
+
+
+def test_the_checks_run_the_readmes_test_command() -> None:
+    assert INSTALL_AND_TEST in README
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    install, tests = INSTALL_AND_TEST.split(" && ")
+    assert install in script and re.search(rf"^{tests}$", script, re.MULTILINE)
+
+
+def test_every_module_and_test_that_the_documentation_names_exists() -> None:
+    for page in PAGES:
+        for name in re.findall(r"`((?:tests|learned_units|vm|assembler|programs|docs)/[\w/]+\.(?:py|md|sbn))`", page):
+            assert (ROOT / name).is_file(), name
+        for name in re.findall(r"\]\((docs/[\w/]+\.md)\)", page):
+            assert (ROOT / name).is_file(), name

@@ -1,0 +1,199 @@
+"""The argument parser of `sbn`. What the commands do is in `vm.command`, imported when a command is chosen."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+ISAS = ("sbn", "subleq")
+INPUT_MODES = ("set", "add", "sub")
+FORMATS = ("sbn", "img", "dec", "hex", "bin")
+WIDTH = 16
+
+EPILOG = """\
+FILE is a file (.sbn source, .img image, .dec .hex .bin words), the name of a bundled program, or - for stdin.
+Results are written to stdout, everything else to stderr. Exit codes: 0 halted, and every checked step agreed;
+1 the run or a check failed; 2 wrong usage, or a file that cannot be used; 130 interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `sbn` with these arguments, by default the process's. Returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.version:
+        options.command = "version"
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    from vm.command.launch import launch
+
+    return launch(options.command, options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sbn",
+        description="A one-instruction computer (subtract and branch if negative) that runs on trained networks.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="versions, device and cache folder")
+    _add_common(parser, quiet=False, traceback=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_NumbersParser)
+
+    def command(name: str, help: str, epilog: str | None = None) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=help,
+            description=help[0].upper() + help[1:] + ".",
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        _add_common(added, quiet=argparse.SUPPRESS, traceback=argparse.SUPPRESS)
+        return added
+
+    command("demo", "train the default unit, prove it, run programs on it, and say what was learned")
+    _add_run(command("run", "assemble or load a program, and run it", RUN_EPILOG))
+    _add_asm(command("asm", "assemble a program into an image file"))
+    _add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")
+    _add_program(command("list", "show addresses, words and source lines side by side"), "FILE")
+    train = command("train", "train a unit and store its weights")
+    train.add_argument("unit", metavar="UNIT", help="ntk")
+    _add_weights(train)
+    train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    train.add_argument("--force", action="store_true", help="train anew where weights are stored already")
+    _add_explain(command("explain", "show every prediction behind one subtract-and-branch, A - B"))
+    command("units", "what is learned in each unit, and what was verified for the weights stored here")
+    bundled = command("programs", "list the bundled programs, or print the source of one")
+    bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
+    _add_bench(command("bench", "measure the speed of the units and of the reference, side by side"))
+    return parser
+
+
+RUN_EPILOG = """\
+The program's input is stdin, read when the program asks for it, unless --input or --input-text gives it; with program
+- there is none unless given. --trace writes step,pc,a,b,c,address,old,new,next_pc,margin with unsigned words.
+"""
+WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
+
+
+def number(text: str) -> int:
+    """An integer in decimal, or with 0x, 0o, 0b."""
+    return int(text, 0)
+
+
+def count(text: str) -> int:
+    """A number of steps: 0 or more."""
+    value = int(text, 0)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is negative")
+    return value
+
+
+def positive(text: str) -> int:
+    """A number of things: 1 or more."""
+    value = int(text, 0)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is less than 1")
+    return value
+
+
+class _NumbersParser(argparse.ArgumentParser):
+    """A parser that takes negative numbers in hexadecimal, too, for numbers and not for options."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args([_decimal(text) for text in given], namespace)
+
+
+def _decimal(text: str) -> str:
+    """A negative number in another base as the decimal argparse knows; any other argument as it is."""
+    if re.fullmatch(r"-0[xX][0-9a-fA-F_]+|-0[bB][01_]+|-0[oO][0-7_]+|-[0-9][0-9_]*", text):
+        try:
+            return str(int(text, 0))
+        except ValueError:
+            return text
+    return text
+
+
+def _add_common(parser: argparse.ArgumentParser, quiet: Any, traceback: Any) -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", default=quiet, help="say nothing but errors and results")
+    parser.add_argument("--traceback", action="store_true", default=traceback, help="show tracebacks of errors")
+
+
+def _add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
+    """The program, and what may be stated about it."""
+    parser.add_argument("program", metavar=metavar, help="a file, the name of a bundled program, or -")
+    parser.add_argument("--format", choices=FORMATS, help="of the file, where its suffix does not tell")
+    _add_stated(parser)
+
+
+def _add_stated(parser: argparse.ArgumentParser) -> None:
+    stated = parser.add_argument_group("what the program leaves open (contradicting it is an error)")
+    stated.add_argument("--isa", choices=ISAS, help="instruction set (default sbn)")
+    stated.add_argument("--width", type=number, metavar="W", help=WIDTH_HELP)
+    stated.add_argument("--memory", type=number, metavar="N", help="words of memory (default 2^W, up to 65,536)")
+    stated.add_argument("--entry", metavar="E", help="first instruction: an address or an expression of the program")
+    stated.add_argument("--input-mode", choices=INPUT_MODES, help="what reading a byte does to a word (default set)")
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
+    parser.add_argument(
+        "--group", type=number, metavar="N", help="bit positions one network serves (default 8; W in the paper's form)"
+    )
+
+
+def _add_unit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--unit", default="ntk", metavar="UNIT", help="ntk (default), ntk-limit or native")
+    _add_weights(parser)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_program(parser, "FILE")
+    _add_unit(parser)
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument("--input", metavar="FILE", help="the program's input, from a file")
+    given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
+    parser.add_argument("--max-steps", type=count, metavar="N", help="stop after N steps (default: never)")
+    parser.add_argument("--no-check", action="store_true", help="do not compare the steps with the reference executor")
+    parser.add_argument("--stats", action="store_true", help="also say what was computed by what, and how fast")
+    parser.add_argument("--json", action="store_true", help="the closing line as a JSON object")
+    parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
+
+
+def _add_asm(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("program", metavar="FILE", help="a file, the name of a bundled program, or -")
+    parser.add_argument("-o", "--output", metavar="IMAGE", help="where to; - is stdout (default: FILE with .img)")
+    parser.add_argument(
+        "--format", dest="output_format", choices=FORMATS, help="of IMAGE (default: what its suffix says, else img)"
+    )
+    parser.set_defaults(format=None)
+    _add_stated(parser)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("minuend", type=number, metavar="A", help="a number, also -5, 0x1F or -0x1F")
+    parser.add_argument("subtrahend", type=number, metavar="B", help="what is subtracted")
+    _add_unit(parser)
+    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    parser.add_argument(
+        "--target", type=number, default=-1, metavar="C", help="next pc if the branch is taken (default -1)"
+    )
+    parser.add_argument(
+        "--fall-through", type=number, default=3, metavar="F", help="next pc if it is not taken (default 3)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--steps", type=positive, default=50_000, metavar="N", help="of a measurement (default 50,000)")
+    parser.add_argument("--repeat", type=positive, default=3, metavar="N", help="measurements, of each (default 3)")
+    parser.add_argument("--csv", action="store_true", help="comma-separated values instead of the table")

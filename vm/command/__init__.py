@@ -1,0 +1,1 @@
+"""The commands of `sbn`, one module each: `run(options) -> exit code`."""

@@ -1,0 +1,60 @@
+"""`sbn asm`: a program into a file of another format."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from assembler import Image, format_of, image_bytes
+from vm.command import program_files, terminal
+from vm.command.terminal import Talk
+from vm.command.usage import UsageError, stated_by_user
+
+STDOUT = "-"
+RAW_FORMATS = ("dec", "hex", "bin")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Assemble, and write the image."""
+    talk = Talk(options.quiet)
+    output = options.output or _default_output(options.program)
+    if options.output_format is not None:
+        format = options.output_format
+    else:
+        format = format_of(output) if program_files.has_known_suffix(output) else "img"
+    image = program_files.load(options)
+    with stated_by_user():
+        data = image_bytes(image, format)
+    if output == STDOUT:
+        terminal.stdout().write(data)
+        return 0
+    if os.path.exists(options.program) and os.path.exists(output) and os.path.samefile(options.program, output):
+        raise UsageError(f"{output} is the program itself; name another file with -o")
+    Path(output).write_bytes(data)
+    talk.say(
+        f"{output}: {len(image.words):,} words, {image.word_bits}-bit {image.isa}, entry {image.entry}, format {format}"
+    )
+    needed = _options_needed(image) if format in RAW_FORMATS else ""
+    if needed:
+        talk.say(f"a .{format} file holds the words only; to use it, say also {needed}")
+    return 0
+
+
+def _default_output(program: str) -> str:
+    """The program's name with the suffix of an image; a bundled program's is put into the current folder."""
+    if program == program_files.STDIN:
+        return STDOUT
+    return os.path.splitext(program)[0] + ".img"
+
+
+def _options_needed(image: Image) -> str:
+    """What a raw file does not tell of an image, as options."""
+    stated = [
+        (image.isa != "sbn", f"--isa {image.isa}"),
+        (image.word_bits != 16, f"--width {image.word_bits}"),
+        (image.entry != 0, f"--entry {image.entry}"),
+        (image.memory is not None, f"--memory {image.memory}"),
+        (image.input_mode != "set", f"--input-mode {image.input_mode}"),
+    ]
+    return " ".join(text for needed, text in stated if needed)

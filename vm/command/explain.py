@@ -1,0 +1,120 @@
+"""`sbn explain`: every prediction behind one subtract-and-branch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from vm.command import jax_setup, terminal
+from vm.command.launch import FAILED
+from vm.command.terminal import Talk
+from vm.command.usage import stated_by_user
+
+if TYPE_CHECKING:
+    from learned_units.unit import Decision, Unit
+
+
+@dataclass(frozen=True)
+class Result:
+    """Difference and next pc, as unsigned words."""
+
+    difference: int
+    next_pc: int
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the decisions and the result. Exit code 0 if it is that of exact arithmetic."""
+    talk = Talk(options.quiet)
+    jax_setup.prepare()
+    from vm.command import chosen_unit
+
+    unit = chosen_unit.load(options, options.width, options.isa, talk)
+    case = (options.minuend, options.subtrahend, options.target, options.fall_through)
+    with stated_by_user():
+        found = unit.subtract_branch(*case)
+    result = Result(int(found.difference), int(found.next_pc))
+    exact = exact_result(*case, options.width, options.isa)
+    decisions = unit.explain(*case)
+    margin = min((decision.margin for decision in decisions), default=math.inf)
+    if options.json:
+        fields = {
+            "unit": unit.name,
+            "word_bits": unit.word_bits,
+            "isa": unit.isa,
+            "minuend": options.minuend,
+            "subtrahend": options.subtrahend,
+            "target": options.target,
+            "fall_through": options.fall_through,
+            "result": asdict(result),
+            "exact": asdict(exact),
+            "agrees": result == exact,
+            "margin": margin if math.isfinite(margin) else None,
+            "decisions": [asdict(decision) for decision in decisions],
+        }
+        terminal.write(json.dumps(fields) + "\n")
+    else:
+        terminal.write(_decisions_table(decisions) + _closing(unit, options, result, exact, margin))
+    return 0 if result == exact else FAILED
+
+
+def exact_result(minuend: int, subtrahend: int, target: int, fall_through: int, word_bits: int, isa: str) -> Result:
+    """What exact arithmetic makes of the same case."""
+    mask = (1 << word_bits) - 1
+    difference = (minuend - subtrahend) & mask
+    taken = difference >> (word_bits - 1) == 1 or (isa == "subleq" and difference == 0)
+    return Result(difference, (target if taken else fall_through) & mask)
+
+
+def _decisions_table(decisions: list[Decision]) -> str:
+    """One row for each decision; an empty line between two passes."""
+    if not decisions:
+        return ""
+    rows = [("pass", "network", "output", "bit", "matched", "prediction", "threshold", "value", "margin")]
+    for each in decisions:
+        rows.append(
+            (
+                str(each.stage),
+                each.network,
+                each.output,
+                str(each.bit),
+                str(each.matched),
+                f"{each.prediction:.4f}",
+                f"{each.threshold:.4f}",
+                str(each.value),
+                f"{each.margin:.3f}",
+            )
+        )
+    head, *lines = terminal.table(rows, right=(0, 3, 4, 5, 6, 7, 8)).splitlines()
+    shown = [head]
+    last = 0
+    for line, decision in zip(lines, decisions, strict=True):
+        if decision.stage != last:
+            shown.append("")
+        shown.append(line)
+        last = decision.stage
+    return "\n".join(shown) + "\n\n"
+
+
+def _closing(unit: Unit, options: argparse.Namespace, result: Result, exact: Result, margin: float) -> str:
+    """The result in words, and whether it is right."""
+    agreement = "exact arithmetic agrees"
+    if result != exact:
+        agreement = (
+            f"exact arithmetic DISAGREES: {_both_signs(exact.difference, unit.word_bits)}, next pc {exact.next_pc}"
+        )
+    ending = "" if math.isinf(margin) else f"; smallest margin {terminal.format_margin(margin, digits=3)}"
+    if unit.spec.evaluations == 0:
+        ending += "; nothing is predicted in native arithmetic"
+    return (
+        f"{options.minuend} - {options.subtrahend} = {_both_signs(result.difference, unit.word_bits)}, "
+        f"next pc {_both_signs(result.next_pc, unit.word_bits)} "
+        f"({unit.name}, {unit.word_bits}-bit {unit.isa}); {agreement}{ending}\n"
+    )
+
+
+def _both_signs(word: int, word_bits: int) -> str:
+    """A word as a signed number, and, where that is another, as an unsigned one."""
+    return f"{word - (1 << word_bits)} (unsigned {word})" if word >> (word_bits - 1) else str(word)

@@ -1,0 +1,54 @@
+"""Running one command, and turning every way it can end into an exit code and a line or two of explanation."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import traceback
+
+from vm.command import terminal
+from vm.command.usage import UsageError
+
+FAILED = 1
+MISUSED = 2
+INTERRUPTED = 130
+
+
+def launch(command: str, options: argparse.Namespace) -> int:
+    """Run `vm.command.<command>`. A reader of stdout that goes away ends it quietly."""
+    try:
+        code = importlib.import_module(f"vm.command.{command}").run(options)
+        terminal.flush()
+        return code
+    except BrokenPipeError:
+        terminal.abandon_stdout()
+        return FAILED
+    except KeyboardInterrupt:
+        terminal.say_error("sbn: interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        if options.traceback:
+            terminal.say_error(traceback.format_exc().rstrip())
+        text, code = _explain(error)
+        terminal.say_error(text)
+        return code
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """What to say about an exception, and the exit code."""
+    from assembler.diagnostics import AssemblyError
+    from assembler.image import ImageError
+
+    if isinstance(error, AssemblyError):
+        return str(error), MISUSED
+    if isinstance(error, (UsageError, ImageError)):
+        return f"sbn: error: {error}", MISUSED
+    if isinstance(error, OSError) and error.strerror:
+        names = [name for name in (error.filename, error.filename2) if name is not None]
+        return f"sbn: error: {': '.join([*map(str, names), error.strerror])}", MISUSED
+    from learned_units.store import WeightsError
+
+    if isinstance(error, WeightsError):
+        return f"sbn: error: {error}", FAILED
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"sbn: internal error: {said}; run again with --traceback", FAILED

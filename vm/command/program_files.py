@@ -1,0 +1,69 @@
+"""From FILE, NAME or - on the command line to an image."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+
+import programs
+from assembler import Image, load_image, read_image
+from assembler.diagnostics import printable
+from assembler.files import FORMATS
+from vm.command.usage import UsageError, stated_by_user
+
+STDIN = "-"
+
+
+def load(options: argparse.Namespace) -> Image:
+    """The image of `options.program`, with what the other options state about it."""
+    stated = {
+        "isa": options.isa,
+        "word_bits": options.width,
+        "memory": options.memory,
+        "entry": options.entry,
+        "input_mode": options.input_mode,
+    }
+    name = options.program
+    with stated_by_user():
+        if name == STDIN:
+            return read_image(_all_of_stdin(), "<stdin>", options.format or "sbn", os.curdir, **stated)
+        if is_file(name):
+            return load_image(name, options.format, **stated)
+        data = bundled_source(name, sought="file and no bundled program").encode()
+        return read_image(data, f"{name}.sbn", options.format or "sbn", **stated)
+
+
+def is_file(name: str) -> bool:
+    """Whether a program is meant as a file: it exists, or looks like a path. Any other word is a bundled program."""
+    if os.path.isdir(name) and name in programs.names():
+        return False
+    separators = [separator for separator in (os.sep, os.altsep) if separator]
+    looks_like_one = any(separator in name for separator in separators) or has_known_suffix(name)
+    if looks_like_one and not os.path.exists(name):
+        raise UsageError(f"{printable(name)}: no such file{_suggestion(name)}")
+    return looks_like_one or os.path.exists(name)
+
+
+def has_known_suffix(name: str) -> bool:
+    """Whether a file's name tells its format."""
+    return os.path.splitext(name)[1].lower().removeprefix(".") in FORMATS
+
+
+def bundled_source(name: str, sought: str = "bundled program") -> str:
+    """The source of a bundled program; UsageError, with suggestions, where there is none of that name."""
+    if name not in programs.names():
+        raise UsageError(f"no {sought} '{printable(name)}'{_suggestion(name)}; `sbn programs` lists all")
+    return programs.source(name)
+
+
+def _suggestion(name: str) -> str:
+    """ "; there is a bundled program ...", or nothing."""
+    stem = os.path.splitext(os.path.basename(name))[0]
+    near = difflib.get_close_matches(stem, programs.names(), n=3)
+    return f"; there is a bundled program {' or '.join(near)}" if near else ""
+
+
+def _all_of_stdin() -> bytes:
+    return sys.stdin.buffer.read() if sys.stdin is not None else b""

@@ -1,0 +1,17 @@
+"""`sbn programs`: the bundled programs, and their sources."""
+
+from __future__ import annotations
+
+import argparse
+
+import programs
+from vm.command import program_files, terminal
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the programs, or print the source of one."""
+    if options.name is None:
+        terminal.write(terminal.table([(name, programs.description(name)) for name in programs.names()]))
+    else:
+        terminal.write(program_files.bundled_source(options.name))
+    return 0

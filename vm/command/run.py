@@ -1,0 +1,161 @@
+"""`sbn run`: a program on a unit, its output as it comes, and an account of what was computed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vm.command import jax_setup, program_files, terminal
+from vm.command.launch import FAILED, INTERRUPTED
+from vm.command.terminal import Talk
+from vm.command.trace_file import TraceFile
+from vm.command.usage import UsageError, stated_by_user
+
+if TYPE_CHECKING:
+    from assembler import Image
+    from vm.command.account import Account
+    from vm.execution import Chunk, Machine
+
+STDIN = "-"
+READ_BYTES = 1 << 16
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a program. Exit code 0 if it halted, and agreed with the reference where that was checked."""
+    talk = Talk(options.quiet)
+    image = program_files.load(options)
+    given = _given_input(options)
+    jax_setup.prepare()
+    from vm.command import account, chosen_unit
+    from vm.execution import Machine
+
+    unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
+    with stated_by_user():
+        machine = Machine(image, unit, input=given, check=not options.no_check)
+    with contextlib.ExitStack() as files:
+        trace = None if options.trace is None else files.enter_context(TraceFile(options.trace, image, machine.size))
+        made = _Execution(machine, not options.no_check, trace).run(options.max_steps)
+    terminal.flush()
+    if machine.divergence is not None:
+        talk.report(machine.divergence.report)
+    if options.json:
+        talk.report(account.as_json(made))
+    else:
+        if options.stats:
+            talk.report(account.statistics(made))
+        closing = talk.say if made.halt in ("halted", "interrupted") else talk.report
+        closing(account.summary(made))
+    if made.halt == "interrupted":
+        return INTERRUPTED
+    return 0 if made.halt == "halted" else FAILED
+
+
+def _given_input(options: argparse.Namespace) -> bytes | None:
+    """The program's whole input, or None if it is to be read from stdin as the program asks for it."""
+    if options.input_text is not None:
+        return os.fsencode(options.input_text)
+    if options.input is not None and options.input != STDIN:
+        return Path(options.input).read_bytes()
+    if options.program == program_files.STDIN:
+        if options.input == STDIN:
+            raise UsageError("the program itself is read from stdin; give its input with --input FILE or --input-text")
+        return b""
+    return None
+
+
+class _Execution:
+    """A machine's run to its end: its output written, its console fed, its steps counted."""
+
+    def __init__(self, machine: Machine, checked: bool, trace: TraceFile | None) -> None:
+        self._machine = machine
+        self._checked = checked
+        self._trace = trace
+        self._steps = 0
+        self._undecided = 0  # steps without a margin: where the unit has networks, those of the console
+        self._margin = math.inf
+        self._pc = machine.pc
+
+    def run(self, max_steps: int | None) -> Account:
+        """Run until the machine stops, the budget is spent or Ctrl-C is pressed."""
+        from vm.command.account import Account
+        from vm.state import Halt
+
+        machine = self._machine
+        has_networks = machine.unit.spec.evaluations > 0
+        compile_seconds, run_seconds, console_steps = 0.0, 0.0, 0
+        halt, message, began = "interrupted", "interrupted", time.monotonic()
+        try:
+            machine.run(0)  # compiles the loop
+            compile_seconds = time.monotonic() - began
+            left = max_steps
+            while True:
+                began = time.monotonic()
+                outcome = machine.run(left, self._release)
+                run_seconds += time.monotonic() - began
+                console_steps += outcome.console_steps
+                left = None if left is None else left - outcome.steps
+                if outcome.halt is not Halt.NEED_INPUT:
+                    halt, message = outcome.halt.name.lower(), outcome.message
+                    break
+                self._feed(wait=left != 0)
+        except KeyboardInterrupt:
+            run_seconds += time.monotonic() - began if compile_seconds else 0.0
+        if halt == "budget":
+            message = (
+                f"the budget of {max_steps:,} steps (--max-steps) is spent at pc {self._pc}"
+                f"{_source_line(machine.image, self._pc)}; to go on, run it again with a larger one"
+            )
+        elif halt == "diverged":
+            message = f"the unit and the reference disagree at step {self._steps:,}, as reported above"
+            if machine.unit.manifest:
+                message += f"; train its weights anew with `sbn train {machine.unit.name} --force`"
+        return Account(
+            halt=halt,
+            message=message,
+            unit=machine.unit,
+            checked=self._checked,
+            steps=self._steps,
+            console_steps=self._undecided if has_networks else console_steps,
+            margin=self._margin,
+            pc=self._pc,
+            memory_words=machine.size,
+            compile_seconds=compile_seconds,
+            run_seconds=run_seconds,
+        )
+
+    def _release(self, chunk: Chunk) -> None:
+        """Take in steps that were executed and, where that is on, checked."""
+        self._steps += len(chunk.pcs)
+        self._undecided += chunk.margins.count(math.inf)
+        self._margin = float(np.min([self._margin, *chunk.margins]))  # a NaN stays
+        self._pc = chunk.next_pc
+        if self._trace is not None:
+            self._trace.add(chunk)
+        if chunk.output:
+            terminal.stdout().write(chunk.output)
+            terminal.flush()
+
+    def _feed(self, wait: bool) -> None:
+        """Give the console what stdin has by now, waiting for some; without `wait`, only let the machine go on."""
+        if not wait:
+            self._machine.feed(b"")  # its budget is spent: let it say so
+            return
+        data = sys.stdin.buffer.read1(READ_BYTES) if sys.stdin is not None else b""
+        if data:
+            self._machine.feed(data)
+        else:
+            self._machine.end_input()
+
+
+def _source_line(image: Image, pc: int) -> str:
+    """ " (file:line)" of an address, or nothing."""
+    origin = image.source_map.at(pc) if image.source_map is not None else None
+    return "" if origin is None else f" ({origin.file}:{origin.line})"

@@ -1,0 +1,28 @@
+"""`sbn --version`: versions, device and cache folder."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib.metadata import version
+
+from vm.command import jax_setup, terminal
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print them."""
+    jax_setup.prepare()
+    import jax
+
+    from learned_units.store import cache_folder
+
+    device = jax.devices()[0]
+    rows = [
+        ("sbn", version("neural-sbn")),
+        ("python", platform.python_version()),
+        ("jax", jax.__version__),
+        ("device", f"{device.device_kind} ({device.platform})"),
+        ("cache", str(cache_folder())),
+    ]
+    terminal.write(terminal.table(rows))
+    return 0
