@@ -55,7 +55,7 @@ class NtkSpec:
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
     ) -> list[Decision]:
         """Every output of every pass, in order, from the same code as `evaluate`."""
-        _, traces = self._run(params, minuend, subtrahend, target, fall_through)
+        _, traces = jax.jit(self._run)(params, minuend, subtrahend, target, fall_through)
         sets = _template_sets(self.group)
         decisions = []
         for stage, (step, trace) in enumerate(

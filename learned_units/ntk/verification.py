@@ -30,7 +30,7 @@ from learned_units.passes import Pass, Prediction, Read, Spread
 from learned_units.tasks.subtract_branch import DIFFERENCE_TERMS, FIRST_SPAN, RADIX, any_group, schedule, template_sets
 from learned_units.templates import TemplateSet
 
-BLOCK = 1 << 15  # inputs predicted at once
+BLOCK = 1 << 11  # inputs predicted at once: what they take fits the caches
 ISAS = ("sbn", "subleq")
 
 
