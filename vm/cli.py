@@ -23,7 +23,7 @@ Results are written to stdout, everything else to stderr. Exit codes: 0 halted, 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `sbn` with these arguments, by default the process's. Returns the exit code."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_with_decimals(sys.argv[1:] if arguments is None else arguments))
     if options.version:
         options.command = "version"
     if options.command is None:
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="versions, device and cache folder")
     _add_common(parser, quiet=False, traceback=False)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_NumbersParser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, help: str, epilog: str | None = None) -> argparse.ArgumentParser:
         added = commands.add_parser(
@@ -104,17 +104,14 @@ def positive(text: str) -> int:
     return value
 
 
-class _NumbersParser(argparse.ArgumentParser):
-    """A parser that takes negative numbers in hexadecimal, too, for numbers and not for options."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        given = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args([_decimal(text) for text in given], namespace)
+def _with_decimals(given: Sequence[str]) -> list[str]:
+    """The arguments of `explain` with negative numbers in decimal, the only ones argparse does not take for options."""
+    command = next((text for text in given if not text.startswith("-")), None)
+    return [_decimal(text) for text in given] if command == "explain" else list(given)
 
 
 def _decimal(text: str) -> str:
-    """A negative number in another base as the decimal argparse knows; any other argument as it is."""
-    if re.fullmatch(r"-0[xX][0-9a-fA-F_]+|-0[bB][01_]+|-0[oO][0-7_]+|-[0-9][0-9_]*", text):
+    if re.fullmatch(r"-0[xXbBoO][0-9a-fA-F_]+|-[0-9][0-9_]*", text):
         try:
             return str(int(text, 0))
         except ValueError:

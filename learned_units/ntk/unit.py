@@ -55,14 +55,14 @@ class NtkSpec:
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
     ) -> list[Decision]:
         """Every output of every pass, in order, from the same code as `evaluate`."""
-        _, traces = jax.jit(self._run)(params, minuend, subtrahend, target, fall_through)
+        traces = _trace(params, minuend, subtrahend, target, fall_through, spec=self)
         sets = _template_sets(self.group)
         decisions = []
         for stage, (step, trace) in enumerate(
             zip(subtract_branch.schedule(self.word_bits, self.isa, self.group), traces, strict=True)
         ):
             template_set = sets[step.network]
-            number = np.asarray(jnp.stack(trace.matched).sum((0, 2)))
+            number = np.stack(trace.matched).sum((0, 2))
             value, threshold, margin = np.broadcast_arrays(
                 trace.prediction.value, trace.prediction.threshold, trace.margin
             )
@@ -99,3 +99,8 @@ class NtkSpec:
         fields = subtract_branch.input_fields(minuend, subtrahend, target, fall_through, self.word_bits)
         steps = subtract_branch.schedule(self.word_bits, self.isa, self.group)
         return run_schedule(steps, sets, fields, predict)
+
+
+@functools.partial(jax.jit, static_argnames=("spec",))
+def _trace(params: Params, minuend, subtrahend, target, fall_through, *, spec: NtkSpec) -> list[PassTrace]:
+    return spec._run(params, minuend, subtrahend, target, fall_through)[1]

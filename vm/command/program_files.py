@@ -59,7 +59,7 @@ def bundled_source(name: str, sought: str = "bundled program") -> str:
 
 
 def _suggestion(name: str) -> str:
-    """ "; there is a bundled program ...", or nothing."""
+    """What may have been meant, as "; there is a bundled program ...", or nothing."""
     stem = os.path.splitext(os.path.basename(name))[0]
     near = difflib.get_close_matches(stem, programs.names(), n=3)
     return f"; there is a bundled program {' or '.join(near)}" if near else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import math
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -37,11 +38,13 @@ def run(options: argparse.Namespace) -> int:
     from vm.command import account, chosen_unit
     from vm.execution import Machine
 
-    unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
-    with stated_by_user():
-        machine = Machine(image, unit, input=given, check=not options.no_check)
     with contextlib.ExitStack() as files:
-        trace = None if options.trace is None else files.enter_context(TraceFile(options.trace, image, machine.size))
+        trace = None
+        if options.trace is not None:
+            trace = files.enter_context(TraceFile(options.trace, image))
+        unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
+        with stated_by_user():
+            machine = Machine(image, unit, input=given, check=not options.no_check)
         made = _Execution(machine, not options.no_check, trace).run(options.max_steps)
     terminal.flush()
     if machine.divergence is not None:
@@ -91,15 +94,17 @@ class _Execution:
         machine = self._machine
         has_networks = machine.unit.spec.evaluations > 0
         compile_seconds, run_seconds, console_steps = 0.0, 0.0, 0
-        halt, message, began = "interrupted", "interrupted", time.monotonic()
+        halt, message, left = "interrupted", "interrupted", max_steps
         try:
+            began = time.monotonic()
             machine.run(0)  # compiles the loop
             compile_seconds = time.monotonic() - began
-            left = max_steps
             while True:
                 began = time.monotonic()
-                outcome = machine.run(left, self._release)
-                run_seconds += time.monotonic() - began
+                try:
+                    outcome = machine.run(left, self._release)
+                finally:
+                    run_seconds += time.monotonic() - began
                 console_steps += outcome.console_steps
                 left = None if left is None else left - outcome.steps
                 if outcome.halt is not Halt.NEED_INPUT:
@@ -107,7 +112,7 @@ class _Execution:
                     break
                 self._feed(wait=left != 0)
         except KeyboardInterrupt:
-            run_seconds += time.monotonic() - began if compile_seconds else 0.0
+            pass
         if halt == "budget":
             message = (
                 f"the budget of {max_steps:,} steps (--max-steps) is spent at pc {self._pc}"
@@ -148,7 +153,7 @@ class _Execution:
         if not wait:
             self._machine.feed(b"")  # its budget is spent: let it say so
             return
-        data = sys.stdin.buffer.read1(READ_BYTES) if sys.stdin is not None else b""
+        data = cast(io.BufferedReader, sys.stdin.buffer).read1(READ_BYTES) if sys.stdin is not None else b""
         if data:
             self._machine.feed(data)
         else:
@@ -156,6 +161,6 @@ class _Execution:
 
 
 def _source_line(image: Image, pc: int) -> str:
-    """ " (file:line)" of an address, or nothing."""
+    """Where an address comes from, as " (file:line)", or nothing."""
     origin = image.source_map.at(pc) if image.source_map is not None else None
     return "" if origin is None else f" ({origin.file}:{origin.line})"
