@@ -145,9 +145,9 @@ def test_a_schedule_with_any_one_fault_is_refused(width, isa, steps, monkeypatch
 def specified(sets: dict[str, TemplateSet]):
     """A predictor that answers exactly what the template sets specify, as 0 and 1 with the threshold between."""
 
-    def predict(name: str, matched: tuple[jax.Array, ...]) -> Prediction:
-        asserted = jnp.einsum("fgp,fo->gop", jnp.stack(matched), sets[name].assertions())
-        if sets[name].pooled:
+    def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
+        asserted = jnp.einsum("fgp,fo->gop", jnp.stack(matched), sets[network].assertions())
+        if sets[network].pooled:
             asserted = asserted.sum(-1, keepdims=True)
         half = jnp.full((1, 1, 1), 0.5, jnp.float32)
         return Prediction((asserted > 0).astype(jnp.float32), half, half)
@@ -159,8 +159,8 @@ def run_exactly(word_bits: int, isa: str, group: int, cases: operands.Cases):
     """difference, next pc and every pass's inputs (family matched at each position), from the exact predictor."""
     sets, steps = template_sets(group), schedule(word_bits, isa, group)
 
-    def one(*words: jax.Array):
-        fields, traces = run_schedule(steps, sets, input_fields(*words, word_bits), specified(sets))
+    def one(a: jax.Array, b: jax.Array, c: jax.Array, f: jax.Array):
+        fields, traces = run_schedule(steps, sets, input_fields(a, b, c, f, word_bits), specified(sets))
         found = [bits.bits_to_limbs(fields[name] > 0, word_bits) for name in ("d", "pc")]
         return *found, [matched_family(trace.matched) for trace in traces]
 
@@ -187,7 +187,8 @@ def test_every_pair_of_small_words_is_right_when_every_network_is(word_bits, isa
     every = np.arange(2**word_bits, dtype=np.uint64)
     minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
     rng = np.random.default_rng(0)
-    cases = (minuend, subtrahend, *(operands.words(rng, len(minuend), word_bits) for _ in range(2)))
+    targets, fall_throughs = (operands.words(rng, len(minuend), word_bits) for _ in range(2))
+    cases = (minuend, subtrahend, targets, fall_throughs)
     assert run_exactly(word_bits, isa, group, cases)[:2] == by_definition(word_bits, isa, cases)
 
 

@@ -183,11 +183,12 @@ def test_an_instruction_must_lie_inside_memory_whole(bench):
     if bench.word_bits == 4:
         return  # from 8 on, pc is negative
     for pc, steps in ((13, 1), (14, 0), (15, 0), (16, 0), (bench.least - 1, 0)):
-        machine = bench.machine([0] * SIZE, entry=pc)
+        machine = bench.machine([0] * 15 + [90], entry=pc)
         outcome = machine.run()
-        assert (outcome.steps, outcome.halt is Halt.PC_OUTSIDE) == (steps, not (steps and bench.zero_branches))
-        if not steps:
-            assert machine.pc == pc
+        assert (outcome.halt, outcome.steps) == (Halt.PC_OUTSIDE, steps)
+        assert machine.pc == (pc if not steps else 90 if bench.zero_branches else 16)
+        again = machine.run(3)
+        assert (again.halt, again.steps, machine.steps) == (Halt.PC_OUTSIDE, 0, steps)
 
 
 @every_unit
@@ -343,18 +344,26 @@ MEMORY = 48
 
 
 def random_program(rng: np.random.Generator, word_bits: int) -> list[int]:
-    """Words that are mostly addresses, sometimes the console, targets, edges or anything: it soon modifies itself."""
-    kind = rng.integers(0, 20, MEMORY)
+    """Ten instructions and 18 words of data. They read and write the console, their own code, edges and nonsense."""
     modulus = 2**word_bits
-    edges = [0, 1, modulus - 1, modulus // 2, modulus // 2 - 1, MEMORY, MEMORY - 1]
-    return [
-        modulus - 1 if k == 0
-        else edges[rng.integers(len(edges))] % modulus if k == 1
-        else int(rng.integers(0, 2**63)) % modulus if k == 2
-        else int(rng.integers(0, 15)) * 3 if k < 9
-        else int(rng.integers(0, MEMORY))
-        for k in kind
-    ]  # fmt: skip
+    edges = [0, 1, modulus - 1, modulus // 2, modulus // 2 - 1, MEMORY - 1, MEMORY]
+
+    def operand() -> int:
+        kind = rng.integers(0, 50)
+        if kind < 40:
+            return int(rng.integers(30, MEMORY))
+        return modulus - 1 if kind < 44 else int(rng.integers(0, MEMORY)) if kind < 49 else edges[rng.integers(7)]
+
+    def target() -> int:
+        kind = rng.integers(0, 50)
+        return int(rng.integers(0, 10)) * 3 if kind < 46 else int(rng.integers(0, MEMORY)) if kind < 49 else modulus - 1
+
+    code = [word for _ in range(10) for word in (operand(), operand(), target())]
+    data = [
+        edges[rng.integers(7)] if rng.integers(3) == 0 else int(rng.integers(0, 2**64, dtype=np.uint64)) % modulus
+        for _ in range(18)
+    ]
+    return code + data
 
 
 @pytest.mark.parametrize(
@@ -398,16 +407,21 @@ def arguments(bench: Bench, words: list[int], memory: int = SIZE) -> tuple[Machi
     return boot(image.words, 0, memory, bench.word_bits), rows
 
 
+def compiled_loops() -> int:
+    """How many versions of the loop jax has compiled."""
+    return cast(Any, run_chunk)._cache_size()
+
+
 @every_unit
 def test_budgets_images_and_weights_of_one_shape_share_one_compiled_loop(bench):
     bench.after([3, 3, 3, 1])
-    compiled = run_chunk._cache_size()
+    compiled = compiled_loops()
     for words, budget in (([3, 3, 3, 1], 7), ([3, 4, -1, 1, 0], 100), ([bench.console] * 6, 2)):
         bench.machine(words, input=b"abc").run(budget)
     weights = jax.tree.map(lambda leaf: leaf * np.float32(0.9), bench.unit.params)
     other = Unit(bench.unit.name, bench.unit.spec, weights, bench.unit.scope)
     Machine(Image([3, 3, 3, 1], bench.word_bits, other.isa), other, memory=SIZE, check=False).run(3)
-    assert run_chunk._cache_size() == compiled
+    assert compiled_loops() == compiled
 
 
 def computations(text: str) -> dict[str, str]:
