@@ -2,7 +2,7 @@
 
 import functools
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
