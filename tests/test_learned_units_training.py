@@ -1,11 +1,10 @@
 """Networks and their training: how they start, what they reach, and that merging changes nothing."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units.ntk import construction, ensemble, network, readout, training
+from learned_units.ntk import construction, ensemble, network, readout, training, verification
 from learned_units.tasks.subtract_branch import template_sets
 
 SETS = template_sets(8)
@@ -26,7 +25,7 @@ def predictions(each: network.Network, x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("initialisation", ["antisymmetric", "variance-reduced"])
-@pytest.mark.parametrize(("width", "templates"), [(2, 3), (256, 64), (130, 7)])
+@pytest.mark.parametrize(("width", "templates"), [(130, 7)])
 def test_a_network_of_two_halves_starts_at_exactly_zero(initialisation, width, templates):
     start = initialise(jax.random.key(1), initialisation, width, templates, 5)
     assert start.hidden.shape == (2, width // 2, templates)
@@ -42,7 +41,7 @@ def test_a_plain_network_does_not_start_at_zero():
     assert np.abs(network.predict_templates(start)).min(1).max() > 0.01
 
 
-@pytest.mark.parametrize(("units", "templates"), [(32, 64), (64, 16), (100, 7)])
+@pytest.mark.parametrize(("units", "templates"), [(32, 64), (100, 7)])
 def test_variance_reduced_rows_are_antithetic_and_orthogonal_in_blocks(units, templates):
     start = initialise(jax.random.key(2), "variance-reduced", 2 * units, templates, 3)
     rows = np.asarray(start.hidden[0], np.float64)
@@ -115,9 +114,8 @@ def test_the_merged_network_is_the_mean_of_the_separate_ones(trained, name):
     assert np.abs(np.maximum(x @ inner, 0) @ outer - mean).max() < 1e-6
     # and so predicts the running unit, from its weights and matches in their own layout
     params = ensemble.make_params(SETS[name], inner, outer, readout.calibrated(SETS[name]))
-    matches = tuple(jnp.asarray(chosen == f, jnp.float32) for f in range(len(SETS[name].families)))
-    predicted = jax.jit(ensemble.predict)(params, matches)
-    assert np.abs(np.asarray(predicted.value).reshape(200, -1) - mean).max() < 1e-5
+    predicted = verification.predict_inputs(params, chosen, template_set=SETS[name])
+    assert np.abs(np.asarray(predicted.value) - mean).max() < 1e-5
 
 
 def test_two_trainings_from_one_seed_give_equal_weights_and_another_seed_others():

@@ -186,14 +186,14 @@ class Machine:
         with _deferred_interrupt() as interrupted, ThreadPoolExecutor(1) as checking:
             self._release(self._unreleased, on_chunk)
             first_step = self.steps
-            while self.halt is Halt.RUNNING:
+            while self.halt is Halt.RUNNING and not interrupted():
                 left = None if max_steps is None else max_steps - (self.steps - first_step)
                 job = self._advance(left, on_chunk is not None)
                 # The chunk before this one was checked while this one ran.
                 before, self._unreleased = self._unreleased, checking.submit(self._examine, job)
                 self._release(before, on_chunk)
-                if interrupted():
-                    break
+                if self.halt is not Halt.RUNNING or interrupted():
+                    self._release(self._unreleased, on_chunk)  # may feed a machine that waits for input
             self._release(self._unreleased, on_chunk)
             if self.halt in _REFERENCE_STOP:
                 self._compare_whole()
@@ -275,7 +275,10 @@ class Machine:
         columns = job.rows[:, : 3 * limbs].reshape(-1, 3, limbs)
         pcs, addresses, words = (bits.limbs_to_words(columns[:, k], self.image.word_bits).tolist() for k in range(3))
         margins = np.ascontiguousarray(job.rows[:, -1]).view(np.float32).tolist()
-        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, job.output)
+        console = (1 << self.image.word_bits) - 1
+        # The bytes of the rows, which are what is compared, not those of the state's buffer.
+        output = bytes(word & 0xFF for address, word in zip(addresses, words, strict=True) if address == console)
+        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, output)
         mismatch = None
         if self._checker is not None:
             mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)

@@ -100,7 +100,7 @@ def step(
     reads = a_console
     writes = b_console
     dry = reads & (state.input_position == state.input_length) & ~state.input_ended
-    full = writes & (state.output_length == state.output.shape[0])
+    full = writes & (state.output_length == state.output.shape[0] - 1)
     stopped = state.halt != Halt.RUNNING
     executes = ~(stopped | outside | bad | dry | full)
 
