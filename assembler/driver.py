@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping
 
+from assembler.blocks import structured
 from assembler.diagnostics import Report
 from assembler.encoding import encode
+from assembler.expansion import expand
 from assembler.expressions import Evaluator, Label, Scope
 from assembler.image import Image
 from assembler.layout import Layout
@@ -26,14 +28,15 @@ def assemble(
     """The image of a program.
 
     name: what errors and the source map call the text.
-    folder: where the files are that the text includes.
+    folder: where the files are that the text includes; the current folder unless stated.
     isa, word_bits, memory, entry, input_mode: fill in what the source leaves open; `entry` may be an expression.
 
     Raises AssemblyError, with all errors found, for any source that is not a program and where an option contradicts
     it; ValueError and TypeError for options that no program can have.
     """
     layout = Layout(name, Options(isa, word_bits, memory, entry, input_mode))
-    for statement in parse(text, name):
+    block = structured(parse(text, name), name)
+    for statement in expand(block, layout, name, folder):
         layout.place(statement)
     return encode(layout)
 

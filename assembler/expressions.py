@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from assembler.diagnostics import Report, Span, did_you_mean, shown
-from assembler.syntax import Binary, Expression, Here, Name, Number, Unary
+from assembler.syntax import Binary, Expression, Here, Name, Number, Operand, Unary
 
 MAX_VALUE_BITS = 4_096
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
@@ -32,6 +32,14 @@ class Constant:
     value: "int | Failure | None" = None  # None: not evaluated yet
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class Argument(Constant):
+    """A parameter of a macro, and what a call gives for it: an operand, in the scope of the call."""
+
+    operand: Operand
+    is_used: bool = False  # whether the operand's labels, if it has any, have named a word
+
+
 @dataclass(frozen=True, slots=True)
 class Predefined:
     """A name the assembler itself gives a value; asking for it tells the assembler where it was needed."""
@@ -45,10 +53,16 @@ Symbol = Label | Constant | Predefined
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """The names of one place, those of the scopes around it included."""
+    """The names of one place, those of the scopes around it included.
+
+    `calls` are the macro calls the place was expanded from, innermost first.
+    """
 
     parent: "Scope | None" = None
     symbols: dict[str, Symbol] = field(default_factory=dict)
+    calls: tuple[Span, ...] = ()
+    is_library: bool = False  # the standard library may give names the assembler keeps for itself
+    has_labelled: bool = False  # some argument here, or around, carries a label
 
     def find(self, name: str) -> Symbol | None:
         scope: Scope | None = self
@@ -57,6 +71,12 @@ class Scope:
                 return scope.symbols[name]
             scope = scope.parent
         return None
+
+    def argument(self, operand: Operand) -> Argument | None:
+        """The argument an operand stands for, where it is the name of a parameter and nothing else."""
+        name = operand.value.sole_name if isinstance(operand.value, Expression) else None
+        symbol = self.find(name.text) if name else None
+        return symbol if isinstance(symbol, Argument) else None
 
     def names(self) -> Iterator[str]:
         scope: Scope | None = self
@@ -92,12 +112,14 @@ class Evaluator:
     """Gives expressions their values, and reports why where there is none.
 
     `complete` says whether every name of the program is known by now. Until it is, a name that is not known yet may
-    still come: it is kept for `report_needed_above`.
+    still come: it is kept for `report_needed_above`. `lacks_names` says that an error has left out a part of the
+    program: a name that is not known may then be a right one, and is not reported.
     """
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.complete = False
+        self.lacks_names = False
         self._needed_above: list[tuple[Name, Scope, Span]] = []
         self._suggestions: dict[str, str | None] = {}
 
@@ -107,8 +129,12 @@ class Evaluator:
         if len(expression.operations) == 1:  # most operands are a number or a label
             if type(first) is Number:
                 return first.value
-            if type(first) is Name and type(symbol := scope.find(first.text)) is Label:
-                return symbol.address
+            if type(first) is Name:
+                symbol = scope.find(first.text)
+                if type(symbol) is Label:
+                    return symbol.address
+                if type(symbol) is Argument and type(symbol.value) is int:
+                    return symbol.value
         result = self._settle(_Frame(None, expression, scope, here, _names(expression)))
         if isinstance(result, int):
             return result
@@ -153,7 +179,7 @@ class Evaluator:
                 frames.append(_frame_of(symbol))
                 break
             else:
-                result = self._compute(frame, unsettled, root.expression.span)
+                result = self._compute(frame, unsettled, root)
                 if frame.constant is not None:
                     del under_way[frame.constant]
                     self._keep(frame.constant, result, unsettled)
@@ -172,9 +198,9 @@ class Evaluator:
                 self.report.add(result.message, result.span)
             constant.value = _KNOWN
 
-    def _compute(self, frame: _Frame, unsettled: dict[Constant, Failure], wanted: Span) -> int | Failure:
-        """The value of an expression all of whose constants are settled, for the sake of the expression at `wanted`."""
-        line = frame.expression.line
+    def _compute(self, frame: _Frame, unsettled: dict[Constant, Failure], root: _Frame) -> int | Failure:
+        """The value of an expression all of whose constants are settled, for the sake of that of `root`."""
+        line, calls = frame.expression.line, frame.scope.calls
         values: list[int | Failure] = []
         for operation in frame.expression.operations:
             match operation:
@@ -183,22 +209,22 @@ class Evaluator:
                 case Here():
                     values.append(frame.here)
                 case Name():
-                    values.append(self._value_of_name(operation, frame, unsettled, wanted))
+                    values.append(self._value_of_name(operation, frame, unsettled, root))
                 case Unary(sign, start, end):
                     value = values.pop()
                     if isinstance(value, int):
-                        value = _bounded(_UNARY[sign](value), Span(line, start, end))
+                        value = _bounded(_UNARY[sign](value), Span(line, start, end, calls))
                     values.append(value)
                 case Binary(sign, start, end):
                     right, left = values.pop(), values.pop()
-                    values.append(_binary(sign, left, right, Span(line, start, end)))
+                    values.append(_binary(sign, left, right, Span(line, start, end, calls)))
         [result] = values
         return result
 
     def _value_of_name(
-        self, name: Name, frame: _Frame, unsettled: dict[Constant, Failure], wanted: Span
+        self, name: Name, frame: _Frame, unsettled: dict[Constant, Failure], root: _Frame
     ) -> int | Failure:
-        span = Span(frame.expression.line, name.start, name.end)
+        span = Span(frame.expression.line, name.start, name.end, frame.scope.calls)
         match frame.scope.find(name.text):
             case Label(address=address):
                 return address
@@ -209,10 +235,13 @@ class Evaluator:
         if self.complete:
             self._report_undefined(name, frame.scope, span)
             return _KNOWN
+        wanted = root.expression.span.within(root.scope.calls)
         self._needed_above.append((name, frame.scope, span if frame.constant is None else wanted))
         return _NOT_YET
 
     def _report_undefined(self, name: Name, scope: Scope, span: Span) -> None:
+        if self.lacks_names:
+            return
         if name.text not in self._suggestions and len(self._suggestions) < _MAX_SUGGESTIONS:
             self._suggestions[name.text] = did_you_mean(name.text, scope.names())
         self.report.add(f"undefined label `{shown(name.text)}`", span, self._suggestions.get(name.text))
