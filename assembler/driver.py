@@ -1,7 +1,9 @@
 """Source text to image, stage by stage."""
 
+import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from assembler.blocks import structured
 from assembler.diagnostics import Report
@@ -35,10 +37,11 @@ def assemble(
     it; ValueError and TypeError for options that no program can have.
     """
     layout = Layout(name, Options(isa, word_bits, memory, entry, input_mode))
-    block = structured(parse(text, name), name)
-    for statement in expand(block, layout, name, folder):
-        layout.place(statement)
-    return encode(layout)
+    with _no_garbage_collection():
+        block = structured(parse(text, name), name)
+        for statement in expand(block, layout, name, folder):
+            layout.place(statement)
+        return encode(layout)
 
 
 def evaluate(text: str, symbols: Mapping[str, int] | None = None, name: str = "<expression>") -> int:
@@ -54,3 +57,15 @@ def evaluate(text: str, symbols: Mapping[str, int] | None = None, name: str = "<
     report.check()
     assert value is not None, "an expression without a value was reported"
     return value
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A large program is millions of objects that all stay: looking for garbage takes more time than all else."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

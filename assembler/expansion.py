@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from assembler import parsing
 from assembler.blocks import BLOCK_DIRECTIVES
 from assembler.diagnostics import AssemblyError, Span, did_you_mean, shown
-from assembler.expressions import Argument, Constant, Failure, Scope
+from assembler.expressions import Argument, Label, Scope
 from assembler.image import ISAS
 from assembler.includes import Files, IncludeError
 from assembler.layout import DIRECTIVES, Layout
@@ -25,7 +25,6 @@ from assembler.syntax import (
     Instruction,
     MacroHead,
     Node,
-    Number,
     Operand,
     Parameter,
     Pool,
@@ -49,11 +48,10 @@ def expand(
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One repetition of a `.rept`."""
+    """One repetition of a `.rept`; its number has a name where `index` is not None."""
 
     repetition: Repetition
-    index: int
-    index_operand: Operand | None
+    index: Label | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,27 +235,24 @@ class _Expansion:
             return
         times = self.layout.known_value(body.operands[0])
         index = next(iter(body.operands[1:]), None)
-        if index is not None and not (isinstance(index.value, Expression) and index.value.sole_name):
+        name = index.value.sole_name if index and isinstance(index.value, Expression) else None
+        if index is not None and name is None:
             help = "write `.rept count, name`"
             self.layout.error("the index of a `.rept` is a name, and this is none", index.span, help)
         elif times is not None and times < 0:
             self.layout.error(f"`.rept` cannot repeat {shown(times)} times", body.operands[0].span)
         elif times is not None and repetition.block:
-            rounds = (_Round(repetition, number, index) for number in range(times))
+            span = repetition.statement.span.within(self.layout.scope.calls)
+            rounds = (_Round(repetition, name and Label(name.text, index, span)) for index in range(times))
             self.opened.append(_Opened(rounds, self.layout.scope, self.opened[-1].files))
 
     def _open_round(self, round: _Round) -> None:
         """Opens one repetition; the names in it are its own."""
-        around = self.layout.scope
-        scope = around
-        if round.index_operand is not None or round.repetition.makes_names:
+        scope = around = self.layout.scope
+        if round.index is not None or round.repetition.makes_names:
             scope = Scope(around, {}, around.calls, around.is_library, around.has_labelled)
-        if round.index_operand is not None:
-            expression = round.index_operand.value
-            assert isinstance(expression, Expression) and expression.sole_name, "this was checked"
-            span = expression.span.within(around.calls)
-            name = expression.sole_name.text
-            self.layout.define(scope, Constant(name, expression, around, self.layout.here, span, round.index))
+        if round.index is not None:
+            self.layout.define(scope, round.index)
         self._open(round.repetition.block, scope)
 
     def _keep_pool(self, pool: Pool) -> None:
@@ -322,7 +317,7 @@ class _Expansion:
                 assert parameter.default is not None, "the number of arguments was checked"
                 operand, around = Operand((), parameter.default), Scope(layout.names, {**scope.symbols}, scope.calls)
                 around.has_labelled = scope.has_labelled
-            argument = self._argument(parameter, operand, around)
+            argument = Argument(parameter.name.text, operand, around, layout.here)
             scope.symbols[parameter.name.text] = argument
             layout.constants.append(argument)
             passes_on = around.argument(operand) if around.has_labelled else None
@@ -330,15 +325,6 @@ class _Expansion:
         arguments = tuple(scope.symbols.values()) if scope.has_labelled else ()
         labelled = tuple(argument for argument in arguments if isinstance(argument, Argument))
         self.opened.append(_Opened(iter(definition.block), scope, self.opened[-1].files, labelled))
-
-    def _argument(self, parameter: Parameter, operand: Operand, scope: Scope) -> Argument:
-        name, value = parameter.name.text, operand.value
-        span = operand.span.within(scope.calls)
-        if isinstance(value, Expression):
-            return Argument(name, value, scope, self.layout.here, span, operand=operand)
-        failure = Failure("the macro needs the value of this argument, and a string has none", span)
-        number = Expression((Number(0, value.start, value.end),), value.line, value.start, value.end)
-        return Argument(name, number, scope, self.layout.here, span, failure, operand=operand)
 
     def _chain(self, statement: Statement, calls: tuple[Span, ...]) -> tuple[Span, ...]:
         """The calls around an expansion, one tuple for all that have the same."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from assembler.diagnostics import Report, Span, did_you_mean, shown
-from assembler.syntax import Binary, Expression, Here, Name, Number, Operand, Unary
+from assembler.syntax import Binary, Expression, Here, Name, Number, Operand, Text, Unary
 
 MAX_VALUE_BITS = 4_096
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
@@ -13,7 +13,7 @@ _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name for an address."""
+    """A name for an address, or for the number of a repetition."""
 
     name: str
     address: int
@@ -32,12 +32,29 @@ class Constant:
     value: "int | Failure | None" = None  # None: not evaluated yet
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Argument(Constant):
-    """A parameter of a macro, and what a call gives for it: an operand, in the scope of the call."""
+@dataclass(slots=True, eq=False)
+class Argument:
+    """A parameter of a macro, and what a call gives for it: an operand, in the scope and with the `.` of the call."""
 
+    name: str
     operand: Operand
+    scope: "Scope"
+    here: int
+    value: "int | Failure | None" = None  # None: not evaluated yet
     is_used: bool = False  # whether the operand's labels, if it has any, have named a word
+
+    def __post_init__(self) -> None:
+        if isinstance(self.operand.value, Text):
+            self.value = Failure("the macro needs the value of this argument, and a string has none", self.span)
+
+    @property
+    def expression(self) -> Expression:
+        assert isinstance(self.operand.value, Expression), "a string is a Failure from the start"
+        return self.operand.value
+
+    @property
+    def span(self) -> Span:
+        return self.operand.span.within(self.scope.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,8 @@ class Predefined:
     value: Callable[[Span], int]
 
 
-Symbol = Label | Constant | Predefined
+Valued = Constant | Argument
+Symbol = Label | Valued | Predefined
 
 
 @dataclass(slots=True, eq=False)
@@ -101,7 +119,7 @@ _NOT_YET = Failure()  # there is no value so far, and `report_needed_above` will
 class _Frame:
     """An expression under evaluation, and the names in it that were not looked at yet."""
 
-    constant: Constant | None
+    constant: Valued | None
     expression: Expression
     scope: Scope
     here: int
@@ -142,7 +160,7 @@ class Evaluator:
             self.report.add(result.message, result.span)
         return None
 
-    def settle(self, constant: Constant) -> None:
+    def settle(self, constant: Valued) -> None:
         """Gives a constant its value, or reports why it has none."""
         self._settle(_frame_of(constant))
 
@@ -150,7 +168,7 @@ class Evaluator:
         """Reports each name that the layout needed before it was known."""
         for name, scope, span in self._needed_above:
             symbol = scope.find(name.text)
-            if isinstance(symbol, Label | Constant):
+            if isinstance(symbol, Label | Valued):
                 message = f"the layout depends on `{shown(name.text)}` here, which is defined below"
                 self.report.add(message, span, f"its definition at {symbol.span} must stand above this line")
             else:
@@ -164,12 +182,12 @@ class Evaluator:
         """
         frames = [root]
         under_way = {} if root.constant is None else {root.constant: None}
-        unsettled: dict[Constant, Failure] = {}
+        unsettled: dict[Valued, Failure] = {}
         while True:
             frame = frames[-1]
             for name in frame.names:
                 symbol = frame.scope.find(name.text)
-                if not isinstance(symbol, Constant) or symbol.value is not None or symbol in unsettled:
+                if not isinstance(symbol, Valued) or symbol.value is not None or symbol in unsettled:
                     continue
                 if symbol in under_way:
                     self._report_cycle(symbol, list(under_way))
@@ -187,7 +205,7 @@ class Evaluator:
                 if not frames:
                     return result
 
-    def _keep(self, constant: Constant, result: int | Failure, unsettled: dict[Constant, Failure]) -> None:
+    def _keep(self, constant: Valued, result: int | Failure, unsettled: dict[Valued, Failure]) -> None:
         """Settles a constant, unless more names have to be known for that."""
         if isinstance(result, int):
             constant.value = result
@@ -198,7 +216,7 @@ class Evaluator:
                 self.report.add(result.message, result.span)
             constant.value = _KNOWN
 
-    def _compute(self, frame: _Frame, unsettled: dict[Constant, Failure], root: _Frame) -> int | Failure:
+    def _compute(self, frame: _Frame, unsettled: dict[Valued, Failure], root: _Frame) -> int | Failure:
         """The value of an expression all of whose constants are settled, for the sake of that of `root`."""
         line, calls = frame.expression.line, frame.scope.calls
         values: list[int | Failure] = []
@@ -222,7 +240,7 @@ class Evaluator:
         return result
 
     def _value_of_name(
-        self, name: Name, frame: _Frame, unsettled: dict[Constant, Failure], root: _Frame
+        self, name: Name, frame: _Frame, unsettled: dict[Valued, Failure], root: _Frame
     ) -> int | Failure:
         span = Span(frame.expression.line, name.start, name.end, frame.scope.calls)
         match frame.scope.find(name.text):
@@ -230,7 +248,7 @@ class Evaluator:
                 return address
             case Predefined(value=value):
                 return value(span)
-            case Constant(value=value) as constant:
+            case Constant(value=value) | Argument(value=value) as constant:
                 return unsettled.get(constant, _KNOWN) if value is None else value
         if self.complete:
             self._report_undefined(name, frame.scope, span)
@@ -246,14 +264,14 @@ class Evaluator:
             self._suggestions[name.text] = did_you_mean(name.text, scope.names())
         self.report.add(f"undefined label `{shown(name.text)}`", span, self._suggestions.get(name.text))
 
-    def _report_cycle(self, constant: Constant, under_way: list[Constant]) -> None:
+    def _report_cycle(self, constant: Valued, under_way: list[Valued]) -> None:
         cycle = [other.name for other in under_way[under_way.index(constant) :]]
         names = [constant.name, *(cycle[1:] if len(cycle) <= 8 else [*cycle[1:4], "…", *cycle[-2:]]), constant.name]
         chain = " → ".join(f"`{shown(name)}`" for name in names)
         self.report.add(f"`{shown(constant.name)}` is defined by itself", constant.span, f"the cycle is {chain}")
 
 
-def _frame_of(constant: Constant) -> _Frame:
+def _frame_of(constant: Valued) -> _Frame:
     return _Frame(constant, constant.expression, constant.scope, constant.here, _names(constant.expression))
 
 

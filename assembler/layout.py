@@ -6,7 +6,7 @@ from functools import partial
 from itertools import count
 
 from assembler.diagnostics import Report, Span, shown
-from assembler.expressions import Argument, Constant, Evaluator, Label, Predefined, Scope
+from assembler.expressions import Argument, Constant, Evaluator, Label, Predefined, Scope, Valued
 from assembler.header import HEADER_DIRECTIVES, Header, header_value
 from assembler.image import ISAS, MAX_IMAGE_WORDS
 from assembler.options import Options
@@ -76,7 +76,7 @@ class Layout:
         self.names = self.scope = Scope(self.defaults)
         for name, directive in (("__width", ".width"), ("__isa", ".isa"), ("__memory", ".memory")):
             self.names.symbols[name] = Predefined(name, partial(header_value, self, directive))
-        self.constants: list[Constant] = []  # of all scopes
+        self.constants: list[Valued] = []  # of all scopes, and the arguments of macros
         self.here = 0
         self.num_words = 0  # of the image so far: up to the last word placed, gaps included
         self.segments = [Segment(0, 0, 0, None)]
