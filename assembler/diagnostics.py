@@ -100,10 +100,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     if len(name) > SHOWN_NAME:
         return None
     near = [other for other in known if abs(len(other) - len(name)) <= 3]
-    folded = name.lower()
-    same = next((other for other in near if other.lower() == folded), None)
-    if same is not None and same != name:
-        return f"did you mean `{same}`?"
+    for key in (str.lower, lambda other: "".join(sorted(other.lower()))):  # but for its case, or the order of letters
+        same = next((other for other in near if key(other) == key(name)), None)
+        if same is not None and same != name:
+            return f"did you mean `{same}`?"
     found = difflib.get_close_matches(name, near[:CLOSE_CANDIDATES], n=1)
     return f"did you mean `{found[0]}`?" if found else None
 

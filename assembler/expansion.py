@@ -7,7 +7,8 @@ stands above it. What is under way is a list and no recursion.
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import zip_longest
 
 from assembler import parsing
 from assembler.blocks import BLOCK_DIRECTIVES
@@ -17,13 +18,13 @@ from assembler.image import ISAS
 from assembler.includes import Files, IncludeError
 from assembler.layout import DIRECTIVES, Layout
 from assembler.library import standard_library
+from assembler.macros import Macros, miscounted
 from assembler.syntax import (
     Block,
     Conditional,
     Definition,
     Expression,
     Instruction,
-    MacroHead,
     Node,
     Operand,
     Parameter,
@@ -64,73 +65,6 @@ class _Opened:
     arguments: tuple[Argument, ...] = ()  # of the macro that ends with this block
 
 
-@dataclass(slots=True)
-class _Macros:
-    """The macros a name may mean: those of the program, by their names in lower case, and the standard ones."""
-
-    layout: Layout
-    defined: dict[str, Definition] = field(default_factory=dict)
-    has_constants: bool = False
-
-    def find(self, statement: Statement, body: Instruction) -> tuple[Definition, bool] | None:
-        """The macro a statement calls, and whether it is a standard one.
-
-        The program's come first, except in the standard macros: what these call are always each other.
-        """
-        key = body.word.text.lower()
-        if key in self.defined and not self.layout.scope.is_library:
-            return self.defined[key], False
-        if not self.layout.header.has_library or key.startswith("."):
-            return None
-        library = standard_library()
-        if key not in library.macros:
-            return None
-        self.layout.header.read.setdefault(".nostd", statement.span.within(self.layout.scope.calls))
-        if not self.has_constants:
-            self.has_constants = True
-            scope = self.layout.scope
-            self.layout.scope = self.layout.defaults
-            for constant in library.constants:
-                self.layout.place(constant)
-            self.layout.scope = scope
-        return library.macros[key].definition, True
-
-    def define(self, definition: Definition) -> None:
-        """Takes in a macro of the program."""
-        layout, statement, head = self.layout, definition.statement, definition.head
-        key = head.name.text.lower()
-        span = statement.span_of(head.name)
-        if key in ISAS:
-            layout.error(f"`{key}` is an instruction and cannot be a macro too", span)
-        elif key.startswith("__"):
-            layout.error(f"`{shown(head.name.text)}`: names that begin with `__` are the assembler's", span)
-        elif key in self.defined:
-            first = self.defined[key]
-            help = f"the first definition is at {first.statement.span_of(first.head.name)}"
-            layout.error(f"duplicate macro `{shown(head.name.text)}`", span, help)
-        else:
-            self.defined[key] = definition
-        self._check_parameters(statement, head.parameters)
-
-    def _check_parameters(self, statement: Statement, parameters: tuple[Parameter, ...]) -> None:
-        names: set[str] = set()
-        has_default = False
-        for parameter in parameters:
-            name, span = parameter.name.text, statement.span_of(parameter.name)
-            if name.startswith("__"):
-                self.layout.error(f"`{shown(name)}`: names that begin with `__` are the assembler's", span)
-            if name in names:
-                self.layout.error(f"duplicate parameter `{shown(name)}`", span)
-            if has_default and parameter.default is None:
-                help = "parameters that may be left out stand behind the others"
-                self.layout.error(f"`{shown(name)}` needs a default, as the parameter before it has one", span, help)
-            names.add(name)
-            has_default = has_default or parameter.default is not None
-
-    def names(self) -> list[str]:
-        return [*self.defined, *(standard_library().macros if self.layout.header.has_library else ())]
-
-
 class _Expansion:
     """The expansion of one program."""
 
@@ -138,7 +72,7 @@ class _Expansion:
         self.block = block
         self.layout = layout
         self.files = files
-        self.macros = _Macros(layout)
+        self.macros = Macros(layout)
         self.opened = [_Opened(iter(block), layout.names, (files.source,))]
         self.pools: deque[_Opened] = deque()
         self.pooled: set[Pool] = set()
@@ -303,28 +237,38 @@ class _Expansion:
             layout.report.check()
         least = sum(parameter.default is None for parameter in head.parameters)
         if not least <= len(body.operands) <= len(head.parameters):
-            message = _miscounted(head, least, len(body.operands))
+            message = miscounted(head, least, len(body.operands))
             help = f"the macro is at {definition.statement.span_of(head.name)}"
             layout.place_unknown(statement, body)
             layout.error(message, statement.span, help)
             return
         layout.check_labels(statement, body, makes_words=True)
         scope = Scope(layout.names, {}, self._chain(statement, caller.calls), is_library)
-        for index, parameter in enumerate(head.parameters):
-            if index < len(body.operands):
-                operand, around = body.operands[index], caller
-            else:
-                assert parameter.default is not None, "the number of arguments was checked"
-                operand, around = Operand((), parameter.default), Scope(layout.names, {**scope.symbols}, scope.calls)
-                around.has_labelled = scope.has_labelled
+        arguments = self._bound(head.parameters, body.operands, scope)
+        if not scope.has_labelled:
+            arguments = ()
+        self.opened.append(_Opened(iter(definition.block), scope, self.opened[-1].files, arguments))
+
+    def _bound(
+        self, parameters: tuple[Parameter, ...], operands: tuple[Operand, ...], scope: Scope
+    ) -> tuple[Argument, ...]:
+        """Gives parameters their meaning in the scope of an expansion: the operands of the call, then the defaults."""
+        layout, caller = self.layout, self.layout.scope
+        arguments: dict[str, Argument] = {}
+        for parameter, operand in zip_longest(parameters, operands):
+            around = caller
+            if operand is None:
+                operand = Operand((), parameter.default)
+                around = Scope(layout.names, {**arguments}, scope.calls, has_labelled=scope.has_labelled)
             argument = Argument(parameter.name.text, operand, around, layout.here)
-            scope.symbols[parameter.name.text] = argument
-            layout.constants.append(argument)
-            passes_on = around.argument(operand) if around.has_labelled else None
-            scope.has_labelled = scope.has_labelled or bool(operand.labels) or passes_on is not None
-        arguments = tuple(scope.symbols.values()) if scope.has_labelled else ()
-        labelled = tuple(argument for argument in arguments if isinstance(argument, Argument))
-        self.opened.append(_Opened(iter(definition.block), scope, self.opened[-1].files, labelled))
+            arguments[parameter.name.text] = argument
+            passed_on = around.argument(operand)
+            if passed_on is None:
+                layout.constants.append(argument)
+            if operand.labels or (passed_on is not None and around.has_labelled):
+                scope.has_labelled = True
+        scope.symbols |= arguments
+        return tuple(arguments.values())
 
     def _chain(self, statement: Statement, calls: tuple[Span, ...]) -> tuple[Span, ...]:
         """The calls around an expansion, one tuple for all that have the same."""
@@ -368,14 +312,3 @@ def _definitions(blocks: list[Block]) -> Iterator[Definition]:
                     blocks += [branch.block for branch in node.branches]
                 case Repetition():
                     blocks.append(node.block)
-
-
-def _miscounted(head: MacroHead, least: int, given: int) -> str:
-    """That a macro was given a wrong number of arguments, and which it has."""
-    most = len(head.parameters)
-    if not most:
-        return f"`{shown(head.name.text)}` takes no arguments, and this one has {given}"
-    names = ", ".join(f"`{shown(parameter.name.text)}`" for parameter in head.parameters)
-    wanted = str(most) if least == most else f"{least} to {most}"
-    noun = "argument" if wanted == "1" else "arguments"
-    return f"`{shown(head.name.text)}` takes {wanted} {noun}, {names}, and this one has {given or 'none'}"

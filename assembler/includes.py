@@ -32,7 +32,7 @@ class Files:
         except (OSError, ValueError) as error:
             raise IncludeError(getattr(error, "strerror", None) or "this is no name of a file") from None
         if not is_file:
-            raise IncludeError("it is no file" if is_there else f"there is no file {path}")
+            raise IncludeError("it is no regular file" if is_there else f"there is no file `{path}`")
         return path
 
     def block(self, path: Path) -> Block:

@@ -199,7 +199,7 @@ class Layout:
         given = len(body.operands)
         if least <= given and (most is None or given <= most):
             return True
-        wanted = f"{least} or more" if most is None else str(least) if least == most else f"{least} to {most}"
+        wanted = f"{least} or more" if most is None else str(least or "no") if least == most else f"{least} to {most}"
         noun = "operand" if wanted == "1" else "operands"
         message = f"`{shown(body.word.text)}` takes {wanted} {noun}, and this one has {given or 'none'}"
         self.error(message, statement.span_of(body.word) if not given else statement.span)
