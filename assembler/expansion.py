@@ -258,6 +258,7 @@ class _Expansion:
         for parameter, operand in zip_longest(parameters, operands):
             around = caller
             if operand is None:
+                assert parameter.default is not None, "the number of arguments was checked"
                 operand = Operand((), parameter.default)
                 around = Scope(layout.names, {**arguments}, scope.calls, has_labelled=scope.has_labelled)
             argument = Argument(parameter.name.text, operand, around, layout.here)

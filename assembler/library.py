@@ -57,8 +57,12 @@ class Library:
 
 @cache
 def standard_library() -> Library:
-    """The library, read once. What stands outside of its macros are `.equ` lines and comments."""
-    text = resources.files("assembler").joinpath("lib", FILE).read_text(encoding="utf-8")
+    """The library, read once."""
+    return library_of(resources.files("assembler").joinpath("lib", FILE).read_text(encoding="utf-8"))
+
+
+def library_of(text: str) -> Library:
+    """The library a source is; outside of its macros it has `.equ` lines and comments and nothing else."""
     macros = {}
     outside: list[SourceLine] = []
     comment: list[str] = []
@@ -77,7 +81,11 @@ def standard_library() -> Library:
 
 def macro_reference() -> tuple[MacroReference, ...]:
     """All standard macros a program may call, in the order of the library's file."""
-    return tuple(_reference(macro) for macro in standard_library().macros.values() if not macro.name.startswith("_"))
+    return reference_of(standard_library())
+
+
+def reference_of(library: Library) -> tuple[MacroReference, ...]:
+    return tuple(_reference(macro) for macro in library.macros.values() if not macro.name.startswith("_"))
 
 
 def _reference(macro: LibraryMacro) -> MacroReference:
