@@ -131,14 +131,14 @@ class Evaluator:
 
     `complete` says whether every name of the program is known by now. Until it is, a name that is not known yet may
     still come: it is kept for `report_needed_above`. `lacks_names` says that an error has left out a part of the
-    program: a name that is not known may then be a right one, and is not reported.
+    program: a name that is not known from then on may be a right one, and is not reported.
     """
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.complete = False
         self.lacks_names = False
-        self._needed_above: list[tuple[Name, Scope, Span]] = []
+        self._needed_above: list[tuple[Name, Scope, Span, bool]] = []  # and whether names were lacking even before
         self._suggestions: dict[str, str | None] = {}
 
     def value(self, expression: Expression, scope: Scope, here: int) -> int | None:
@@ -166,12 +166,12 @@ class Evaluator:
 
     def report_needed_above(self) -> None:
         """Reports each name that the layout needed before it was known."""
-        for name, scope, span in self._needed_above:
+        for name, scope, span, lacked_names in self._needed_above:
             symbol = scope.find(name.text)
             if isinstance(symbol, Label | Valued):
                 message = f"the layout depends on `{shown(name.text)}` here, which is defined below"
                 self.report.add(message, span, f"its definition at {symbol.span} must stand above this line")
-            else:
+            elif not lacked_names:
                 self._report_undefined(name, scope, span)
         self._needed_above.clear()
 
@@ -251,15 +251,15 @@ class Evaluator:
             case Constant(value=value) | Argument(value=value) as constant:
                 return unsettled.get(constant, _KNOWN) if value is None else value
         if self.complete:
-            self._report_undefined(name, frame.scope, span)
+            if not self.lacks_names:
+                self._report_undefined(name, frame.scope, span)
             return _KNOWN
         wanted = root.expression.span.within(root.scope.calls)
-        self._needed_above.append((name, frame.scope, span if frame.constant is None else wanted))
+        needed = (name, frame.scope, span if frame.constant is None else wanted, self.lacks_names)
+        self._needed_above.append(needed)
         return _NOT_YET
 
     def _report_undefined(self, name: Name, scope: Scope, span: Span) -> None:
-        if self.lacks_names:
-            return
         if name.text not in self._suggestions and len(self._suggestions) < _MAX_SUGGESTIONS:
             self._suggestions[name.text] = did_you_mean(name.text, scope.names())
         self.report.add(f"undefined label `{shown(name.text)}`", span, self._suggestions.get(name.text))

@@ -221,6 +221,13 @@ def test_one_source_may_serve_both_instruction_sets():
     assert words(".isa subleq\n" + source) == (1, 1, 3)
 
 
+def test_a_condition_on_a_name_that_is_defined_nowhere_is_an_error():
+    assert errors(".if nowhere\nx: .word 1\n.endif\n.word x\n.if other\n.endif") == ["undefined label `nowhere`"]
+    assert errors(".if below\nx: .word 1\n.endif\n.word x\nbelow:") == [
+        "the layout depends on `below` here, which is defined below"
+    ]
+
+
 def test_labels_of_a_branch_are_those_of_the_place_it_stands_in():
     assert words(".if 1\nx: .word 5\n.endif\n.word x") == (5, 0)
     assert words(".if 1\n.word 5\nx: .endif\n.word x\ny: .if 0\nz: .else\n.endif\n.word y") == (5, 1, 2)
