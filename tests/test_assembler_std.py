@@ -46,7 +46,7 @@ def computing(call: str, isa: str, word_bits: int) -> Program:
 
 
 def smallest(call: str, isa: str, least: int = 4) -> Program:
-    """A call in the narrowest words it fits, from `least` bits on, which ends where no instruction can be: running on, it halts."""
+    """A call in the narrowest words it fits, placed so that pc is negative behind it: a halt that takes no words."""
     size = assemble(f"{call}\nend:\n{DATA}", isa=isa).symbols["end"]
     bits = next(bits for bits in range(least, 9) if 1 << bits - 1 >= size)
     while True:
@@ -386,6 +386,13 @@ def test_a_macro_of_the_program_that_has_a_standard_name_changes_no_other_macro(
     program = Program(f"{ours}mul a, b\nputn b\njmp -1\n{DATA}", isa, 16)
     program.run(a=-12, b=12)
     assert (program["b"], bytes(program.machine.output)) == (-144, b"-144")
+
+
+@both_sets
+def test_the_order_of_operands_in_a_program_is_not_that_of_the_macros(isa):
+    program = Program(f".order destination_first\n{isa} p, q\nmul a, b\nmov b, q\njmp -1\n{DATA}", isa, 16)
+    program.run(a=3, b=5, p=10, q=4)
+    assert [program[name] for name in "abpq"] == [3, 15, 6, 15]
 
 
 @both_sets
