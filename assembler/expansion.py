@@ -235,7 +235,7 @@ class _Expansion:
             message = f"macros are expanded more than {MAX_MACRO_DEPTH} deep: one of them calls itself without end"
             layout.error(message, statement.span)
             layout.report.check()
-        least = sum(parameter.default is None for parameter in head.parameters)
+        least = max((number for number, each in enumerate(head.parameters, 1) if each.default is None), default=0)
         if not least <= len(body.operands) <= len(head.parameters):
             message = miscounted(head, least, len(body.operands))
             help = f"the macro is at {definition.statement.span_of(head.name)}"

@@ -46,7 +46,7 @@ class Files:
             except OSError as error:
                 raise IncludeError(error.strerror or "it cannot be read") from None
             self._folders.setdefault(name, path.parent)
-            self._blocks[key] = ()
+            self._blocks[key] = ()  # what a file with errors counts as from then on: they are told once
             self._blocks[key] = structured(parse(decode_source(data, name), name), name)
         return self._blocks[key]
 

@@ -138,6 +138,10 @@ def test_macros_that_call_each_other_are_found_when_they_are_called():
     assert words(source + "even 4") == (3, 1)
 
 
+def test_a_macro_with_wrong_parameters_may_be_called():
+    assert len(errors(".macro m a=1, b\n.word a, b\n.endm\nm 1\nm 1, 2\n.macro n a, a\n.endm\nn 1\nn 1, 2")) == 4
+
+
 def test_a_macro_may_be_defined_under_a_condition():
     source = ".equ big, 1\n.if big\n.macro m\n.word 9\n.endm\n.else\n.macro m\n.word 1\n.endm\n.endif\nm"
     assert words(source) == (9,)
