@@ -64,6 +64,7 @@ def test_the_programs_are_these():
         "multiply",
         "primes",
         "reverse",
+        "selfhost",
         "sort",
     )
 
@@ -170,10 +171,15 @@ def test_the_sample_run_prints_the_sample_output(name):
 
 
 @every_program
-def test_the_sample_run_needs_no_memory_but_the_image(name):
+def test_the_sample_run_needs_no_memory_but_the_image_or_what_the_source_asks_for(name):
     image = image_of(name)
     machine = ReferenceMachine(
-        image.words, image.word_bits, image.isa, image.entry, len(image.words), input=programs.sample_input(name)
+        image.words,
+        image.word_bits,
+        image.isa,
+        image.entry,
+        image.memory or len(image.words),
+        input=programs.sample_input(name),
     )
     assert machine.run(SAMPLE_LIMIT).stop is Stop.HALTED
     assert machine.output == programs.sample_output(name)
