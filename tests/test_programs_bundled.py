@@ -64,6 +64,7 @@ def test_the_programs_are_these():
         "multiply",
         "primes",
         "reverse",
+        "rule110",
         "selfhost",
         "sort",
     )
@@ -147,7 +148,7 @@ def test_sources_are_laid_out_alike(name):
         assert len(line) <= 120
         assert line == line.rstrip()
         assert "\t" not in line
-        assert re.fullmatch(r"|;.*|(\w+:)? *|(\w+:| ) *(halt|ret|[a-z]+ +\S.*|\.endm|\.\w+ +\S.*)", line)
+        assert re.fullmatch(r"|;.*|(\w+:)? *|(\w+:| ) *(halt|ret|[a-z]+ +\S.*|\.end\w+|\.\w+ +\S.*)", line)
         if not line.startswith(";") and " ; " in line:
             assert line.index(" ; ") == 39
 
