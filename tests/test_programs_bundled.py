@@ -66,7 +66,10 @@ def test_the_programs_are_these():
         "reverse",
         "rule110",
         "selfhost",
+        "sieve",
         "sort",
+        "sortnumbers",
+        "sum",
     )
 
 

@@ -62,3 +62,76 @@ def test_rule110_takes_200_cells():
 def test_rule110_follows_any_rule(rule):
     image = image_of("rule110", "RULE, 110", f"RULE, {rule}")
     assert run("rule110", b"...#.##.....", image=image) == automaton(b"...#.##.....", rule)
+
+
+# --- sieve ------------------------------------------------------------------------------------------------------------
+
+
+def lines(numbers) -> bytes:
+    return b"".join(b"%d\n" % number for number in numbers)
+
+
+def primes(limit: int) -> list[int]:
+    return [n for n in range(2, limit + 1) if all(n % divisor for divisor in range(2, int(n**0.5) + 1))]
+
+
+@pytest.mark.parametrize("limit", [*range(30), 48, 49, 50, 120, 121, 122, 9_973, 9_999, 10_000])
+def test_sieve_prints_the_primes_up_to_a_number(limit):
+    assert run("sieve", b"%d" % limit) == lines(primes(limit))
+
+
+@pytest.mark.parametrize("input", [b"", b"primes", b"-1", b"-32768", b"\n\n 1"])
+def test_sieve_prints_nothing_where_there_are_no_primes(input):
+    assert run("sieve", input) == b""
+
+
+@pytest.mark.parametrize("limit", [10_001, 32_767])
+def test_sieve_complains_about_a_number_that_is_too_large(limit):
+    assert run("sieve", b"%d" % limit) == b"too large\n"
+
+
+# --- sortnumbers and sum ----------------------------------------------------------------------------------------------
+
+TEXTS = [
+    (b"", []),
+    (b"\n", []),
+    (b"no number - at all\n", []),
+    (b"5", [5]),
+    (b"-5", [-5]),
+    (b"3-4\n", [3, -4]),
+    (b"3--4+5 - 6\n", [3, -4, 5, 6]),
+    (b"- 7,-8;9.10:/11\xff12\x00", [7, -8, 9, 10, 11, 12]),
+    (b"\t007\r\n-0 -00", [7, 0, 0]),
+    (b"-x3 -", [3]),
+]
+
+
+@pytest.mark.parametrize(("input", "numbers"), TEXTS)
+def test_numbers_are_taken_out_of_any_text(input, numbers):
+    assert run("sortnumbers", input) == lines(sorted(numbers))
+    assert run("sum", input) == lines([sum(numbers)])
+
+
+@ample
+@given(st.lists(st.integers(-32_768, 32_767), max_size=30))
+@example([32_767, -32_768, 0, -1, 1])
+@example([-32_768] * 5 + [32_767] * 6)
+@example(list(range(20)))
+@example(list(range(20, 0, -1)))
+def test_sortnumbers_sorts(numbers):
+    assert run("sortnumbers", lines(numbers)) == lines(sorted(numbers))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_sortnumbers_takes_1000_numbers_and_no_more(seed):
+    numbers = random.Random(seed).choices(range(-32_768, 32_768), k=1_000)
+    assert run("sortnumbers", lines(numbers), max_steps=3_000_000) == lines(sorted(numbers))
+    assert run("sortnumbers", lines([*numbers, 0]), max_steps=3_000_000) == b"too many numbers\n"
+
+
+@ample
+@given(st.lists(st.integers(-(2**31), 2**31 - 1), max_size=12))
+@example([2**31 - 1, -(2**31)])
+def test_sum_adds_up(numbers):
+    total = (sum(numbers) + 2**31) % 2**32 - 2**31
+    assert run("sum", lines(numbers)) == lines([total])
