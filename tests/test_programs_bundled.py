@@ -52,6 +52,7 @@ def test_the_programs_are_these():
         "adder",
         "arraysum",
         "brainfuck",
+        "calculator",
         "cat",
         "collatz",
         "countdown",
