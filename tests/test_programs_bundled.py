@@ -62,6 +62,7 @@ def test_the_programs_are_these():
         "gcd",
         "hello",
         "hello_subleq",
+        "life",
         "multiply",
         "primes",
         "reverse",

@@ -135,3 +135,50 @@ def test_sortnumbers_takes_1000_numbers_and_no_more(seed):
 def test_sum_adds_up(numbers):
     total = (sum(numbers) + 2**31) % 2**32 - 2**31
     assert run("sum", lines(numbers)) == lines([total])
+
+
+# --- life -------------------------------------------------------------------------------------------------------------
+
+
+def life(field: list[str], generations: int) -> bytes:
+    width = len(field[0]) if field else 0
+    rows, columns = range(len(field)), range(width)
+    alive = {(y, x) for y in rows for x, cell in enumerate(field[y][:width]) if cell not in " ."}
+    shown = []
+    for generation in range(1, generations + 1):
+        near = {
+            (y, x): sum((y + b, x + a) in alive for a in (-1, 0, 1) for b in (-1, 0, 1)) for y in rows for x in columns
+        }
+        alive = {cell for cell, live in near.items() if live == 3 or (live == 4 and cell in alive)}
+        shown += [str(generation), *("".join(".#"[(y, x) in alive] for x in columns) for y in rows)]
+    return "".join(line + "\n" for line in shown).encode()
+
+
+GLIDER = [".#......", "..#", "###"] + [""] * 5
+
+
+@ample
+@given(st.lists(st.text(".# x", min_size=1, max_size=9), min_size=1, max_size=8), st.integers(0, 4))
+@example(["#"], 2)
+@example(["###", "###", "###"], 3)
+@example(["..", "#" * 9, "", " .-x"], 3)
+@example(GLIDER, 20)
+def test_life_follows_the_rules(field, generations):
+    text = f"{generations}\n" + "\n".join(field)
+    assert run("life", text.encode() + b"\n") == life(field, generations)
+    if field[-1]:
+        assert run("life", text.encode()) == life(field, generations)
+
+
+@pytest.mark.parametrize("input", [b"", b"0\n###", b"-1\n###", b"###\n###\n"])
+def test_life_shows_no_generations_where_none_are_asked_for(input):
+    assert run("life", input) == b""
+
+
+def test_life_takes_a_field_of_2000_cells_and_no_more():
+    source = random.Random(1)
+    field = ["".join(source.choices(".#", k=99)) for _ in range(20)]
+    text = "2\n" + "\n".join(field)
+    assert run("life", text.encode() + b"\n") == life(field, 2)
+    assert run("life", text.encode() + b"\n#") == b"the field is too large\n"
+    assert run("life", b"1\n" + b"#" * 30_000 + b"\n" + b"#" * 100) == life(["#" * 100] * 2, 1)
