@@ -65,6 +65,7 @@ def test_the_programs_are_these():
         "life",
         "multiply",
         "primes",
+        "quine",
         "reverse",
         "rule110",
         "selfhost",
@@ -141,6 +142,8 @@ def test_the_header_says_what_goes_in_and_shows_the_sample_run(name):
     if ellipsis := re.fullmatch(r"\.\.\. (?:up|down) to (\d+)", shown[-1]):
         assert shown[:-1] == printed[: len(shown) - 1]
         assert ellipsis[1] == printed[-1]
+    elif shown == ["(this file)"]:
+        assert programs.sample_output(name) == programs.source(name).encode()
     else:
         assert shown == printed
 
