@@ -20,6 +20,7 @@ from learned_units.unit import Unit
 from vm.lockstep import Checker, Mismatch
 from vm.machine import run_chunk
 from vm.reference import ReferenceMachine, Stop
+from vm.snapshot import Place, Snapshot, check_fits, image_digest
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
 
 TRACE_ROWS = 1 << 16  # steps a chunk records at most
@@ -126,11 +127,10 @@ class Machine:
         self.divergence: Divergence | None = None
         self._output = bytearray()
         self._unread = bytearray(input or b"")
+        self._received = len(self._unread)  # bytes of input since boot, read or not
+        self._written = 0  # bytes of output before those in _output: none, but in a restored machine
         self._input_ended = input is not None
-        reference = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, self.size, self.input_mode)
-        self._checker = Checker(reference) if check else None
-        if self._checker is not None:
-            self._checker.append_input(bytes(self._unread))
+        self._checker = self._check_from(image.words, image.entry) if check else None
         self._state = self._boot(image.words, image.entry)
         self._budget = FIRST_BUDGET
         self._unreleased: Future[_Examined] | None = None  # the last chunk, until it is handed out
@@ -140,7 +140,7 @@ class Machine:
 
     @property
     def output(self) -> bytes:
-        """Everything written since boot."""
+        """Everything written since boot, or since the machine was restored."""
         return bytes(self._output)
 
     @property
@@ -158,6 +158,7 @@ class Machine:
         if self._input_ended:
             raise ValueError("the machine's input has ended")
         self._unread += data
+        self._received += len(data)
         if self._checker is not None:
             self._checker.append_input(data)
         if self.halt is Halt.NEED_INPUT:
@@ -209,6 +210,49 @@ class Machine:
             self.divergence,
             time.monotonic() - began,
         )
+
+    def snapshot(self) -> Snapshot:
+        """The machine as it stands between two steps. Raises ValueError for one that diverged."""
+        if self.halt is Halt.DIVERGED:
+            raise ValueError("a machine that diverged has no state to save")
+        state = self._state
+        buffered = np.asarray(state.input)[int(state.input_position) : int(state.input_length)].tobytes()
+        unread = buffered + bytes(self._unread)
+        place = Place(
+            image=image_digest(self.image),
+            unit=self.unit.name,
+            word_bits=self.image.word_bits,
+            isa=self.image.isa,
+            input_mode=self.input_mode,
+            pc=self.pc,
+            steps=self.steps,
+            bytes_read=self._received - len(unread),
+            bytes_written=self._written + len(self._output),
+            input_ended=self._input_ended,
+        )
+        return Snapshot(place, np.asarray(state.memory)[: self.size], unread)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot. Raises SnapshotError, and changes nothing, if it does not fit this machine."""
+        check_fits(snapshot, self.image, self.unit.name, self.size, self.input_mode)
+        place = snapshot.place
+        words = bits.limbs_to_words(snapshot.memory, self.image.word_bits).tolist()
+        self.divergence = None
+        self.steps = place.steps
+        self._output = bytearray()
+        self._written = place.bytes_written
+        self._unread = bytearray(snapshot.unread)
+        self._received = place.bytes_read + len(snapshot.unread)
+        self._input_ended = place.input_ended
+        if self._checker is not None:
+            self._checker = self._check_from(words, place.pc)
+        self._state = self._boot(words, place.pc)
+
+    def _check_from(self, words: Sequence[int], pc: int) -> Checker:
+        """A checker that starts from this memory and pc, with the input that is there and unread."""
+        image = self.image
+        start = ReferenceMachine(words, image.word_bits, image.isa, pc, self.size, self.input_mode, bytes(self._unread))
+        return Checker(start, self.steps)
 
     def _boot(self, words: Sequence[int], pc: int) -> MachineState:
         state = boot(words, pc, self.size, self.image.word_bits)

@@ -1,0 +1,114 @@
+"""Snapshots: a machine between two steps, in a file from which it goes on bit for bit.
+
+A snapshot is a safetensors file. Its tensors are the memory (uint32 [words, limbs]) and the input that was received and
+not yet read; its metadata says which image, unit and place it belongs to, with a checksum over everything. It is
+written to a temporary name, synced and renamed: a reader finds the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assembler import Image
+from learned_units import store
+
+FORMAT = 1
+
+
+class SnapshotError(ValueError):
+    """A snapshot cannot be read, or does not fit the machine: the file or field, and why."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a snapshot says beside its memory and input."""
+
+    image: str  # image_digest
+    unit: str
+    word_bits: int
+    isa: str
+    input_mode: str
+    pc: int
+    steps: int  # since boot
+    bytes_read: int
+    bytes_written: int
+    input_ended: bool  # whether the end of input follows the unread bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A machine between two steps."""
+
+    place: Place
+    memory: np.ndarray  # uint32 [words, limbs]
+    unread: bytes
+
+
+def image_digest(image: Image) -> str:
+    """SHA-256 over all of an image that a run depends on."""
+    digest = hashlib.sha256(f"{image.word_bits} {image.isa} {image.entry} {image.memory} {image.input_mode}".encode())
+    digest.update(np.array(image.words, np.uint64).tobytes())
+    return digest.hexdigest()
+
+
+def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
+    """Write a snapshot; `path` holds the old file or the new one at every moment. Raises OSError."""
+    from safetensors.numpy import save as serialise
+
+    tensors = _tensors(snapshot)
+    place = asdict(snapshot.place)
+    metadata = {"format": str(FORMAT), "place": json.dumps(place), "checksum": _checksum(place, tensors)}
+    store.write_whole(Path(path), serialise(tensors, metadata=metadata))
+
+
+def load(path: str | os.PathLike[str]) -> Snapshot:
+    """Read a snapshot. Raises OSError for a file that is not there, SnapshotError for one that is not whole."""
+    from safetensors import SafetensorError, safe_open
+
+    with open(path, "rb"):
+        pass  # the library's own error for a missing file is no OSError
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in ("memory", "unread")}
+        if metadata["format"] != str(FORMAT):
+            raise SnapshotError(f"{path}: format {metadata['format']}, and {FORMAT} is needed")
+        place: dict[str, Any] = json.loads(metadata["place"])
+        if metadata["checksum"] != _checksum(place, tensors):
+            raise SnapshotError(f"{path}: the checksum does not fit: the file was altered")
+        return Snapshot(Place(**place), tensors["memory"], tensors["unread"].tobytes())
+    except SnapshotError:
+        raise
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise SnapshotError(f"{path}: damaged, or not a snapshot ({error})") from None
+
+
+def check_fits(snapshot: Snapshot, image: Image, unit: str, size: int, input_mode: str) -> None:
+    """Whether a machine of this image, unit, memory and input mode can go on from it. Raises SnapshotError."""
+    place = snapshot.place
+    if place.image != image_digest(image):
+        raise SnapshotError("the snapshot is of another program; resume it with the one it was saved from")
+    if place.unit != unit:
+        raise SnapshotError(f"the snapshot was made on the unit '{place.unit}', not on '{unit}'")
+    if len(snapshot.memory) != size:
+        raise SnapshotError(f"the snapshot has a memory of {len(snapshot.memory):,} words, and the machine {size:,}")
+    if place.input_mode != input_mode:
+        raise SnapshotError(f"the snapshot's input mode is '{place.input_mode}', and the machine's '{input_mode}'")
+
+
+def _tensors(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    return {
+        "memory": np.ascontiguousarray(snapshot.memory),
+        "unread": np.frombuffer(snapshot.unread, np.uint8),
+    }
+
+
+def _checksum(place: dict[str, Any], tensors: dict[str, np.ndarray]) -> str:
+    return hashlib.sha256(f"{json.dumps(place)} {store.tensor_hash(tensors)}".encode()).hexdigest()
