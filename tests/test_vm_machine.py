@@ -370,7 +370,7 @@ def random_program(rng: np.random.Generator, word_bits: int) -> list[int]:
     ("name", "word_bits", "isa", "count"),
     [("native", w, isa, 60) for w in (8, 16, 33, 64) for isa in ("sbn", "subleq")]
     + [("ntk-limit", 8, "sbn", 60), ("ntk-limit", 16, "subleq", 60), ("ntk", 16, "subleq", 40)]
-    + [pytest.param(name, w, isa, 1000, marks=pytest.mark.slow)
+    + [pytest.param(name, w, isa, 300, marks=pytest.mark.slow)
        for name in ("native", "ntk-limit", "ntk") for w in (8, 16, 33, 64) for isa in ("sbn", "subleq")],
 )  # fmt: skip
 def test_random_programs_agree_with_the_reference_at_every_step(name, word_bits, isa, count, unit_of):

@@ -11,6 +11,7 @@ from typing import Any
 ISAS = ("sbn", "subleq")
 INPUT_MODES = ("set", "add", "sub")
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
+DIALECTS = ("sqasm",)
 WIDTH = 16
 
 EPILOG = """\
@@ -63,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_asm(command("asm", "assemble a program into an image file"))
     _add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")
     _add_program(command("list", "show addresses, words and source lines side by side"), "FILE")
+    macros = command("macros", "list the standard macros with their costs, or describe one")
+    macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
     train.add_argument("unit", metavar="UNIT", help="ntk")
     _add_weights(train)
@@ -128,7 +131,12 @@ def _add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
     """The program, and what may be stated about it."""
     parser.add_argument("program", metavar=metavar, help="a file, the name of a bundled program, or -")
     parser.add_argument("--format", choices=FORMATS, help="of the file, where its suffix does not tell")
+    _add_dialect(parser)
     _add_stated(parser)
+
+
+def _add_dialect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dialect", choices=DIALECTS, help="of a source in the notation of another assembler")
 
 
 def _add_stated(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +156,7 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_unit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--unit", default="ntk", metavar="UNIT", help="ntk (default), ntk-limit or native")
+    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit or native")
     _add_weights(parser)
 
 
@@ -163,6 +171,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stats", action="store_true", help="also say what was computed by what, and how fast")
     parser.add_argument("--json", action="store_true", help="the closing line as a JSON object")
     parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
+    parser.add_argument("--save-state", metavar="FILE", help="save the machine, at the end and now and then before it")
+    parser.add_argument("--resume", metavar="FILE", help="go on from a saved machine (with the same program)")
 
 
 def _add_asm(parser: argparse.ArgumentParser) -> None:
@@ -172,6 +182,7 @@ def _add_asm(parser: argparse.ArgumentParser) -> None:
         "--format", dest="output_format", choices=FORMATS, help="of IMAGE (default: what its suffix says, else img)"
     )
     parser.set_defaults(format=None)
+    _add_dialect(parser)
     _add_stated(parser)
 
 

@@ -105,6 +105,13 @@ class Talk:
                 self._seen.add(stage)
                 _tell(sys.stderr, stage)
 
+    def status(self, text: str) -> None:
+        """A line that the next one is written over. For a terminal only; nothing when quiet."""
+        if not self._quiet:
+            line = text[: shutil.get_terminal_size().columns - 1]
+            _tell(sys.stderr, f"\r{line}{' ' * (self._drawn - len(line))}", end="")
+            Talk._drawn = len(line)
+
     @classmethod
     def clear(cls) -> None:
         """Take the bar off the line."""
@@ -116,11 +123,9 @@ class Talk:
         now = time.monotonic()
         if self._drawn and now - self._drawn_at < REDRAW_SECONDS:
             return
+        self._drawn_at = now
         filled = round(BAR_CELLS * min(max(part, 0.0), 1.0))
-        line = f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}] {what}"
-        line = line[: shutil.get_terminal_size().columns - 1]
-        _tell(sys.stderr, f"\r{line}{' ' * (self._drawn - len(line))}", end="")
-        Talk._drawn, self._drawn_at = len(line), now
+        self.status(f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}] {what}")
 
 
 def _tell(stream: TextIO | None, text: str, end: str = "\n") -> None:
