@@ -303,6 +303,35 @@ def test_what_on_chunk_raises_ends_the_run_and_loses_nothing(which, check, nativ
     assert machine.memory.tolist() == reference.memory
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_snapshot_after_on_chunk_raised_has_all_steps_and_all_output(check, native):
+    words = [12, CONSOLE, 3, 12, 13, 6, 9, 10, 0, 0, -1, 0, 1, 0]
+    machine = machine_of(words, native, check=check)
+    start, heard = machine.snapshot(), []
+
+    def listen(chunk: Chunk) -> None:
+        heard.append(chunk)
+        if len(heard) == 2:
+            raise Refused
+
+    with pytest.raises(Refused):
+        machine.run(50_000, listen)
+    snapshot = machine.snapshot()
+    reference = ReferenceMachine(words, memory_size=SIZE)
+    reference.run(machine.steps)
+    assert (snapshot.place.steps, snapshot.place.bytes_written) == (machine.steps, len(reference.output))
+    with pytest.raises(Refused):
+        machine.run(50_000, functools.partial(listen_once, []))
+    machine.restore(start)
+    outcome = machine.run(10)
+    assert (outcome.halt, outcome.steps, machine.output) == (Halt.BUDGET, 10, b"\x01" * 4)
+
+
+def listen_once(heard: list, chunk: Chunk) -> None:
+    heard.append(chunk)
+    raise Refused
+
+
 # --- interrupts -------------------------------------------------------------------------------------------------------
 
 

@@ -213,6 +213,7 @@ class Machine:
 
     def snapshot(self) -> Snapshot:
         """The machine as it stands between two steps. Raises ValueError for one that diverged."""
+        self._release(self._unreleased, None)  # a chunk that `on_chunk` did not come to hear of
         if self.halt is Halt.DIVERGED:
             raise ValueError("a machine that diverged has no state to save")
         state = self._state
@@ -238,6 +239,7 @@ class Machine:
         place = snapshot.place
         words = bits.limbs_to_words(snapshot.memory, self.image.word_bits).tolist()
         self.divergence = None
+        self._unreleased = None
         self.steps = place.steps
         self._output = bytearray()
         self._written = place.bytes_written
