@@ -281,6 +281,10 @@ class Refused(Exception):
     pass
 
 
+def refuse(chunk: Chunk) -> None:
+    raise Refused
+
+
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize("which", [1, 2, 3])
 def test_what_on_chunk_raises_ends_the_run_and_loses_nothing(which, check, native):
@@ -321,15 +325,10 @@ def test_a_snapshot_after_on_chunk_raised_has_all_steps_and_all_output(check, na
     reference.run(machine.steps)
     assert (snapshot.place.steps, snapshot.place.bytes_written) == (machine.steps, len(reference.output))
     with pytest.raises(Refused):
-        machine.run(50_000, functools.partial(listen_once, []))
+        machine.run(50_000, refuse)
     machine.restore(start)
     outcome = machine.run(10)
     assert (outcome.halt, outcome.steps, machine.output) == (Halt.BUDGET, 10, b"\x01" * 4)
-
-
-def listen_once(heard: list, chunk: Chunk) -> None:
-    heard.append(chunk)
-    raise Refused
 
 
 # --- interrupts -------------------------------------------------------------------------------------------------------

@@ -59,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_common(added, quiet=argparse.SUPPRESS, traceback=argparse.SUPPRESS)
         return added
 
-    command("demo", "train the default unit, prove it, run programs on it, and say what was learned")
+    demo = command("demo", "train the default unit, prove it, run programs on it, and say what was learned")
+    demo.add_argument("--turing", action="store_true", help="from one instruction to an interpreter, on learned steps")
     _add_run(command("run", "assemble or load a program, and run it", RUN_EPILOG))
     _add_asm(command("asm", "assemble a program into an image file"))
     _add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")

@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from typing import BinaryIO, TextIO
 
 BAR_CELLS = 20
+PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
 REFUSED = "weights refused"  # so begin reports of progress that are warnings
 
@@ -61,6 +63,16 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
         return "  ".join(cells).rstrip()
 
     return "".join(f"{line(row)}\n" for row in rows)
+
+
+def heading(text: str) -> None:
+    """A line that opens a part of a longer account."""
+    write(f"\n{text}\n")
+
+
+def prose(text: str) -> None:
+    """Sentences, filled to the terminal's width."""
+    write(textwrap.fill(text, min(shutil.get_terminal_size().columns, PROSE_COLUMNS)) + "\n")
 
 
 def format_margin(margin: float, digits: int = 2) -> str:
