@@ -175,6 +175,7 @@ class Machine:
         self.divergence = None
         self._checker = self._make_checker(memory.tolist(), pc) if check else None
         self._state = self._boot(memory, pc)
+        self._rows = np.zeros(self._rows.shape, np.uint32)
 
     def change_unit(self, unit: Unit) -> None:
         """Let another unit compute from here on. Raises ValueError for one of another width or instruction set."""
