@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from assembler import AssemblyError, Image, ImageError, assemble
+from assembler import AssemblyError, ImageError, assemble
 from vm import snapshot as snapshots
-from vm.debugger import arguments, rendering, stops
+from vm.debugger import arguments, rendering, stops, typed
 from vm.debugger.errors import CommandError, refused
 from vm.debugger.moving import displayed
 from vm.debugger.present import Registers
@@ -16,8 +16,6 @@ from vm.snapshot import Snapshot, SnapshotError
 SHOWN_DIFFERENCES = 20
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _STATEMENT = re.compile(r"\s*(?:[A-Za-z_]\w*\s*:|(?:sbn|subleq)\b|\.[A-Za-z])", re.IGNORECASE)
-_NAME = re.compile(r"[A-Za-z_]\w*")
-TYPED = "<typed>"
 
 
 def set_(session: Session, text: str) -> str:
@@ -51,37 +49,8 @@ def asm(session: Session, text: str) -> str:
     if not text:
         raise CommandError("`asm` needs a statement", "usage: asm [ADDR] STATEMENT, for example asm sbn one, counter")
     address, statement = _placed(session, text)
-    return assemble_at(session, address, statement)[0]
-
-
-def assemble_at(session: Session, address: int, statement: str) -> tuple[str, int]:
-    """Assemble a statement to an address. Returns what to say, and the address behind its words."""
-    image = assembled(session, address, statement)
-    words = dict(enumerate(image.words[address:], address))
-    if max(words, default=0) >= session.size:
-        raise CommandError(f"at {address} there is no room for {len(words):,} words")
-    new = {name: value for name, value in image.labels.items() if name not in session.symbols}
-    taken = [name for name, value in image.labels.items() if session.symbols.get(name, value) != value]
-    if taken:
-        raise CommandError(f"`{taken[0]}` is a label already")
-    dropped = session.edit(f"asm {address} {statement.strip()}", words)
-    session.add_typed(image, address, statement)
-    session.add_symbols(new)
-    shown = [rendering.place(session, address), *(rendering.number(session, word) for word in words.values())]
-    return _changed(session, f"{shown[0]}: {' '.join(shown[1:]) or '(no words)'}", dropped), address + len(words)
-
-
-def assembled(session: Session, address: int, statement: str) -> Image:
-    """The image of a statement at an address, with the program's names. Raises CommandError."""
-    lines = [f".isa {session.image.isa}", f".width {session.word_bits}"]
-    for name in dict.fromkeys(_NAME.findall(statement)):
-        if name in session.symbols and not name.startswith("__") and not re.search(rf"\b{name}\s*:", statement):
-            lines.append(f".equ {name}, {session.symbols[name]}")
-    lines += [f".org {address}", statement]
-    try:
-        return assemble("\n".join(lines), TYPED)
-    except AssemblyError as error:
-        raise refused(error) from None
+    said, dropped = typed.put(session, typed.assembled(session, address, statement))
+    return _changed(session, said, dropped)
 
 
 def input_(session: Session, text: str) -> str:

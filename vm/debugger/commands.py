@@ -85,7 +85,8 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "finish", ("fin",), "finish",
-        "Run to the end of this macro expansion; outside of any, until the last `call` returns.", "finish", moving.finish, MOVING,
+        "Run to the end of this macro expansion; outside of any, until the last `call` returns.",
+        "finish", moving.finish, MOVING,
     ),
     Command(
         "continue", ("c",), "continue", "Run until something is worth stopping at.", "continue", moving.continue_,
@@ -101,8 +102,8 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "reverse-continue", ("rc",), "reverse-continue",
-        "Go back to the last thing worth stopping at: before a breakpoint's instruction, or before the step that wrote a "
-        "watched word.",
+        "Go back to the last thing worth stopping at: before a breakpoint's instruction, or before the step that "
+        "wrote a watched word.",
         "reverse-continue", moving.reverse_continue, MOVING,
     ),
     Command(
@@ -132,7 +133,8 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "x", (), "x/[COUNT][d|u|x|c|i] ADDR",
-        "Words as signed, unsigned or hexadecimal numbers, characters, instructions.", "x/8d counter", looking.examine, LOOKING, PLACES,
+        "Words as signed, unsigned or hexadecimal numbers, characters, instructions.",
+        "x/8d counter", looking.examine, LOOKING, PLACES,
     ),
     Command(
         "display", ("disp",), "display [EXPR]", "Show the value of an expression after every motion.",
@@ -143,7 +145,8 @@ TABLE: tuple[Command, ...] = (
         looking.undisplay, LOOKING,
     ),
     Command(
-        "list", ("l",), "list [LOC]", "The source around pc, or around LOC.", "list done", looking.list_, LOOKING, PLACES
+        "list", ("l",), "list [LOC]", "The source around pc, or around LOC.", "list done", looking.list_, LOOKING,
+        PLACES,
     ),
     Command(
         "disassemble", ("dis",), "disassemble [LOC] [, COUNT]", "Instructions as they stand in memory now.",
@@ -171,7 +174,7 @@ TABLE: tuple[Command, ...] = (
     Command("stats", (), "stats", "What was computed, by what, and how surely.", "stats", looking.stats, LOOKING),
     Command(
         "explain", ("e",), "explain [A B]",
-        "Each prediction behind the last step, or behind A - B: matched templates, prediction and threshold, margin.",
+        "Each prediction behind the last step, or behind A - B: matched templates, prediction, threshold, margin.",
         "explain 5 3", learned.explain, LEARNED,
     ),
     Command(
@@ -196,7 +199,8 @@ TABLE: tuple[Command, ...] = (
         'input "17 25\\n"', changing.input_, CHANGING,
     ),
     Command(
-        "undo", (), "undo", "Take back the last change by hand, and what came after it.", "undo", changing.undo, CHANGING
+        "undo", (), "undo", "Take back the last change by hand, and what came after it.", "undo", changing.undo,
+        CHANGING,
     ),
     Command(
         "snapshot", ("snap",), "snapshot save|load|diff FILE",

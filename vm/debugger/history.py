@@ -6,6 +6,7 @@ step k" has executed the steps 0 … k-1 and has seen every change by hand that 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -160,6 +161,10 @@ class History:
             )  # fmt: skip
             next_pc = pc
         return accounts[::-1]
+
+    def smallest_margin(self, last: int) -> float:
+        """The smallest margin of the steps before `last`, as far as they are kept; +inf where no network decided."""
+        return min((float(piece.margins.min()) for _, piece in self.slices(self.first, last)), default=math.inf)
 
     def is_console(self, addresses: np.ndarray) -> np.ndarray:
         """Which of some written addresses are the console."""

@@ -81,7 +81,7 @@ def _unit(session: Session, name: str) -> Unit:
 
 def _decisions(decisions: list[Decision]) -> str:
     """One row a decision, the passes apart; the bar leaves the threshold `|` to the side the prediction is on."""
-    rows = [("bit", "output", "matched", "prediction", "below | above", "value", "margin")]
+    rows = [("bit", "output", "matched", "prediction", "threshold", "below | above", "value", "margin")]
     for each in decisions:
         rows.append(
             (
@@ -89,16 +89,17 @@ def _decisions(decisions: list[Decision]) -> str:
                 each.output,
                 str(each.matched),
                 f"{each.prediction:.4f}",
+                f"{each.threshold:.4f}",
                 bar(each),
                 str(each.value),
                 f"{each.margin:.3f}",
             )
         )
-    head, *lines = table(rows, right=(0, 2, 3, 5, 6)).splitlines()
+    head, *lines = table(rows, right=(0, 2, 3, 4, 6, 7)).splitlines()
     shown, stage = [head], None
     for said, each in zip(lines, decisions, strict=True):
         if each.stage != stage:
-            shown.append(f"pass {each.stage}, {each.network}, threshold {each.threshold:.4f}")
+            shown.append(f"pass {each.stage}, {each.network}")
             stage = each.stage
         shown.append(said)
     return "\n".join(shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from vm.execution import Machine
 from vm.machine import Stops
 from vm.outcome import Chunk, Record
 from vm.state import Halt
+
+TYPED = "<typed>"  # the file of statements that were assembled by hand
 
 
 class Interrupted(Exception):
@@ -164,10 +166,10 @@ class Session:
         self.symbols |= symbols
         self._labels = None
 
-    def add_typed(self, image: Image, address: int, statement: str) -> None:
+    def add_typed(self, addresses: Iterable[int], statement: str) -> None:
         """Remember which words were assembled by hand."""
-        made = Origin("<typed>", len(self.typed) + 1, statement.strip())
-        self.typed |= dict.fromkeys(range(address, len(image.words)), made)
+        number = max((each.line for each in self.typed.values()), default=0) + 1
+        self.typed |= dict.fromkeys(addresses, Origin(TYPED, number, statement))
 
     def source_lines(self, file: str) -> dict[int, str]:
         """The lines of a file of the program, by number: all of them where it can be read, else those of words."""
