@@ -113,12 +113,13 @@ class Screen:
     def application(self) -> Application[None]:
         """The screen as an application of prompt-toolkit."""
         from prompt_toolkit import Application
-        from prompt_toolkit.layout import HSplit, Layout, VSplit, Window
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, VSplit, Window
         from prompt_toolkit.layout.controls import FormattedTextControl
         from prompt_toolkit.widgets import TextArea
 
         def window(text: Callable[[], str], **kind: Any) -> Any:
-            return Window(FormattedTextControl(text, show_cursor=False), **kind)
+            return Window(FormattedTextControl(text, focusable=True, show_cursor=False), **kind)
 
         def rule(title: str) -> Any:
             return Window(FormattedTextControl(f"── {title} "), height=1, char="─", style="class:rule")
@@ -126,18 +127,18 @@ class Screen:
         command = TextArea(
             height=1, prompt=":", multiline=False, accept_handler=lambda buffer: self._entered(buffer.text)
         )
+        beside = HSplit(
+            [
+                rule("memory"),
+                window(lambda: self.pane("memory")),
+                rule("margins"),
+                window(lambda: self.pane("margins")),
+            ]
+        )
         top = VSplit(
             [
                 HSplit([rule("source"), window(lambda: self.pane("source"))]),
-                Window(width=1, char="│"),
-                HSplit(
-                    [
-                        rule("memory"),
-                        window(lambda: self.pane("memory")),
-                        rule("margins"),
-                        window(lambda: self.pane("margins")),
-                    ]
-                ),
+                ConditionalContainer(VSplit([Window(width=1, char="│"), beside]), Condition(lambda: not self.page)),
             ]
         )
         keys = window(lambda: HELP, height=1)
