@@ -43,7 +43,7 @@ class NtkSpec:
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
     ) -> StepResult:
         """Words uint32 [limbs] -> StepResult. The margin is the smallest over every output of every pass."""
-        fields, traces = self._run(params, minuend, subtrahend, target, fall_through)
+        fields, traces = self.run_passes(params, minuend, subtrahend, target, fall_through)
         margins = jnp.concatenate([trace.margin.reshape(-1) for trace in traces])
         return StepResult(
             bits.bits_to_limbs(fields["d"] > 0, self.word_bits),
@@ -55,7 +55,7 @@ class NtkSpec:
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
     ) -> list[Decision]:
         """Every output of every pass, in order, from the same code as `evaluate`."""
-        _, traces = self._run(params, minuend, subtrahend, target, fall_through)
+        traces = _traces(params, minuend, subtrahend, target, fall_through, spec=self)
         sets = _template_sets(self.group)
         decisions = []
         for stage, (step, trace) in enumerate(
@@ -87,7 +87,8 @@ class NtkSpec:
                         )
         return decisions
 
-    def _run(self, params: Params, minuend, subtrahend, target, fall_through) -> tuple[dict, list[PassTrace]]:
+    def run_passes(self, params: Params, minuend, subtrahend, target, fall_through) -> tuple[dict, list[PassTrace]]:
+        """The fields and the trace of each pass: what `evaluate` and `explain` are made of."""
         sets = _template_sets(self.group)
 
         def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
@@ -99,3 +100,8 @@ class NtkSpec:
         fields = subtract_branch.input_fields(minuend, subtrahend, target, fall_through, self.word_bits)
         steps = subtract_branch.schedule(self.word_bits, self.isa, self.group)
         return run_schedule(steps, sets, fields, predict)
+
+
+@functools.partial(jax.jit, static_argnames=("spec",))
+def _traces(params, minuend, subtrahend, target, fall_through, *, spec: NtkSpec) -> list[PassTrace]:
+    return spec.run_passes(params, minuend, subtrahend, target, fall_through)[1]

@@ -33,10 +33,10 @@ def place(session: Session, text: str) -> int:
 
 def conditional(text: str) -> tuple[str, str | None]:
     """`LOC if EXPR` apart."""
-    what, found, condition = re.sub(r"\s+", " ", text).partition(" if ")
-    if found and not condition.strip():
+    what, *conditions = re.split(r"\sif(?=\s|$)", text, maxsplit=1)
+    if conditions and not conditions[0].strip():
         raise CommandError("`if` without a condition")
-    return what.strip(), condition.strip() or None
+    return what.strip(), conditions[0].strip() if conditions else None
 
 
 def assignment(text: str, usage: str) -> tuple[str, str]:

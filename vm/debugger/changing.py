@@ -66,7 +66,7 @@ def input_(session: Session, text: str) -> str:
         raise refused(error) from None
     dropped = session.edit(f"input {text}", registers=registers._replace(input=registers.input + data))
     waiting = len(session.present.unread)
-    return _changed(session, f"{len(data):,} bytes more to read, {waiting:,} in all", dropped)
+    return _changed(session, f"{rendering.counted(len(data), 'byte')} more to read, {waiting:,} in all", dropped)
 
 
 def undo(session: Session, text: str) -> str:
@@ -108,7 +108,8 @@ def snapshot(session: Session, text: str) -> str:
     )
     words = {address: int(found.words[address]) for address in differing}
     dropped = session.edit(f"snapshot load {path}", words, registers=registers)
-    said = f"the state of step {found.step:,} of {path}, as a change by hand of {len(differing):,} words"
+    words_changed = rendering.counted(len(differing), "word")
+    said = f"the state of step {found.step:,} of {path}, as a change of {words_changed} by hand"
     return _changed(session, f"{said}\n{rendering.location(session)}", dropped)
 
 
@@ -184,12 +185,12 @@ def _differences(session: Session, found: Snapshot, differing: list[int]) -> str
         there, here = getattr(found, name), getattr(_taken(session), name)
         if there != here:
             what = "output" if name == "output" else "input to come"
-            lines.append(f"{what}: {len(there):,} bytes there, {len(here):,} here, and they differ")
+            lines.append(f"{what} differs: {rendering.counted(len(there), 'byte')} there, {len(here):,} here")
     return "\n".join(lines) or "there is no difference"
 
 
 def _changed(session: Session, said: str, dropped: int) -> str:
-    forgotten = [f"{dropped:,} recorded steps ahead are forgotten"] if dropped else []
+    forgotten = [f"forgotten: {rendering.counted(dropped, 'recorded step')} ahead"] if dropped else []
     return "\n".join([said, *forgotten, *displayed(session)])
 
 

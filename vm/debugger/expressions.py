@@ -12,19 +12,19 @@ from collections.abc import Callable, Mapping
 from assembler import AssemblyError, evaluate
 from vm.debugger.errors import CommandError, refused
 
-MAX_DEPTH = 50
+MAX_DEPTH = 50  # of brackets
 # What brackets and points may stand in without meaning anything.
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|[A-Za-z0-9_]+|(?P<here>\.)|(?P<open>\[)|(?P<close>\])|.""", re.DOTALL)
 
 
 def value_of(text: str, names: Mapping[str, int], pc: int, step: int, read: Callable[[int], int]) -> int:
     """The value of an expression. `read` gives the signed word at an address. Raises CommandError."""
-    known = {"pc": pc, "step": step, **names, "__here": pc}
+    known = {"pc": pc, "step": step, **names, "__0": pc}
     pieces: list[list[str]] = [[]]
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
         if kind == "here":
-            pieces[-1].append("__here")
+            pieces[-1].append("__0")
         elif kind == "open":
             if len(pieces) > MAX_DEPTH:
                 raise CommandError(f"brackets are nested more than {MAX_DEPTH} deep")
@@ -33,7 +33,7 @@ def value_of(text: str, names: Mapping[str, int], pc: int, step: int, read: Call
             if len(pieces) == 1:
                 raise CommandError("`]` without `[`")
             address = _evaluate("".join(pieces.pop()), known)
-            name = f"__word{len(known)}"
+            name = f"__{len(known)}"
             known[name] = read(address)
             pieces[-1].append(name)
         else:
@@ -46,8 +46,6 @@ def value_of(text: str, names: Mapping[str, int], pc: int, step: int, read: Call
 def _evaluate(text: str, known: Mapping[str, int]) -> int:
     if not text.strip():
         raise CommandError("an expression is missing")
-    if "__word" not in text and "__here" not in text and "\n" in text:
-        raise CommandError("an expression is one line")
     try:
         return evaluate(text, known)
     except AssemblyError as error:

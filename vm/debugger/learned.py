@@ -51,7 +51,7 @@ def unit(session: Session, text: str) -> str:
     chosen = _unit(session, text)
     dropped = session.change_unit(chosen)
     session.comparison = None
-    forgotten = f"; {dropped:,} recorded steps ahead are forgotten" if dropped else ""
+    forgotten = f"; forgotten: {rendering.counted(dropped, 'recorded step')} ahead" if dropped else ""
     return f"{chosen.name} computes from step {session.present.step:,} on ({chosen.scope.step_kind}){forgotten}"
 
 

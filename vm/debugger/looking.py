@@ -79,11 +79,11 @@ def undisplay(session: Session, text: str) -> str:
 
 
 def list_(session: Session, text: str) -> str:
+    if not text and session.has_halted:
+        raise CommandError("the machine has halted: there is no line at pc", "usage: list LOC")
     address = arguments.place(session, text) if text else session.present.pc
     origin = session.origin(address)
     if origin is None:
-        if not text and address >= session.size:
-            raise CommandError("the machine has halted: there is no line at pc", "`list LOC` shows the lines there")
         return "\n".join(_instructions(session, address, INSTRUCTIONS))
     lines = session.source_lines(origin.file)
     here = session.origin(session.present.pc) if session.present.pc < session.size else None
@@ -98,7 +98,7 @@ def list_(session: Session, text: str) -> str:
 
 def disassemble(session: Session, text: str) -> str:
     where, _, count = text.partition(",")
-    if not where.strip() and session.present.pc >= session.size:
+    if not where.strip() and session.has_halted:
         raise CommandError("the machine has halted: there is no instruction at pc", "usage: disassemble LOC")
     start = arguments.place(session, where) if where.strip() else session.present.pc
     rows = arguments.count(session, count.strip(), INSTRUCTIONS)
@@ -126,11 +126,11 @@ def where(session: Session, text: str) -> str:
     if origin is not None:
         lines.append(f"  {origin.file}:{origin.line}: {origin.text.strip()}")
         lines += [f"  in the expansion of {call.file}:{call.line}: {call.text.strip()}" for call in origin.calls]
-    elif session.present.pc < session.size:
+    elif not session.has_halted:
         lines.append("  no source line made this word")
     later = session.history.end - session.present.step
     if later:
-        lines.append(f"  {later:,} recorded steps lie ahead")
+        lines.append(f"  recorded ahead: {rendering.counted(later, 'step')}")
     return "\n".join(lines)
 
 
@@ -138,7 +138,7 @@ def trace(session: Session, text: str) -> str:
     if text not in ("on", "off"):
         raise CommandError("`trace` is switched `on` or `off`", f"it is {'on' if session.tracing else 'off'}")
     session.tracing = text == "on"
-    return f"trace {text}: every executed step is {'listed' if session.tracing else 'not listed'}"
+    return f"trace {text}: executed steps are {'listed' if session.tracing else 'not listed'}"
 
 
 def history(session: Session, text: str) -> str:
@@ -201,9 +201,9 @@ def stats(session: Session, text: str) -> str:
     at = "" if weakest is None else f" at step {weakest:,}"
     rows = [
         ("steps", f"{present.step:,}, of which {present.step - kept.first:,} are kept"),
-        ("ahead", f"{kept.end - present.step:,} recorded steps"),
+        ("ahead", rendering.counted(kept.end - present.step, "recorded step")),
         ("changes", f"{sum(edit.step <= present.step for edit in kept.edits):,} by hand"),
-        ("output", f"{len(present.output):,} bytes written"),
+        ("output", f"{rendering.counted(len(present.output), 'byte')} written"),
         ("input", f"{present.input_position:,} of {len(present.input):,} bytes read"
                   f"{', then the end' if present.input_ended else ''}"),
         ("unit", f"{session.unit.name}, {session.word_bits}-bit {session.unit.isa}: {session.unit.detail or '-'}"),

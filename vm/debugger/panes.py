@@ -15,7 +15,7 @@ MEMORY_COLUMNS = 8
 def source(session: Session, rows: int) -> list[str]:
     """The source around pc; without one, the instructions from pc on. => is pc, * a breakpoint."""
     pc = session.present.pc
-    if pc >= session.size:
+    if session.has_halted or pc >= session.size:
         return ["halted"]
     breaks = {point.address for point in session.points if point.kind == stops.BREAK}
     origin = session.origin(pc)

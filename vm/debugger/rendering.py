@@ -20,6 +20,11 @@ def number(session: Session, word: int) -> str:
     return str(signed(word, session.word_bits))
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 step", "2 steps"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def both(session: Session, word: int) -> str:
     """A word signed, and where that is another number, unsigned."""
     value = signed(word, session.word_bits)
@@ -70,7 +75,7 @@ def location(session: Session) -> str:
     """Where the machine stands: step, pc, instruction, source line."""
     pc = session.present.pc
     head = f"{session.present.step:,}  pc {place(session, pc)}"
-    if pc >> (session.word_bits - 1):
+    if session.has_halted:
         return f"{head}  halted"
     where = line(session, pc)
     return f"{head}  {instruction_at(session, pc)}" + (f"  ; {where}" if where else "")
@@ -96,7 +101,7 @@ def effect(session: Session, step: StepAccount) -> str:
 def step_line(session: Session, step: StepAccount) -> str:
     """One executed step."""
     stood = instruction(session, step.pc, step.a, step.b, step.c)
-    return f"{step.step:,}  pc {step.pc}  {stood:<24} {effect(session, step)}"
+    return f"{step.step:,}  pc {step.pc:<5}  {stood:<24}  {effect(session, step)}"
 
 
 def _byte(value: int) -> str:

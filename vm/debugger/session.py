@@ -78,7 +78,7 @@ class Session:
         self.size = self.machine.size
         self.source = Source(image, self.size)
         self.symbols = dict(image.symbols)
-        self._labels: list[tuple[int, str]] | None = None
+        self._name_addresses()
         self.typed: dict[int, Origin] = {}  # the words that were assembled by hand
         self.free = len(image.words)  # the first address behind the program
         self.level = 0  # the level of macro expansion that the user looks at
@@ -94,6 +94,8 @@ class Session:
         given = self.given_input
         self.present = Present(words, self.image.entry, given or b"", given is not None)
         self.history = History(self.image.word_bits, self.limit)
+        for point in self.points:
+            point.hits = 0
         self.units = [(0, self.unit.name)]
         self.halt = Halt.RUNNING
         self.halt_message = ""
@@ -121,6 +123,11 @@ class Session:
         """Whether steps are compared with the reference: that is what `break divergence` means."""
         return any(point.kind == stops.DIVERGENCE for point in self.points)
 
+    @property
+    def has_halted(self) -> bool:
+        """Whether pc is negative."""
+        return bool(self.present.pc >> (self.word_bits - 1))
+
     # --- looking ------------------------------------------------------------------------------------------------------
 
     def read(self, address: int) -> int:
@@ -146,25 +153,24 @@ class Session:
 
     def label_at(self, address: int) -> str | None:
         """The name of an address."""
-        found = self.label_near(address)
-        return found[0] if found is not None and found[1] == address else None
+        return self._labels.get(address)
 
     def label_near(self, address: int) -> tuple[str, int] | None:
-        """The last label at or before an address, and where it stands."""
-        if self._labels is None:
-            constants = self.image.constants
-            by_address: dict[int, str] = {}
-            for name, value in self.symbols.items():
-                if name not in constants and 0 <= value < self.size:
-                    by_address.setdefault(value, name)
-            self._labels = sorted((at, name) for at, name in by_address.items())
-        index = bisect.bisect_right(self._labels, (address, chr(0x10FFFF))) - 1
-        return None if index < 0 else (self._labels[index][1], self._labels[index][0])
+        """The last label at or before an address that is not one of an operand, and where it stands."""
+        index = bisect.bisect_right(self._landmarks, address) - 1
+        return None if index < 0 else (self._labels[self._landmarks[index]], self._landmarks[index])
 
     def add_symbols(self, symbols: Mapping[str, int]) -> None:
         """Names that were given by hand."""
         self.symbols |= symbols
-        self._labels = None
+        self._name_addresses()
+
+    def _name_addresses(self) -> None:
+        self._labels: dict[int, str] = {}
+        for name, value in self.symbols.items():
+            if name not in self.image.constants and 0 <= value < self.size:
+                self._labels.setdefault(value, name)
+        self._landmarks = sorted(at for at in self._labels if not self.source.is_within(at))
 
     def add_typed(self, addresses: Iterable[int], statement: str) -> None:
         """Remember which words were assembled by hand."""

@@ -123,7 +123,7 @@ def prompt_session(shell: Shell, history: Path | None) -> PromptSession[str]:
 def toolbar(session: Session) -> str:
     """pc, source line, steps, unit, and the smallest margin so far."""
     pc = session.present.pc
-    where = "halted" if pc >> (session.word_bits - 1) else rendering.place(session, pc)
+    where = "halted" if session.has_halted else rendering.place(session, pc)
     line = rendering.line(session, pc)
     parts = [
         f"pc {where}",
@@ -134,5 +134,5 @@ def toolbar(session: Session) -> str:
     ]
     unread = len(session.present.unread)
     if unread:
-        parts.append(f"{unread:,} bytes to read")
+        parts.append(f"{rendering.counted(unread, 'byte')} to read")
     return " · ".join(parts)

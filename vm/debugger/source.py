@@ -33,6 +33,10 @@ class Source:
         """The line that made a word."""
         return self._map.at(address) if self._map is not None else None
 
+    def is_within(self, address: int) -> bool:
+        """Whether a word is made by a line that made the word before it, too."""
+        return address not in self._starts and self.origin(address) is not None
+
     def path(self, address: int) -> Path:
         """From the line the user wrote to the line that made the word; empty where there is no source."""
         origin = self.origin(address)
@@ -122,6 +126,10 @@ class Source:
         return {
             origin.line: origin.text for path in self._paths for origin in path if origin.file == file
         }  # fmt: skip
+
+    @cached_property
+    def _starts(self) -> frozenset[int]:
+        return frozenset(run.start for run in self._runs)
 
     @cached_property
     def _paths(self) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from vm.debugger import arguments, stops
+from vm.debugger import arguments, rendering, stops
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 
@@ -58,7 +58,7 @@ def info(session: Session, text: str) -> str:
     arguments.nothing(text, "info")
     lines = []
     for point in session.points:
-        hits = f", {point.hits:,} time{'' if point.hits == 1 else 's'} so far" if point.hits else ""
+        hits = f", {rendering.counted(point.hits, 'time')} so far" if point.hits else ""
         lines.append(f"{point}{hits}")
     lines += [f"display {number}: {expression}" for number, expression in enumerate(session.displays, 1)]
     lines.append(f"trace {'on' if session.tracing else 'off'}")
