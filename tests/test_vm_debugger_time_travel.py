@@ -20,7 +20,7 @@ words = st.lists(st.one_of(st.integers(0, SIZE - 1), st.sampled_from([CONSOLE, 1
 addresses = st.integers(0, SIZE - 1)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Change:
     """A change by hand, as the model keeps it."""
 
