@@ -224,6 +224,7 @@ class Session:
         machine, began, first = self.machine, time.monotonic(), self.present.step
         if self.halt is Halt.DIVERGED and self.checks:
             # The user has seen it and goes on: the unit's result is taken, and the reference follows from there.
+            self._is_synchronised = False
             self._synchronise(check=False)
             machine.run(1, self._record)
             self._is_synchronised = False
