@@ -4,12 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vm.execution import Chunk, Divergence, Machine, Outcome
+    from vm.execution import Machine
+    from vm.outcome import Chunk, Divergence, Outcome
     from vm.state import Halt
 
 __all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome"]
 
-_HOME = dict.fromkeys(("Chunk", "Divergence", "Machine", "Outcome"), "execution") | {"Halt": "state"}
+_HOME = {"Halt": "state", "Machine": "execution"} | dict.fromkeys(("Chunk", "Divergence", "Outcome"), "outcome")
 
 
 def __getattr__(name: str) -> Any:

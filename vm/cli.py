@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_program(command("list", "show addresses, words and source lines side by side"), "FILE")
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
+    _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
+    _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
     train = command("train", "train a unit and store its weights")
     train.add_argument("unit", metavar="UNIT", help="ntk")
     _add_weights(train)
@@ -84,6 +86,15 @@ RUN_EPILOG = """\
 The program's input is stdin, read when the program asks for it, unless --input or --input-text gives it; with program
 - there is none unless given. --trace writes step,pc,a,b,c,address,old,new,next_pc,margin with unsigned words.
 """
+DEBUG_EPILOG = """\
+Commands are read from the terminal, or from a pipe: sbn debug FILE < SCRIPT. `help` lists them. The program's input
+comes from --input, --input-text or the command `input` only.
+"""
+REPL_EPILOG = """\
+A line is a statement: it is assembled at the end of the program so far and, if it is an instruction or a macro,
+executed. Debugger commands begin with a colon; `:help` lists them.
+"""
+HISTORY = 10_000_000
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
 
 
@@ -174,6 +185,32 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
     parser.add_argument("--save-state", metavar="FILE", help="save the machine, at the end and now and then before it")
     parser.add_argument("--resume", metavar="FILE", help="go on from a saved machine (with the same program)")
+
+
+def _add_debug(parser: argparse.ArgumentParser) -> None:
+    _add_program(parser, "FILE")
+    _add_unit(parser)
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument("--input", metavar="FILE", help="the program's input, from a file")
+    given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
+    parser.add_argument("--tui", action="store_true", help="source, memory, output and margins on one screen")
+    _add_session(parser)
+
+
+def _add_repl(parser: argparse.ArgumentParser) -> None:
+    _add_unit(parser)
+    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    parser.add_argument("--memory", type=number, metavar="N", help="words of memory (default 2^W, up to 65,536)")
+    parser.add_argument("--input-mode", choices=INPUT_MODES, default="set", help="what reading a byte does to a word")
+    _add_session(parser)
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-check", action="store_true", help="do not compare the steps with the reference executor")
+    parser.add_argument(
+        "--history", type=positive, default=HISTORY, metavar="N", help=f"steps to keep for going back ({HISTORY:,})"
+    )
 
 
 def _add_asm(parser: argparse.ArgumentParser) -> None:

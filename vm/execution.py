@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from assembler import Image, assemble
@@ -18,73 +20,21 @@ from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.unit import Unit
 from vm.lockstep import Checker, Mismatch
-from vm.machine import run_chunk
+from vm.machine import Stops, run_chunk, trace_columns
+from vm.outcome import HALT_MESSAGE, Chunk, Divergence, Outcome, Record
 from vm.reference import ReferenceMachine, Stop
 from vm.snapshot import Place, Snapshot, check_fits, image_digest
-from vm.state import INPUT_BYTES, Halt, MachineState, boot
+from vm.state import INPUT_BYTES, WORDS, Halt, MachineState, boot
 
 TRACE_ROWS = 1 << 16  # steps a chunk records at most
 FIRST_BUDGET = 1 << 10
 CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
 
-HALT_MESSAGE = {
-    Halt.HALTED: "halted",
-    Halt.BUDGET: "the budget of {steps:,} steps is spent at pc {pc}{line}; give more, or look for a loop there",
-    Halt.BAD_ADDRESS: (
-        "bad address: the instruction at pc {pc}{line} has an operand {address}, outside the memory of {size:,} words; "
-        "mend the operand, or give the machine more memory"
-    ),
-    Halt.PC_OUTSIDE: (
-        "pc {pc}{line} leaves no room for an instruction in the memory of {size:,} words; "
-        "a program ends by jumping to -1"
-    ),
-    Halt.DIVERGED: "diverged: {divergence}",
-    Halt.NEED_INPUT: "the instruction at pc {pc}{line} waits for input",
-}
 _REFERENCE_STOP = {
     Halt.HALTED: Stop.HALTED,
     Halt.BAD_ADDRESS: Stop.BAD_ADDRESS,
     Halt.PC_OUTSIDE: Stop.PC_OUTSIDE,
 }
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """Where the unit and the reference disagree. The machine stands just before this step."""
-
-    step: int  # since boot, from 0
-    pc: int
-    report: str  # operands, both results, and the decision with the smallest margin
-
-    def __str__(self) -> str:
-        return self.report
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one call of `Machine.run` did."""
-
-    halt: Halt
-    message: str  # the halt in words, with what to do
-    steps: int
-    console_steps: int  # of them, instructions that only moved a byte
-    margin: float  # smallest of all steps; +inf where no network decided
-    output: bytes
-    divergence: Divergence | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Steps that were executed and, where checking is on, agreed with the reference. Words are plain integers."""
-
-    first_step: int  # since boot, from 0
-    pcs: list[int]
-    addresses: list[int]  # written; 2^word_bits - 1 is the console
-    words: list[int]  # written
-    margins: list[float]
-    next_pc: int
-    output: bytes
 
 
 class Machine:
@@ -110,10 +60,7 @@ class Machine:
         image = assemble(program) if isinstance(program, str) else program
         if isinstance(unit, str):
             unit = catalog.load_unit(unit, image.word_bits, image.isa, seed, progress)
-        if (unit.word_bits, unit.isa) != (image.word_bits, image.isa):
-            raise ValueError(
-                f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}"
-            )
+        _check_unit(unit, image)
         if input is not None and not isinstance(input, (bytes, bytearray)):
             raise TypeError(f"input is bytes or None, not {type(input).__name__}")
         if input_mode not in (None, "set", "add", "sub"):
@@ -136,7 +83,8 @@ class Machine:
         self._unreleased: Future[_Examined] | None = None  # the last chunk, until it is handed out
         self._console_steps = 0
         self._margin = float("inf")
-        self._rows = np.zeros((TRACE_ROWS, 3 * bits.limb_count(image.word_bits) + 1), np.uint32)
+        self._rows = np.zeros((TRACE_ROWS, trace_columns(image.word_bits)), np.uint32)
+        self._stops: Stops | None = None
 
     @property
     def output(self) -> bytes:
@@ -170,20 +118,26 @@ class Machine:
         if self.halt is Halt.NEED_INPUT:
             self.halt = Halt.RUNNING
 
-    def run(self, max_steps: int | None = None, on_chunk: Callable[[Chunk], None] | None = None) -> Outcome:
+    def run(
+        self,
+        max_steps: int | None = None,
+        on_chunk: Callable[[Chunk], None] | None = None,
+        stops: Stops | None = None,
+    ) -> Outcome:
         """Run until the machine stops, or for `max_steps` steps (None: without end).
 
         `on_chunk` is given the steps of each chunk once they were checked; what it raises ends the run, and the next
-        one begins with the chunk after. Ctrl-C is answered between two chunks: it raises KeyboardInterrupt with the
-        machine in a state from which `run` goes on. Running a stopped machine gives the same halt and 0 steps.
-        Raises ValueError for a negative max_steps.
+        one begins with the chunk after. `stops` (see `make_stops`) says after which steps to leave with STOP.
+        Ctrl-C is answered between two chunks: it raises KeyboardInterrupt with the machine in a state from which `run`
+        goes on. Running a stopped machine gives the same halt and 0 steps. Raises ValueError for a negative max_steps.
         """
         if max_steps is not None and max_steps < 0:
             raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
         began, first_output, first_console = time.monotonic(), len(self._output), self._console_steps
         self._margin = float("inf")
-        if self.halt is Halt.BUDGET:
+        if self.halt in (Halt.BUDGET, Halt.STOP):
             self.halt = Halt.RUNNING
+        self._stops = stops
         with _deferred_interrupt() as interrupted, ThreadPoolExecutor(1) as checking:
             self._release(self._unreleased, on_chunk)
             first_step = self.steps
@@ -233,22 +187,35 @@ class Machine:
         )
         return Snapshot(place, np.asarray(state.memory)[: self.size], unread)
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def resume(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot. Raises SnapshotError, and changes nothing, if it does not fit this machine."""
         check_fits(snapshot, self.image, self.unit.name, self.size, self.input_mode)
         place = snapshot.place
-        words = bits.limbs_to_words(snapshot.memory, self.image.word_bits).tolist()
-        self.divergence = None
-        self._unreleased = None
-        self.steps = place.steps
-        self._output = bytearray()
+        words = bits.limbs_to_words(snapshot.memory, self.image.word_bits)
+        checked = self._checker is not None
+        self.restore(words, place.pc, place.steps, snapshot.unread, place.input_ended, checked)
         self._written = place.bytes_written
-        self._unread = bytearray(snapshot.unread)
         self._received = place.bytes_read + len(snapshot.unread)
-        self._input_ended = place.input_ended
-        if self._checker is not None:
-            self._checker = self._check_from(words, place.pc)
-        self._state = self._boot(words, place.pc)
+
+    def restore(self, memory: np.ndarray, pc: int, steps: int, unread: bytes, input_ended: bool, check: bool) -> None:
+        """Put the machine into a state that `steps` steps have led to; `output` begins anew from here.
+
+        memory: unsigned words, [size]. unread: input not read yet; input_ended: whether the end follows it. check: as
+        for a new machine, from this state on.
+        """
+        self._unread, self._input_ended = bytearray(unread), input_ended
+        self._output = bytearray()
+        self._unreleased = None
+        self.steps = steps
+        self.divergence = None
+        self._checker = self._check_from(memory.tolist(), pc) if check else None
+        self._state = self._boot(memory, pc)
+        self._rows = np.zeros(self._rows.shape, np.uint32)
+
+    def change_unit(self, unit: Unit) -> None:
+        """Let another unit compute from here on. Raises ValueError for one of another width or instruction set."""
+        _check_unit(unit, self.image)
+        self.unit = unit
 
     def _check_from(self, words: Sequence[int], pc: int) -> Checker:
         """A checker that starts from this memory and pc, with the input that is there and unread."""
@@ -256,7 +223,7 @@ class Machine:
         start = ReferenceMachine(words, image.word_bits, image.isa, pc, self.size, self.input_mode, bytes(self._unread))
         return Checker(start, self.steps)
 
-    def _boot(self, words: Sequence[int], pc: int) -> MachineState:
+    def _boot(self, words: Sequence[int] | np.ndarray, pc: int) -> MachineState:
         state = boot(words, pc, self.size, self.image.word_bits)
         self.halt = Halt(int(state.halt))
         return state
@@ -272,7 +239,13 @@ class Machine:
         )
         began = time.monotonic()
         state, trace = run_chunk(
-            state, self._rows, self.unit.params, np.int32(budget), spec=self.unit.spec, input_mode=self.input_mode
+            state,
+            self._rows,
+            self.unit.params,
+            self._stops,
+            np.int32(budget),
+            spec=self.unit.spec,
+            input_mode=self.input_mode,
         )
         steps = int(trace.steps)
         seconds = time.monotonic() - began
@@ -317,14 +290,14 @@ class Machine:
         if job.rows is None:
             chunk = Chunk(job.first_step, [], [], [], [], job.next_pc, job.output)
             return _Examined(chunk, None, job.console_steps, job.margin)
-        limbs = bits.limb_count(self.image.word_bits)
-        columns = job.rows[:, : 3 * limbs].reshape(-1, 3, limbs)
-        pcs, addresses, words = (bits.limbs_to_words(columns[:, k], self.image.word_bits).tolist() for k in range(3))
-        margins = np.ascontiguousarray(job.rows[:, -1]).view(np.float32).tolist()
+        record = _decode(job.rows, self.image.word_bits)
+        pcs, addresses, words, margins = (
+            column.tolist() for column in (record.pcs, record.addresses, record.words, record.margins)
+        )
         console = (1 << self.image.word_bits) - 1
         # The bytes of the rows, which are what is compared, not those of the state's buffer.
         output = bytes(word & 0xFF for address, word in zip(addresses, words, strict=True) if address == console)
-        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, output)
+        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, output, record)
         mismatch = None
         if self._checker is not None:
             mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
@@ -358,9 +331,15 @@ class Machine:
         self._state = self._boot(before.memory, before.pc)
         self._unread = bytearray(before.input[before.input_position :])
         self.steps, self.halt = step, Halt.DIVERGED
-        output = bytes(before.output[len(self._output) :])
         return Chunk(
-            chunk.first_step, chunk.pcs[:k], chunk.addresses[:k], chunk.words[:k], chunk.margins[:k], before.pc, output
+            chunk.first_step,
+            chunk.pcs[:k],
+            chunk.addresses[:k],
+            chunk.words[:k],
+            chunk.margins[:k],
+            before.pc,
+            output=bytes(before.output[len(self._output) :]),
+            record=None if chunk.record is None else chunk.record.first(k),
         )
 
     def _describe(self, before: ReferenceMachine, chunk: Chunk, mismatch: Mismatch, step: int) -> Divergence:
@@ -426,6 +405,28 @@ class Machine:
         return HALT_MESSAGE[self.halt].format(
             pc=pc, line=self._line(pc), steps=steps, size=self.size, address=address, divergence=self.divergence
         )
+
+
+def make_stops(size: int, mask: np.ndarray | None = None, margin_floor: float = -math.inf) -> Stops:
+    """Stops for a machine of `size` words. mask: uint8 [size], see Stops; without it, no address is marked."""
+    marked = np.zeros(max(size, WORDS), np.uint8)
+    if mask is not None:
+        marked[:size] = mask
+    return Stops(*jax.device_put((marked, np.float32(margin_floor))))
+
+
+def _check_unit(unit: Unit, image: Image) -> None:
+    if (unit.word_bits, unit.isa) != (image.word_bits, image.isa):
+        raise ValueError(f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}")
+
+
+def _decode(rows: np.ndarray, word_bits: int) -> Record:
+    """Trace rows as columns of unsigned words."""
+    limbs = bits.limb_count(word_bits)
+    columns = rows[:, : 4 * limbs].reshape(-1, 4, limbs)
+    pcs, addresses, words, olds = (bits.limbs_to_words(columns[:, k], word_bits) for k in range(4))
+    margins = np.ascontiguousarray(rows[:, -2]).view(np.float32)
+    return Record(pcs, addresses, words, olds, margins, rows[:, -1] != 0)
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,27 @@ from vm.state import WORDS, Halt, MachineState
 class Trace(NamedTuple):
     """What each step of a chunk did, one row a step: T rows, the first `steps` of them filled.
 
-    `rows` holds [pc, address written, word written, margin as raw bits], words as L limbs each: uint32 [T, 3 L + 1].
+    `rows` holds [pc, address written, word written, word that was there before, margin as raw bits, bytes of input
+    consumed], words as L limbs each: uint32 [T, 4 L + 2]. Where the console was written, the word before says nothing.
     """
 
     rows: jax.Array
     steps: jax.Array  # int32 []
+
+
+class Stops(NamedTuple):
+    """After which steps to leave the loop. Traced: other stops compile nothing."""
+
+    mask: jax.Array  # uint8 [M], a sum of: BREAK, leave when pc is this address; WATCH, leave when it was written
+    margin_floor: jax.Array  # float32 [], leave after a step whose margin is below
+
+    BREAK = 1
+    WATCH = 2
+
+
+def trace_columns(word_bits: int) -> int:
+    """Columns of a trace row."""
+    return 4 * bits.limb_count(word_bits) + 2
 
 
 def _is_negative(word: jax.Array, word_bits: int) -> jax.Array:
@@ -86,8 +102,8 @@ def fetch(memory: jax.Array, pc: jax.Array) -> Fetched:
 
 def step(
     state: MachineState, fetched: Fetched, params: Any, *, spec: Spec, input_mode: str
-) -> tuple[MachineState, jax.Array, jax.Array]:
-    """Execute one instruction. Returns the next state, its trace row uint32 [3 L + 1], and whether it was executed."""
+) -> tuple[MachineState, jax.Array, jax.Array, jax.Array]:
+    """Execute one instruction. Returns the next state, its trace row uint32 [4 L + 2], margin, and if it executed."""
     word_bits = spec.word_bits
     size, limbs = state.memory.shape
     masks = bits.limb_masks(word_bits)
@@ -144,7 +160,9 @@ def step(
     )
     address = jnp.where(writes, masks, b)
     record = jnp.where(writes, jnp.where(np.arange(limbs) == 0, sent, np.uint32(0)), word)
-    row = jnp.concatenate([state.pc, address, record, jax.lax.bitcast_convert_type(margin, jnp.uint32)[None]])
+    consumed = executes & reads & ~at_end
+    counted = jnp.stack([jax.lax.bitcast_convert_type(margin, jnp.uint32), consumed.astype(jnp.uint32)])
+    row = jnp.concatenate([state.pc, address, record, minuend, counted])
     return (
         MachineState(
             memory,
@@ -153,25 +171,45 @@ def step(
             jnp.minimum(state.margin, margin),
             state.console_steps + (executes & console).astype(jnp.int32),
             state.input,
-            state.input_position + (executes & reads & ~at_end).astype(jnp.int32),
+            state.input_position + consumed.astype(jnp.int32),
             state.input_length,
             state.input_ended,
             output,
             state.output_length + (executes & writes).astype(jnp.int32),
         ),
         row,
+        margin,
         executes,
     )
 
 
+def _is_stop(stops: Stops, row: jax.Array, margin: jax.Array, pc: jax.Array) -> jax.Array:
+    """Whether a step that was executed, wrote what `row` says and went on to `pc` is one to leave the loop after."""
+    size, limbs = stops.mask.shape[0], pc.shape[0]
+
+    def marked(address: jax.Array, kind: int) -> jax.Array:
+        inside = _inside(address, size)
+        found = jax.lax.dynamic_index_in_dim(stops.mask, jnp.where(inside, address[0], np.uint32(0)), 0, keepdims=False)
+        return inside & (found & np.uint8(kind) != 0)
+
+    return marked(pc, Stops.BREAK) | marked(row[limbs : 2 * limbs], Stops.WATCH) | (margin < stops.margin_floor)
+
+
 @functools.partial(jax.jit, static_argnames=("spec", "input_mode"), donate_argnums=(0, 1))
 def run_chunk(
-    state: MachineState, rows: jax.Array, params: Any, budget: jax.Array, *, spec: Spec, input_mode: str
+    state: MachineState,
+    rows: jax.Array,
+    params: Any,
+    stops: Stops | None,
+    budget: jax.Array,
+    *,
+    spec: Spec,
+    input_mode: str,
 ) -> tuple[MachineState, Trace]:
     """Run until the machine stops or `budget` (at most T) steps are done, recording each step.
 
-    `state` and `rows` (uint32 [T, 3 L + 1], room for the trace) are given up. A state that comes back RUNNING spent
-    its budget. The budget is traced: changing it compiles nothing.
+    `state` and `rows` (uint32 [T, 4 L + 2], room for the trace) are given up. A state that comes back RUNNING spent
+    its budget. Budget and stops are traced: changing them compiles nothing. Without stops the loop looks for none.
     """
 
     def going(carry):
@@ -180,8 +218,11 @@ def run_chunk(
 
     def body(carry):
         state, fetched, rows, steps = carry
-        state, row, executed = step(state, fetched, params, spec=spec, input_mode=input_mode)
+        state, row, margin, executed = step(state, fetched, params, spec=spec, input_mode=input_mode)
         rows = jax.lax.dynamic_update_index_in_dim(rows, row, steps, 0)
+        if stops is not None:
+            leaves = executed & (state.halt == Halt.RUNNING) & _is_stop(stops, row, margin, state.pc)
+            state = state._replace(halt=jnp.where(leaves, jnp.int32(Halt.STOP), state.halt))
         return state, fetch(state.memory, state.pc), rows, steps + executed.astype(jnp.int32)
 
     start = (state, fetch(state.memory, state.pc), rows, jnp.int32(0))

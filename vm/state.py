@@ -17,7 +17,8 @@ WORDS = 3  # words an instruction takes
 
 
 class Halt(enum.IntEnum):
-    """Why a machine stopped. RUNNING and OUTPUT_FULL are seen between chunks only, never in an Outcome."""
+    """Why a machine stopped. RUNNING and OUTPUT_FULL are seen between chunks only, never in an Outcome; STOP only where
+    stops were asked for."""
 
     RUNNING = 0
     HALTED = 1
@@ -27,6 +28,7 @@ class Halt(enum.IntEnum):
     DIVERGED = 5
     NEED_INPUT = 6
     OUTPUT_FULL = 7
+    STOP = 8
 
 
 class MachineState(NamedTuple):
@@ -49,7 +51,7 @@ class MachineState(NamedTuple):
     output_length: jax.Array  # int32 []
 
 
-def boot(words: Sequence[int], pc: int, size: int, word_bits: int) -> MachineState:
+def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int) -> MachineState:
     """A machine of `size` words that holds `words` (unsigned) from address 0 on, with empty console buffers.
 
     An instruction takes three words: a smaller memory is padded to that, and every pc is outside it. The leaves are

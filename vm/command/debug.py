@@ -1,0 +1,128 @@
+"""`sbn debug`: a program under the debugger, at a prompt, on a full screen, or driven by a pipe."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import programs
+from vm.command import jax_setup, program_files, terminal
+from vm.command.launch import FAILED
+from vm.command.terminal import Talk
+from vm.command.usage import UsageError, stated_by_user
+
+if TYPE_CHECKING:
+    from assembler import Image
+    from vm.debugger.session import Session
+    from vm.debugger.shell import Shell
+
+
+def run(options: argparse.Namespace) -> int:
+    """Debug a program. Exit code 0, in a pipe 1 if a command was refused."""
+    if options.program == program_files.STDIN:
+        raise UsageError("the commands are read from stdin, so the program cannot be; name its file")
+    image = program_files.load(options)
+    given = _given_input(options)
+    load = None if options.program in programs.names() else lambda: program_files.load(options)
+    session = make_session(options, image, given, load)
+    return meet(options, session, statements=False)
+
+
+def make_session(
+    options: argparse.Namespace, image: Image, given: bytes | None, reload: Callable[[], Image] | None
+) -> Session:
+    """A session on an image, with the unit that the options ask for."""
+    talk = Talk(options.quiet)
+    jax_setup.prepare()
+    from vm.command import chosen_unit
+    from vm.debugger.session import Session
+
+    def load_unit(name: str):
+        asked = argparse.Namespace(**{**vars(options), "unit": name})
+        if name == "native":
+            asked.group = None
+        return chosen_unit.load(asked, image.word_bits, image.isa, talk)
+
+    unit = load_unit(options.unit)
+    with stated_by_user():
+        return Session(
+            image,
+            unit,
+            given,
+            check=not options.no_check,
+            limit=options.history,
+            reload=reload,
+            load_unit=load_unit,
+            read_source=_read_source,
+        )
+
+
+def meet(options: argparse.Namespace, session: Session, statements: bool) -> int:
+    """Let the user, or a pipe, drive a session to its end."""
+    from vm.debugger import motion
+    from vm.debugger.errors import Leave
+    from vm.debugger.shell import Shell
+
+    def write(data: bytes) -> None:
+        terminal.stdout().write(data)
+        terminal.flush()
+
+    at_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
+    if getattr(options, "tui", False):
+        if not at_terminal:
+            raise UsageError("--tui needs a terminal; without one, commands are read from stdin")
+        from vm.debugger.screen import Screen
+
+        motion.forward(session, 0)
+        Screen(session).run()
+        return 0
+    shell = Shell(session, write, statements)
+    try:
+        if at_terminal:
+            motion.forward(session, 0)  # compiles the loop
+            _greet(shell)
+            shell.interact(_history_file())
+            return 0
+        if sys.stdin is not None:
+            shell.run_script(sys.stdin)
+    except Leave:
+        pass
+    return FAILED if shell.failed and not at_terminal else 0
+
+
+def _greet(shell: Shell) -> None:
+    session = shell.session
+    shell.say(
+        f"{session.image.word_bits}-bit {session.image.isa}, {session.size:,} words of memory, "
+        f"unit {session.unit.name}. `{':' if shell.statements else ''}help` lists the commands, Ctrl-D leaves."
+    )
+    if not shell.statements:
+        shell.take("where")
+
+
+def _given_input(options: argparse.Namespace) -> bytes | None:
+    """The program's whole input, None if it is given by the `input` command."""
+    if options.input_text is not None:
+        return os.fsencode(options.input_text)
+    return None if options.input is None else Path(options.input).read_bytes()
+
+
+def _read_source(file: str) -> str | None:
+    """The text of a source file, of the disk or bundled."""
+    name, suffix = os.path.splitext(file)
+    try:
+        if os.path.isfile(file):
+            return Path(file).read_text(encoding="utf-8-sig")
+        return programs.source(name) if suffix == ".sbn" and name in programs.names() else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _history_file() -> Path:
+    from learned_units.store import cache_folder
+
+    return cache_folder() / "debugger_history"

@@ -1,0 +1,62 @@
+"""What commands are given: counts, places, conditions."""
+
+from __future__ import annotations
+
+import re
+
+from vm.debugger.errors import CommandError
+from vm.debugger.session import Session
+
+_LINE = re.compile(r"(?P<file>[^\s:]*):(?P<line>[0-9]+)")
+
+
+def count(session: Session, text: str, default: int) -> int:
+    """A number of steps or rows: an expression, 0 or more."""
+    if not text:
+        return default
+    value = session.evaluate(text)
+    if value < 0:
+        raise CommandError(f"{value} is negative: a count is 0 or more")
+    return value
+
+
+def place(session: Session, text: str) -> int:
+    """An address of the memory, given as an expression, or as :LINE or FILE:LINE of the source."""
+    match = _LINE.fullmatch(text.strip())
+    if match is None:
+        return session.checked_address(session.evaluate(text))
+    address = session.source.address_of_line(int(match["line"]), match["file"] or None)
+    if address is None:
+        raise CommandError(f"no word was made by {text.strip()} or a line behind it")
+    return address
+
+
+def conditional(text: str) -> tuple[str, str | None]:
+    """`LOC if EXPR` apart."""
+    what, *conditions = re.split(r"\sif(?=\s|$)", text, maxsplit=1)
+    if conditions and not conditions[0].strip():
+        raise CommandError("`if` without a condition")
+    return what.strip(), conditions[0].strip() if conditions else None
+
+
+def assignment(text: str, usage: str) -> tuple[str, str]:
+    """`TARGET = EXPR` apart, at the first `=` that is no comparison."""
+    match = re.search(r"(?<![=<>!])=(?!=)", text)
+    if match is None or not text[: match.start()].strip() or not text[match.end() :].strip():
+        raise CommandError("this is no assignment", f"usage: {usage}")
+    return text[: match.start()].strip(), text[match.end() :].strip()
+
+
+def word(session: Session, text: str) -> int:
+    """An expression whose value fits a word; the unsigned word."""
+    value = session.evaluate(text)
+    bits = session.word_bits
+    if not -(1 << bits - 1) <= value < 1 << bits:
+        raise CommandError(f"{value} does not fit a word of {bits} bits")
+    return value & session.console
+
+
+def nothing(text: str, name: str) -> None:
+    """Refuse arguments where there are none."""
+    if text:
+        raise CommandError(f"`{name}` takes no arguments, and this one has `{text}`")

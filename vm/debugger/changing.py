@@ -1,0 +1,199 @@
+"""The commands that change the machine by hand: memory, pc, input, whole states, the program."""
+
+from __future__ import annotations
+
+import re
+
+from assembler import AssemblyError, ImageError, assemble
+from vm.debugger import arguments, rendering, state_file, stops, typed
+from vm.debugger.errors import CommandError, refused
+from vm.debugger.moving import displayed
+from vm.debugger.present import Registers
+from vm.debugger.session import Session
+from vm.debugger.state_file import Snapshot, SnapshotError
+
+SHOWN_DIFFERENCES = 20
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+_STATEMENT = re.compile(r"\s*(?:[A-Za-z_]\w*\s*:|(?:sbn|subleq)\b|\.[A-Za-z])", re.IGNORECASE)
+
+
+def set_(session: Session, text: str) -> str:
+    target, expression = arguments.assignment(text, "set ADDR|LABEL = EXPR")
+    address = session.checked_address(session.evaluate(target))
+    word = arguments.word(session, expression)
+    old = int(session.present.memory[address])
+    dropped = session.edit(f"set {target} = {expression}", {address: word})
+    return _changed(
+        session,
+        f"[{rendering.place(session, address)}]: {rendering.number(session, old)} -> {rendering.number(session, word)}",
+        dropped,
+    )
+
+
+def pc(session: Session, text: str) -> str:
+    if not text:
+        return rendering.location(session)
+    _, equals, where = text.partition("=")
+    if not equals or not where.strip():
+        raise CommandError("`pc` is shown, or set", "usage: pc, or pc = LOC")
+    try:
+        address = arguments.place(session, where)
+    except CommandError:
+        address = arguments.word(session, where)  # -1, say, halts
+    dropped = session.edit(f"pc = {where.strip()}", pc=address)
+    return _changed(session, rendering.location(session), dropped)
+
+
+def asm(session: Session, text: str) -> str:
+    if not text:
+        raise CommandError("`asm` needs a statement", "usage: asm [ADDR] STATEMENT, for example asm sbn one, counter")
+    address, statement = _placed(session, text)
+    said, dropped = typed.put(session, typed.assembled(session, address, statement))
+    return _changed(session, said, dropped)
+
+
+def input_(session: Session, text: str) -> str:
+    registers = session.present.registers()
+    if text == "end":
+        dropped = session.edit("input end", registers=registers._replace(input_ended=True))
+        return _changed(session, "the input ends after what was given so far", dropped)
+    if not _STRING.fullmatch(text):
+        raise CommandError("`input` takes a string in quotes, or `end`", 'usage: input "17 25\\n"')
+    try:
+        data = bytes(assemble(f".width 16\n.ascii {text}", "input").words)
+    except AssemblyError as error:
+        raise refused(error) from None
+    dropped = session.edit(f"input {text}", registers=registers._replace(input=registers.input + data))
+    waiting = len(session.present.unread)
+    return _changed(session, f"{rendering.counted(len(data), 'byte')} more to read, {waiting:,} in all", dropped)
+
+
+def undo(session: Session, text: str) -> str:
+    arguments.nothing(text, "undo")
+    edit = session.take_back()
+    if edit is None:
+        raise CommandError("nothing was changed by hand so far", "`back` takes back executed steps")
+    return "\n".join([f"taken back: {edit.text}", rendering.location(session), *displayed(session)])
+
+
+def snapshot(session: Session, text: str) -> str:
+    verb, _, path = text.partition(" ")
+    path = path.strip()
+    if verb not in ("save", "load", "diff") or not path:
+        raise CommandError("this is no use of `snapshot`", "usage: snapshot save|load|diff FILE")
+    try:
+        if verb == "save":
+            state_file.save(_taken(session), path)
+            return f"step {session.present.step:,} is saved in {path}"
+        found = state_file.load(path)
+    except (OSError, SnapshotError) as error:
+        raise CommandError(_reason(error, path)) from None
+    mine = _taken(session)
+    for name in ("isa", "width", "memory", "input_mode"):
+        if getattr(found, name) != getattr(mine, name):
+            raise CommandError(
+                f"{path} is of another machine: its {name} is {getattr(found, name)}, here it is {getattr(mine, name)}"
+            )
+    differing = (found.words != mine.words).nonzero()[0].tolist()
+    if verb == "diff":
+        return _differences(session, found, differing)
+    registers = session.present.registers()
+    registers = Registers(
+        pc=found.pc,
+        input=registers.input[: registers.input_position] + found.unread,
+        input_position=registers.input_position,
+        input_ended=found.input_ended,
+        output=found.output,
+    )
+    words = {address: int(found.words[address]) for address in differing}
+    dropped = session.edit(f"snapshot load {path}", words, registers=registers)
+    words_changed = rendering.counted(len(differing), "word")
+    said = f"the state of step {found.step:,} of {path}, as a change of {words_changed} by hand"
+    return _changed(session, f"{said}\n{rendering.location(session)}", dropped)
+
+
+def reload(session: Session, text: str) -> str:
+    arguments.nothing(text, "reload")
+    if session.reload is None:
+        raise CommandError("this program came from no file that could be read again")
+    try:
+        image = session.reload()
+        unit = session.unit
+        if (image.word_bits, image.isa) != (session.word_bits, session.image.isa):
+            raise CommandError(
+                f"the program is {image.word_bits}-bit {image.isa} now, and this session is {session.word_bits}-bit "
+                f"{session.image.isa}",
+                "start the debugger anew",
+            )
+        session.start(image, unit)
+    except AssemblyError as error:
+        raise refused(error, placed=True) from None
+    except (OSError, ImageError, ValueError) as error:
+        raise CommandError(_reason(error, "the program")) from None
+    lines = [f"{len(image.words):,} words are loaded; nothing is executed yet"]
+    for point in [point for point in session.points if point.kind in (stops.BREAK, stops.WATCH)]:
+        try:
+            point.address = arguments.place(session, point.text)
+        except CommandError as error:
+            session.delete_point(point.number)
+            lines.append(f"{point.kind} {point.number} at {point.text} is deleted: {error}")
+    session.points_changed()
+    return "\n".join([*lines, rendering.location(session), *displayed(session)])
+
+
+def _placed(session: Session, text: str) -> tuple[int, str]:
+    """The address an `asm` begins with, pc where there is none, and the statement."""
+    first, _, rest = text.partition(" ")
+    is_address = first in session.symbols or first[0].isdigit() or first[0] in "([.+-"
+    if not _STATEMENT.match(text) and is_address and rest and not rest.lstrip().startswith((":", ",")):
+        return session.checked_address(session.evaluate(first)), rest
+    return session.checked_address(session.present.pc), text
+
+
+def _taken(session: Session) -> Snapshot:
+    present = session.present
+    return Snapshot(
+        isa=session.image.isa,
+        width=session.word_bits,
+        memory=session.size,
+        input_mode=session.machine.input_mode,
+        pc=present.pc,
+        step=present.step,
+        unread=present.unread,
+        input_ended=present.input_ended,
+        output=bytes(present.output),
+        words=present.memory,
+    )
+
+
+def _differences(session: Session, found: Snapshot, differing: list[int]) -> str:
+    lines = []
+    if found.pc != session.present.pc:
+        lines.append(
+            f"pc: {rendering.place(session, found.pc)} there, {rendering.place(session, session.present.pc)} here"
+        )
+    for address in differing[:SHOWN_DIFFERENCES]:
+        there, here = int(found.words[address]), int(session.present.memory[address])
+        lines.append(
+            f"[{rendering.place(session, address)}]: {rendering.number(session, there)} there, "
+            f"{rendering.number(session, here)} here"
+        )
+    if len(differing) > SHOWN_DIFFERENCES:
+        lines.append(f"and {len(differing) - SHOWN_DIFFERENCES:,} more words")
+    for name in ("output", "unread"):
+        there, here = getattr(found, name), getattr(_taken(session), name)
+        if there != here:
+            what = "output" if name == "output" else "input to come"
+            lines.append(f"{what} differs: {rendering.counted(len(there), 'byte')} there, {len(here):,} here")
+    return "\n".join(lines) or "there is no difference"
+
+
+def _changed(session: Session, said: str, dropped: int) -> str:
+    forgotten = [f"forgotten: {rendering.counted(dropped, 'recorded step')} ahead"] if dropped else []
+    return "\n".join([said, *forgotten, *displayed(session)])
+
+
+def _reason(error: Exception, name: str) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or name}: {error.strerror}"
+    return str(error)

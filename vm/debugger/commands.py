@@ -1,0 +1,217 @@
+"""The commands: one table that feeds dispatch, help, aliases, completion and the README."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vm.debugger import changing, learned, looking, moving, stopping
+from vm.debugger.errors import CommandError, Leave
+from vm.debugger.session import Session
+
+_LINE = re.compile(r"\s*:?\s*(?P<name>[A-Za-z][A-Za-z-]*)(?P<rest>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command. `completes` says what its arguments are completed from: places, files, units or choices."""
+
+    name: str
+    aliases: tuple[str, ...]
+    usage: str
+    help: str
+    example: str
+    run: Callable[[Session, str], str]
+    group: str
+    completes: str | tuple[str, ...] = ()
+
+
+PLACES, FILES, UNITS, COMMANDS = "places", "files", "units", "commands"
+
+
+def execute(session: Session, line: str) -> str:
+    """Carry out one line. Returns what it says, which may be nothing. Raises CommandError, and Leave to end."""
+    if not line.strip().removeprefix(":").strip():
+        return ""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise CommandError(f"`{line.strip()[:40]}` is not a command", "`help` lists the commands")
+    return find(match["name"]).run(session, match["rest"].strip())
+
+
+def find(name: str) -> Command:
+    """A command by its name, an alias or an unambiguous beginning. Raises CommandError."""
+    name = name.lower()
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    matching = [command.name for command in TABLE if command.name.startswith(name)]
+    if len(matching) == 1:
+        return _BY_NAME[matching[0]]
+    if matching:
+        raise CommandError(f"`{name}` may be {' or '.join(matching)}")
+    near = difflib.get_close_matches(name, _BY_NAME, n=1)
+    raise CommandError(f"there is no command `{name}`", f"did you mean `{near[0]}`?" if near else "`help` lists them")
+
+
+def help_(session: Session, text: str) -> str:
+    if text:
+        command = find(text.removeprefix(":").strip())
+        aliases = f"   (short: {', '.join(command.aliases)})" if command.aliases else ""
+        return f"{command.usage}{aliases}\n  {command.help}\n  for example: {command.example}"
+    lines = []
+    for group in dict.fromkeys(command.group for command in TABLE):
+        names = (
+            "/".join((command.name, *command.aliases)) for command in TABLE if command.group == group
+        )  # fmt: skip
+        lines.append(f"{group:>9}: {', '.join(names)}")
+    lines.append(
+        "`help COMMAND` explains one. Any unambiguous beginning will do; an empty line repeats the last command."
+    )
+    return "\n".join(lines)
+
+
+def quit_(session: Session, text: str) -> str:
+    raise Leave
+
+
+MOVING, STOPPING, LOOKING, LEARNED, CHANGING, HELP = "move", "stop", "look", "learned", "change", "help"
+TABLE: tuple[Command, ...] = (
+    Command("step", ("s",), "step [N]", "Execute one instruction, or N.", "step 10", moving.step, MOVING),
+    Command(
+        "next", ("n",), "next", "Run to the next source statement at this level of macro expansion, or an outer one.",
+        "next", moving.next_, MOVING,
+    ),
+    Command(
+        "finish", ("fin",), "finish",
+        "Run to the end of this macro expansion; outside of any, until the last `call` returns.",
+        "finish", moving.finish, MOVING,
+    ),
+    Command(
+        "continue", ("c",), "continue", "Run until something is worth stopping at.", "continue", moving.continue_,
+        MOVING,
+    ),
+    Command(
+        "until", ("u",), "until LOC", "Run until pc is there: a label, an address, or :LINE of the source.",
+        "until done", moving.until, MOVING, PLACES,
+    ),
+    Command("run", ("r",), "run", "Start again from the beginning, and run.", "run", moving.run, MOVING),
+    Command(
+        "back", ("bk",), "back [N]", "Take back one step, or N. No network is asked.", "back 5", moving.back, MOVING
+    ),
+    Command(
+        "reverse-continue", ("rc",), "reverse-continue",
+        "Go back to the last thing worth stopping at: before a breakpoint's instruction, or before the step that "
+        "wrote a watched word.",
+        "reverse-continue", moving.reverse_continue, MOVING,
+    ),
+    Command(
+        "goto", ("g",), "goto STEP", "Go to a step by its number, back or forward.", "goto 0", moving.goto, MOVING
+    ),
+    Command(
+        "break", ("b",), "break LOC [if EXPR] | break margin < X | break divergence",
+        "Stop before the instruction there; after a step with a margin below X; where unit and reference differ.",
+        "break loop if [counter] < 3", stopping.break_, STOPPING, PLACES,
+    ),
+    Command(
+        "tbreak", ("tb",), "tbreak LOC [if EXPR]", "Stop there once.", "tbreak done", stopping.tbreak, STOPPING, PLACES
+    ),
+    Command(
+        "watch", ("wa",), "watch ADDR|LABEL [if EXPR]", "Stop after a step that wrote that word; backwards, before it.",
+        "watch counter", stopping.watch, STOPPING, PLACES,
+    ),
+    Command(
+        "delete", ("d",), "delete N|all", "Do not stop at that any more.", "delete all", stopping.delete, STOPPING,
+        ("all",),
+    ),
+    Command("info", ("i",), "info", "List what is stopped at and displayed.", "info", stopping.info, STOPPING),
+    Command(
+        "print", ("p",), "print EXPR",
+        "The value of an expression: the assembler's, with [ADDR] for a word of memory, pc or . and step.",
+        "print [counter] + 1", looking.print_, LOOKING, PLACES,
+    ),
+    Command(
+        "x", (), "x/[COUNT][d|u|x|c|i] ADDR",
+        "Words as signed, unsigned or hexadecimal numbers, characters, instructions.",
+        "x/8d counter", looking.examine, LOOKING, PLACES,
+    ),
+    Command(
+        "display", ("disp",), "display [EXPR]", "Show the value of an expression after every motion.",
+        "display [counter]", looking.display, LOOKING, PLACES,
+    ),
+    Command(
+        "undisplay", (), "undisplay [N]", "Show it no more; without a number, show none.", "undisplay 1",
+        looking.undisplay, LOOKING,
+    ),
+    Command(
+        "list", ("l",), "list [LOC]", "The source around pc, or around LOC.", "list done", looking.list_, LOOKING,
+        PLACES,
+    ),
+    Command(
+        "disassemble", ("dis",), "disassemble [LOC] [, COUNT]", "Instructions as they stand in memory now.",
+        "disassemble loop, 4", looking.disassemble, LOOKING, PLACES,
+    ),
+    Command(
+        "symbols", ("sym",), "symbols [PART]", "Labels and constants, with what the labels' words hold.",
+        "symbols count", looking.symbols, LOOKING,
+    ),
+    Command(
+        "where", ("w", "bt"), "where", "pc, source line, and the macro calls it was expanded from.", "where",
+        looking.where, LOOKING,
+    ),
+    Command(
+        "trace", (), "trace on|off", "List every step a motion executes.", "trace on", looking.trace, LOOKING,
+        ("on", "off"),
+    ),
+    Command(
+        "history", ("hist",), "history [N]", "The last executed steps and changes by hand.", "history 20",
+        looking.history, LOOKING,
+    ),
+    Command(
+        "profile", ("prof",), "profile [N]", "The hottest addresses and lines.", "profile 5", looking.profile, LOOKING
+    ),
+    Command("stats", (), "stats", "What was computed, by what, and how surely.", "stats", looking.stats, LOOKING),
+    Command(
+        "explain", ("e",), "explain [A B]",
+        "Each prediction behind the last step, or behind A - B: matched templates, prediction, threshold, margin.",
+        "explain 5 3", learned.explain, LEARNED,
+    ),
+    Command(
+        "unit", (), "unit [NAME]", "Let another unit compute from here on: ntk, ntk-limit or native.", "unit native",
+        learned.unit, LEARNED, UNITS,
+    ),
+    Command(
+        "both", (), "both NAME|off", "Run a second unit beside the first, and stop where they differ.",
+        "both ntk-limit", learned.both, LEARNED, UNITS,
+    ),
+    Command(
+        "set", (), "set ADDR|LABEL = EXPR", "Change a word of memory.", "set counter = 5", changing.set_, CHANGING,
+        PLACES,
+    ),
+    Command("pc", (), "pc [= LOC]", "Go on from somewhere else.", "pc = loop", changing.pc, CHANGING, PLACES),
+    Command(
+        "asm", ("a",), "asm [ADDR] STATEMENT", "Assemble a statement to an address, by default to pc.",
+        "asm sbn one, counter", changing.asm, CHANGING, PLACES,
+    ),
+    Command(
+        "input", ("in",), 'input "TEXT" | input end', "Give the program bytes to read, or the end of its input.",
+        'input "17 25\\n"', changing.input_, CHANGING,
+    ),
+    Command(
+        "undo", (), "undo", "Take back the last change by hand, and what came after it.", "undo", changing.undo,
+        CHANGING,
+    ),
+    Command(
+        "snapshot", ("snap",), "snapshot save|load|diff FILE",
+        "Keep the whole state in a file, take it from there, or compare.", "snapshot save before.snap",
+        changing.snapshot, CHANGING, FILES,
+    ),
+    Command(
+        "reload", (), "reload", "Read the program again, and start anew; stops are kept by what they were called.",
+        "reload", changing.reload, CHANGING,
+    ),
+    Command("help", ("h", "?"), "help [COMMAND]", "The commands, or one of them.", "help break", help_, HELP, COMMANDS),
+    Command("quit", ("q", "exit"), "quit", "Leave.", "quit", quit_, HELP),
+)  # fmt: skip
+_BY_NAME = {name: command for command in TABLE for name in (command.name, *command.aliases)}

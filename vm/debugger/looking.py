@@ -1,0 +1,254 @@
+"""The commands that look: at expressions, memory, source, and what happened."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from assembler.image import signed
+from vm.command.terminal import format_margin, table
+from vm.debugger import arguments, rendering, stops
+from vm.debugger.errors import CommandError
+from vm.debugger.moving import displayed
+from vm.debugger.session import Session
+
+LIST_LINES = 11
+INSTRUCTIONS = 8
+MAX_ROWS = 10_000  # printed by one command
+_FORMAT = re.compile(r"(?P<count>[0-9]*)(?P<kind>[dxuic]?)")
+_PER_ROW = {"d": 8, "u": 8, "x": 8, "c": 64, "i": 1}
+
+
+def print_(session: Session, text: str) -> str:
+    value = session.evaluate(text)
+    shown = [str(value)]
+    if 9 < value <= session.console:
+        shown.append(f"0x{value:X}")
+    if 32 <= value < 127:
+        shown.append(repr(chr(value)))
+    if value >> (session.word_bits - 1) == 1:
+        shown.append(f"as a word {signed(value, session.word_bits)}")
+    line = f"{text.strip()} = {', '.join(shown)}"
+    is_label = text.strip() in session.symbols and text.strip() not in session.image.constants
+    if is_label and 0 <= value < session.size and value != session.console:
+        line += f"; [{text.strip()}] = {rendering.both(session, int(session.present.memory[value]))}"
+    return line
+
+
+def examine(session: Session, text: str) -> str:
+    match = re.match(r"/(?P<format>\S*)\s*", text)
+    chosen = _FORMAT.fullmatch(match["format"]) if match else _FORMAT.fullmatch("")
+    where = text[match.end() :] if match else text
+    if chosen is None or not where:
+        raise CommandError("this is no format and address", "usage: x/[COUNT][d|u|x|c|i] ADDR, for example x/8d table")
+    kind = chosen["kind"] or "d"
+    count = int(chosen["count"] or (INSTRUCTIONS if kind == "i" else _PER_ROW[kind]))
+    start = arguments.place(session, where)
+    if not 1 <= count <= MAX_ROWS:
+        raise CommandError(f"the count must be 1 … {MAX_ROWS:,}, not {count:,}")
+    if kind == "i":
+        return "\n".join(_instructions(session, start, count))
+    words = session.present.memory[start : start + count].tolist()
+    shown = _WRITTEN[kind]
+    rows = []
+    for first in range(0, len(words), _PER_ROW[kind]):
+        part = words[first : first + _PER_ROW[kind]]
+        cells = [shown(session, word) for word in part]
+        said = "'" + "".join(cells) + "'" if kind == "c" else " ".join(f"{cell:>{_width(session)}}" for cell in cells)
+        rows.append((rendering.place(session, start + first), said))
+    return table(rows).rstrip("\n")
+
+
+def display(session: Session, text: str) -> str:
+    if text:
+        session.evaluate(text)
+        session.displays.append(text)
+    return "\n".join(displayed(session)) or "nothing is displayed; `display EXPR` adds to it"
+
+
+def undisplay(session: Session, text: str) -> str:
+    if not text or text == "all":
+        session.displays.clear()
+        return "nothing is displayed any more"
+    if not re.fullmatch("[0-9]+", text) or not 1 <= int(text) <= len(session.displays):
+        raise CommandError(f"there is no display {text}", "`info` lists them")
+    return f"`{session.displays.pop(int(text) - 1)}` is not displayed any more"
+
+
+def list_(session: Session, text: str) -> str:
+    if not text and session.has_halted:
+        raise CommandError("the machine has halted: there is no line at pc", "usage: list LOC")
+    address = arguments.place(session, text) if text else session.present.pc
+    origin = session.origin(address)
+    if origin is None:
+        return "\n".join(_instructions(session, address, INSTRUCTIONS))
+    lines = session.source_lines(origin.file)
+    here = session.origin(session.present.pc) if session.present.pc < session.size else None
+    current = here.line if here is not None and here.file == origin.file else None
+    numbers = [number for number in sorted(lines) if abs(number - origin.line) <= LIST_LINES // 2]
+    shown = [f"{origin.file}:"]
+    for number in numbers:
+        mark = "=>" if number == current else "  "
+        shown.append(f"{mark} {number:>5}  {lines[number]}".rstrip())
+    return "\n".join(shown)
+
+
+def disassemble(session: Session, text: str) -> str:
+    where, _, count = text.partition(",")
+    if not where.strip() and session.has_halted:
+        raise CommandError("the machine has halted: there is no instruction at pc", "usage: disassemble LOC")
+    start = arguments.place(session, where) if where.strip() else session.present.pc
+    rows = arguments.count(session, count.strip(), INSTRUCTIONS)
+    return "\n".join(_instructions(session, start, min(rows, MAX_ROWS)))
+
+
+def symbols(session: Session, text: str) -> str:
+    names = sorted((value, name) for name, value in session.symbols.items() if text.lower() in name.lower())
+    if not names:
+        raise CommandError(f"no symbol has `{text}` in its name" if text else "the program has no symbols")
+    rows = []
+    for value, name in names[:MAX_ROWS]:
+        is_constant = name in session.image.constants
+        holds = "constant"
+        if not is_constant and 0 <= value < min(session.size, session.console):
+            holds = f"[{value}] = {rendering.both(session, int(session.present.memory[value]))}"
+        rows.append((str(value), name, holds))
+    return table(rows, right=(0,)).rstrip("\n")
+
+
+def where(session: Session, text: str) -> str:
+    arguments.nothing(text, "where")
+    lines = [f"step {rendering.location(session)}"]
+    origin = session.origin(session.present.pc) if session.present.pc < session.size else None
+    if origin is not None:
+        lines.append(f"  {origin.file}:{origin.line}: {origin.text.strip()}")
+        lines += [f"  in the expansion of {call.file}:{call.line}: {call.text.strip()}" for call in origin.calls]
+    elif not session.has_halted:
+        lines.append("  no source line made this word")
+    later = session.history.end - session.present.step
+    if later:
+        lines.append(f"  recorded ahead: {rendering.counted(later, 'step')}")
+    return "\n".join(lines)
+
+
+def trace(session: Session, text: str) -> str:
+    if text not in ("on", "off"):
+        raise CommandError("`trace` is switched `on` or `off`", f"it is {'on' if session.tracing else 'off'}")
+    session.tracing = text == "on"
+    return f"trace {text}: executed steps are {'listed' if session.tracing else 'not listed'}"
+
+
+def history(session: Session, text: str) -> str:
+    count = min(arguments.count(session, text, 10), MAX_ROWS)
+    kept = session.history
+    accounts = kept.accounts(session.present, count)
+    first = accounts[0].step if accounts else session.present.step
+    entries = [(each.step, 1, rendering.step_line(session, each)) for each in accounts]
+    entries += [
+        (edit.step, 0, f"{edit.step:,}  by hand: {edit.text}")
+        for edit in kept.edits
+        if first <= edit.step <= session.present.step
+    ]
+    lines = [said for _, _, said in sorted(entries, key=lambda entry: entry[:2])]
+    lines.append(f"steps {kept.first:,} to {kept.end:,} are kept; this is step {session.present.step:,}")
+    return "\n".join(lines)
+
+
+def profile(session: Session, text: str) -> str:
+    count = arguments.count(session, text, 10)
+    counts = np.zeros(session.size, np.int64)
+    for _, piece in session.history.slices(session.history.first, session.present.step):
+        counts += np.bincount(piece.pcs, minlength=session.size)
+    total = int(counts.sum())
+    if not total:
+        raise CommandError("no step was executed yet", "`continue` runs the program")
+    hottest = np.argsort(-counts, kind="stable")[:count]
+    rows = [("steps", "share", "pc", "instruction", "source")]
+    for pc in hottest.tolist():
+        if counts[pc]:
+            said = rendering.instruction_at(session, pc)
+            rows.append(
+                (f"{counts[pc]:,}", _share(int(counts[pc]), total), rendering.place(session, pc), said,
+                 rendering.line(session, pc))
+            )  # fmt: skip
+    lines: dict[str, int] = {}
+    for pc in np.flatnonzero(counts).tolist():
+        path = session.source.path(pc)
+        if path:
+            said = f"{path[0].file}:{path[0].line}"
+            lines[said] = lines.get(said, 0) + int(counts[pc])
+    shown = table(rows, right=(0, 1))
+    if lines:
+        hot = sorted(lines.items(), key=lambda item: -item[1])[:count]
+        shown += "\n" + table(
+            [("steps", "share", "line"), *((f"{n:,}", _share(n, total), said) for said, n in hot)], right=(0, 1)
+        )
+    return shown.rstrip("\n")
+
+
+def stats(session: Session, text: str) -> str:
+    arguments.nothing(text, "stats")
+    present, kept = session.present, session.history
+    console, margin, weakest = 0, math.inf, None
+    for first, piece in kept.slices(kept.first, present.step):
+        console += int(kept.is_console(piece.addresses).sum())
+        least = int(np.argmin(piece.margins))
+        if piece.margins[least] < margin:
+            margin, weakest = float(piece.margins[least]), first + least
+    at = "" if weakest is None else f" at step {weakest:,}"
+    rows = [
+        ("steps", f"{present.step:,}, of which {present.step - kept.first:,} are kept"),
+        ("ahead", rendering.counted(kept.end - present.step, "recorded step")),
+        ("changes", f"{sum(edit.step <= present.step for edit in kept.edits):,} by hand"),
+        ("output", f"{rendering.counted(len(present.output), 'byte')} written"),
+        ("input", f"{present.input_position:,} of {len(present.input):,} bytes read"
+                  f"{', then the end' if present.input_ended else ''}"),
+        ("unit", f"{session.unit.name}, {session.word_bits}-bit {session.unit.isa}: {session.unit.detail or '-'}"),
+        ("units so far", ", ".join(f"{name} from step {step:,}" for step, name in session.units)),
+        ("lockstep", "every step compared with the reference" if session.checks else "off"),
+        ("smallest margin", f"{format_margin(margin, digits=4)}{at}"),
+        ("last run", f"{session.ran:,} steps computed in {session.seconds:.2f} s"),
+        ("memory", f"{session.size:,} words"),
+    ]  # fmt: skip
+    if session.comparison is not None:
+        compared = session.comparison
+        rows.append(("both", f"{session.unit.name} and {compared.unit.name} agree on {compared.steps:,} steps"))
+    return table(rows).rstrip("\n")
+
+
+def _instructions(session: Session, start: int, count: int) -> list[str]:
+    """Instructions in memory, one behind the other; => is pc, * a breakpoint."""
+    breaks = {point.address for point in session.points if point.kind == stops.BREAK}
+    rows = []
+    for pc in range(start, min(start + 3 * count, session.size - 2), 3):
+        mark = "=>" if pc == session.present.pc else "* " if pc in breaks else "  "
+        rows.append((mark, rendering.place(session, pc), rendering.instruction_at(session, pc),
+                     rendering.line(session, pc)))  # fmt: skip
+    if not rows:
+        raise CommandError(f"there is no room for an instruction at {start}")
+    return table(rows).rstrip("\n").splitlines()
+
+
+def _share(part: int, total: int) -> str:
+    return f"{100 * part / total:.1f}%"
+
+
+def _width(session: Session) -> int:
+    return len(str(-1 << min(session.word_bits, 20) - 1))
+
+
+def _character(session: Session, word: int) -> str:
+    if 32 <= word < 127:
+        return chr(word)
+    return {10: "\\n", 9: "\\t", 13: "\\r", 0: "\\0"}.get(word, ".")
+
+
+_WRITTEN: dict[str, Callable[[Session, int], str]] = {
+    "d": rendering.number,
+    "u": lambda session, word: str(word),
+    "x": lambda session, word: f"{word:0{-(-session.word_bits // 4)}X}",
+    "c": _character,
+}

@@ -1,0 +1,277 @@
+"""How a session moves: forward and backward, to the next thing worth stopping at, over and out of macro expansions.
+
+Every motion returns why it ended, as lines of text: nothing where it got where it was told to go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from assembler.image import signed
+from vm.debugger import rendering, stops
+from vm.debugger.errors import CommandError
+from vm.debugger.history import StepAccount
+from vm.debugger.present import Edit
+from vm.debugger.session import Session
+from vm.execution import make_stops
+from vm.machine import Stops
+from vm.outcome import Record
+
+AFTER = (stops.WATCH, stops.MARGIN)  # these are seen after the step that did it, a break before its instruction
+
+
+def forward(
+    session: Session, count: int | None = None, marks: np.ndarray | None = None, heeds_points: bool = True
+) -> list[str]:
+    """Go on until something is worth stopping at, for `count` steps, or until pc is one of `marks` (bool [size]).
+
+    What was recorded already is taken from the history, the rest is computed.
+    """
+    present, history = session.present, session.history
+    began = present.step
+    goal = None if count is None else began + count
+    mask, floor = stops.mask_of(session.points if heeds_points else (), session.size)
+    if marks is not None:
+        mask[marks] |= np.uint8(Stops.BREAK)
+    if marks is None and heeds_points:
+        live = session.loop_stops = session.loop_stops or make_stops(session.size, mask, floor)
+    else:
+        live = make_stops(session.size, mask, floor)
+    with _interruptible(session) as interrupted:
+        while True:
+            before = present.step
+            if before < history.end:
+                _replay(session, goal, mask, floor)
+                ended = None
+            else:
+                ended = session.compute(None if goal is None else goal - before, live)
+            moved = present.step > before
+            reasons = _hits(session, (stops.BREAK, *AFTER)) if moved and heeds_points else []
+            if ended is not None:
+                reasons.append(ended)
+            if interrupted() and not reasons:
+                reasons.append(f"interrupted after {present.step - began:,} steps")
+            if reasons or (goal is not None and present.step >= goal):
+                return reasons
+            if moved and marks is not None and present.pc < session.size and marks[present.pc]:
+                return []
+
+
+def backward(session: Session, count: int) -> list[str]:
+    """Go back so many steps, or as far as steps are kept."""
+    oldest = session.history.first
+    if session.present.step - count < oldest:
+        session.travel(oldest)
+        return [_oldest(session)]
+    session.travel(session.present.step - count)
+    return []
+
+
+def go(session: Session, step: int) -> list[str]:
+    """Go to a step: back or forward in the history, or beyond it by computing."""
+    if step < session.history.first:
+        raise CommandError(f"step {step:,} is not kept any more", _oldest(session))
+    session.travel(min(step, session.history.end))
+    return forward(session, step - session.present.step, heeds_points=False) if step > session.history.end else []
+
+
+def reverse(session: Session) -> list[str]:
+    """Go back to the last thing worth stopping at before the present."""
+    mask, floor = stops.mask_of(session.points, session.size)
+    with _interruptible(session) as interrupted:
+        position = session.present.step
+        while not interrupted():
+            found = _last_hit(session, mask, floor, position)
+            edit = _last_edit_watched(session, position, -1 if found is None else found)
+            if edit is not None:
+                session.travel(edit.step)
+                return [f"changed by hand before step {edit.step:,}: {edit.text}"]
+            if found is None:
+                session.travel(session.history.first)
+                return [_oldest(session)]
+            session.travel(found + 1)
+            reasons = _hits(session, AFTER)
+            session.travel(found)
+            reasons += _hits(session, (stops.BREAK,))
+            if reasons:
+                return reasons
+            position = found
+    return ["interrupted"]
+
+
+def next_statement(session: Session) -> list[str]:
+    """Run to the next source statement at the level the user looks at, or an outer one."""
+    if not session.source.path(session.present.pc):
+        return forward(session, 1)
+    marks = session.source.other_statements(session.present.pc, session.level)
+    level = session.level
+    reasons = forward(session, marks=marks)
+    session.level = min(level, session.source.outermost(session.present.pc))
+    return reasons
+
+
+def finish(session: Session) -> list[str]:
+    """Run to the end of the macro expansion looked at; outside of any, to the return of the last `call`."""
+    if not session.source:
+        raise CommandError(
+            "this image has no source, so no expansion and no `call` is known", "`until LOC` runs to an address"
+        )
+    outside = session.source.outside(session.present.pc, session.level)
+    if outside is not None:
+        reasons = forward(session, marks=outside)
+    else:
+        reasons = _run_to_return(session)
+    session.level = session.source.outermost(session.present.pc)
+    return reasons
+
+
+def _run_to_return(session: Session) -> list[str]:
+    """Run until the `call` that was entered last has returned, calls of itself in between included."""
+    found = _open_call(session)
+    if found is None:
+        raise CommandError("pc is in no macro expansion, and no `call` was recorded that has not returned")
+    start, end = found
+    marks = np.zeros(session.size, np.bool_)
+    marks[end] = True
+    depth = 1
+    while depth:
+        before = session.present.step
+        reasons = forward(session, marks=marks)
+        if reasons or session.present.step == before:
+            return reasons
+        pcs = np.concatenate([piece.pcs for _, piece in session.history.slices(before, session.present.step)])
+        depth += int((pcs == start).sum()) - 1
+    return []
+
+
+def _open_call(session: Session) -> tuple[int, int] | None:
+    """First address, and address behind the last, of the `call` entered last and not returned from."""
+    calls = session.source.calls()
+    inside = np.full(session.size, -1, np.int64)
+    returns = {end: index for index, (_, end) in enumerate(calls)}
+    for index, (start, end) in enumerate(calls):
+        inside[start:end] = index
+    of_interest = inside >= 0
+    of_interest[[end for end in returns if end < session.size]] = True
+    returned = dict.fromkeys(range(len(calls)), 0)
+    after = session.present.pc  # where the step after the one looked at stood
+    for first, piece in session.history.slices(session.history.first, session.present.step, backwards=True):
+        followed = np.append(piece.pcs[1:], np.array(session.history.pc_at(first + len(piece.pcs))).astype(np.uint32))
+        steps = np.flatnonzero(of_interest[piece.pcs] | _marked(session, of_interest, followed))
+        for k in steps[::-1].tolist():
+            pc, after = int(piece.pcs[k]), int(followed[k])
+            if inside[pc] < 0 and after in returns:
+                returned[returns[after]] += 1
+            elif inside[pc] >= 0 and not calls[inside[pc]][0] <= after <= calls[inside[pc]][1]:
+                if not returned[int(inside[pc])]:
+                    return calls[inside[pc]]
+                returned[int(inside[pc])] -= 1
+    return None
+
+
+def _oldest(session: Session) -> str:
+    first = session.history.first
+    if first:
+        return f"step {first:,} is the oldest that is kept: the history holds {session.history.limit:,} steps"
+    return "this is the beginning"
+
+
+def _replay(session: Session, goal: int | None, mask: np.ndarray, floor: float) -> None:
+    """Forward in the history, up to what is worth a look, the goal, or its end."""
+    history = session.history
+    last = history.end if goal is None else min(goal, history.end)
+    for first, piece in history.slices(session.present.step, last):
+        arrived = np.append(piece.pcs[1:], np.array(history.pc_at(first + len(piece.pcs))).astype(np.uint32))
+        hits = np.flatnonzero(_marked(session, mask & Stops.BREAK, arrived) | _written(session, mask, floor, piece))
+        if hits.size:
+            last = first + int(hits[0]) + 1
+            break
+    session.travel(last)
+
+
+def _last_hit(session: Session, mask: np.ndarray, floor: float, position: int) -> int | None:
+    """The last step before a position that a break stands before or that wrote what is watched."""
+    for first, piece in session.history.slices(session.history.first, position, backwards=True):
+        stood = _marked(session, mask & Stops.BREAK, piece.pcs)
+        hits = np.flatnonzero(stood | _written(session, mask, floor, piece))
+        if hits.size:
+            return first + int(hits[-1])
+    return None
+
+
+def _last_edit_watched(session: Session, position: int, after: int) -> Edit | None:
+    """The last change by hand of a watched word, made between two steps."""
+    watched = [point.address for point in session.points if point.kind == stops.WATCH]
+    for edit in reversed(session.history.edits):
+        if after < edit.step < position and np.isin(watched, edit.addresses).any():
+            return edit
+    return None
+
+
+def _written(session: Session, mask: np.ndarray, floor: float, piece: Record) -> np.ndarray:
+    """Which steps wrote what is watched, or had a margin below the floor."""
+    watched = _marked(session, mask & Stops.WATCH, piece.addresses) & ~session.history.is_console(piece.addresses)
+    return watched | (piece.margins < floor)
+
+
+def _marked(session: Session, mask: np.ndarray, addresses: np.ndarray) -> np.ndarray:
+    """Which of some addresses are marked; none outside the memory is."""
+    inside = addresses < session.size
+    return inside & (mask[np.where(inside, addresses, 0)] != 0)
+
+
+def _hits(session: Session, kinds: tuple[str, ...]) -> list[str]:
+    """Which stops of some kinds the present, or the step that led to it, is worth; conditions are looked at here."""
+    reasons = []
+    last = session.last_step()
+    for point in list(session.points):
+        if point.kind not in kinds or (point.kind != stops.BREAK and last is None):
+            continue
+        hit, said = _look(session, point, last)
+        if hit and point.condition is not None:
+            try:
+                hit = session.evaluate(point.condition) != 0
+            except CommandError as error:
+                said += f"; its condition has no value: {error}"
+        if hit:
+            point.hits += 1
+            reasons.append(said)
+            if point.once:
+                session.delete_point(point.number)
+    return reasons
+
+
+def _look(session: Session, point: stops.StopPoint, last: StepAccount | None) -> tuple[bool, str]:
+    """Whether a stop applies, its condition aside; and what is said of it."""
+    if point.kind == stops.BREAK or last is None:
+        return (
+            point.address == session.present.pc,
+            f"{'tbreak' if point.once else 'break'} {point.number}: {point.text}",
+        )
+    where = rendering.line(session, last.pc)
+    stood = rendering.instruction(session, last.pc, last.a, last.b, last.c)
+    by = f"by step {last.step:,} at pc {last.pc}, `{stood}`" + (f" ({where})" if where else "")
+    if point.kind == stops.MARGIN:
+        return last.margin < point.floor, f"break {point.number}: margin {last.margin:.3f} < {point.floor:g}, {by}"
+    old, new = signed(last.minuend, session.word_bits), signed(last.word, session.word_bits)
+    return last.address == point.address, f"watch {point.number}: {point.text}: {old} -> {new}, written {by}"
+
+
+@contextlib.contextmanager
+def _interruptible(session: Session) -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C wait until the session is in order; yields whether to end."""
+    requested = session.stop_requested
+    requested.clear()
+    if threading.current_thread() is not threading.main_thread():
+        yield requested.is_set
+        return
+    previous = signal.signal(signal.SIGINT, lambda number, frame: requested.set())
+    try:
+        yield requested.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,104 @@
+"""The commands that move the machine."""
+
+from __future__ import annotations
+
+from vm.debugger import arguments, motion, rendering, stops
+from vm.debugger.errors import CommandError
+from vm.debugger.session import Session
+
+TRACED_STEPS = 1_000  # of a motion, at most so many are listed
+
+
+def step(session: Session, text: str) -> str:
+    count = arguments.count(session, text, 1)
+    began = session.present.step
+    reasons = motion.forward(session, count)
+    session.level = max(len(session.source.path(session.present.pc)) - 1, 0)
+    shown = []
+    if session.present.step > began and not session.tracing:
+        shown = [rendering.step_line(session, last) for last in session.history.accounts(session.present, 1)]
+    return arrived(session, [*shown, *reasons], began)
+
+
+def next_(session: Session, text: str) -> str:
+    arguments.nothing(text, "next")
+    began = session.present.step
+    return arrived(session, motion.next_statement(session), began)
+
+
+def finish(session: Session, text: str) -> str:
+    arguments.nothing(text, "finish")
+    began = session.present.step
+    return arrived(session, motion.finish(session), began)
+
+
+def continue_(session: Session, text: str) -> str:
+    arguments.nothing(text, "continue")
+    began = session.present.step
+    return arrived(session, _settled(session, motion.forward(session)), began)
+
+
+def until(session: Session, text: str) -> str:
+    if not text:
+        raise CommandError("`until` needs a place to run to", "usage: until LOC")
+    address = arguments.place(session, text)
+    marks = stops.marks_at(session.size, address)
+    began = session.present.step
+    return arrived(session, _settled(session, motion.forward(session, marks=marks)), began)
+
+
+def run(session: Session, text: str) -> str:
+    arguments.nothing(text, "run")
+    session.restart()
+    here = [point for point in session.points if point.kind == stops.BREAK and point.address == session.present.pc]
+    if here:
+        return arrived(session, [f"{point.kind} {point.number}: {point.text}" for point in here], 0)
+    return arrived(session, _settled(session, motion.forward(session)), 0)
+
+
+def back(session: Session, text: str) -> str:
+    count = arguments.count(session, text, 1)
+    return arrived(session, _settled(session, motion.backward(session, count)), session.present.step)
+
+
+def reverse_continue(session: Session, text: str) -> str:
+    arguments.nothing(text, "reverse-continue")
+    return arrived(session, _settled(session, motion.reverse(session)), session.present.step)
+
+
+def goto(session: Session, text: str) -> str:
+    if not text:
+        raise CommandError("`goto` needs the number of a step", "usage: goto STEP")
+    began = session.present.step
+    return arrived(session, _settled(session, motion.go(session, arguments.count(session, text, 0))), began)
+
+
+def arrived(session: Session, said: list[str], began: int) -> str:
+    """Why a motion ended, its steps where they are traced, where the machine stands now, and what is displayed."""
+    lines = []
+    moved = session.present.step - began
+    if session.tracing and moved > 0:
+        shown = min(moved, TRACED_STEPS)
+        if shown < moved:
+            lines.append(f"({moved - shown:,} steps before these)")
+        lines += [rendering.step_line(session, each) for each in session.history.accounts(session.present, shown)]
+    lines += [*said, rendering.location(session), *displayed(session)]
+    return "\n".join(lines)
+
+
+def displayed(session: Session) -> list[str]:
+    """The expressions to be shown after every motion."""
+    lines = []
+    for index, text in enumerate(session.displays, 1):
+        try:
+            value = str(session.evaluate(text))
+        except CommandError as error:
+            value = f"({error})"
+        lines.append(f"{index}: {text} = {value}")
+    return lines
+
+
+def _settled(session: Session, reasons: list[str]) -> list[str]:
+    """After a run or a jump, the user looks at the outermost statement that begins here."""
+    session.level = session.source.outermost(session.present.pc)
+    return reasons

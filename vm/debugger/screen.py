@@ -1,0 +1,209 @@
+"""The full screen: source, memory, margins and output at once, driven by keys; `:` opens a line for any command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from vm.debugger import panes
+from vm.debugger.session import Session
+from vm.debugger.shell import Shell, toolbar
+
+if TYPE_CHECKING:
+    from prompt_toolkit import Application
+
+OUTPUT_ROWS = 4
+RESULT_ROWS = 4
+FRAME_ROWS = 8  # title, rules, command line, keys, toolbar
+LEAST_ROWS = 4  # of the panes above, on however small a screen
+KEYS = {
+    "s": "step",
+    "n": "next",
+    "c": "continue",
+    "f": "finish",
+    "b": "back",
+    "r": "reverse-continue",
+    "u": "undo",
+    "e": "explain",
+    "w": "where",
+}
+HELP = "s step · n next · c continue · f finish · b back · r reverse · u undo · e explain · : command · q quit"
+
+
+class Screen:
+    """One session on a full screen. What a command says stands below; where it is long, in place of the source."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.memory_start = 0
+        self.page: list[str] = []  # of a long answer, in place of the source
+        self.page_start = 0
+        self.said = bytearray()
+        self.shell = Shell(session, self.said.extend)
+        session.on_output = lambda data: None  # the output pane shows it
+        self._running: str | None = None
+        self._shown: dict[str, list[str]] = {}  # what the panes showed before the command that runs now
+        self._app: Any = None
+
+    def run(self) -> None:
+        """Show the screen until the user leaves."""
+        self._app = self.application()
+        self._app.run()
+
+    def carry_out(self, line: str) -> None:
+        """Start a command; it runs beside the screen, which goes on answering."""
+        if self._running is None:
+            self._running = line
+            self._app.create_background_task(self._carry_out(line))
+
+    async def _carry_out(self, line: str) -> None:
+        from vm.debugger.errors import Leave
+
+        self.said.clear()
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self.shell.take, line)
+        except Leave:
+            self._app.exit()
+        finally:
+            self._running = None
+        lines = self.said.decode("utf-8", "replace").splitlines()
+        self.page, self.page_start = (lines, 0) if len(lines) > RESULT_ROWS else ([], 0)
+        self._app.invalidate()
+
+    def pane(self, name: str) -> str:
+        """The text of one pane, as it is now; while a command runs, as it was."""
+        if self._running is None or name not in self._shown:
+            self._shown[name] = self._lines(name)
+        return "\n".join(self._shown[name])
+
+    def _lines(self, name: str) -> list[str]:
+        session, rows = self.session, self._rows()
+        if name == "source":
+            return self.page[self.page_start :][:rows] if self.page else panes.source(session, rows)
+        if name == "memory":
+            return panes.memory(session, self.memory_start, rows // 2)
+        if name == "margins":
+            return panes.margins(session, rows - rows // 2 - 1)
+        if name == "output":
+            return panes.output(session, OUTPUT_ROWS)
+        return [toolbar(session)]
+
+    def result(self) -> str:
+        """What the last command said, or that one is running."""
+        if self._running is not None:
+            return f"{self._running} … (Ctrl-C stops it)"
+        if self.page:
+            return f"{len(self.page)} lines above; PageUp and PageDown scroll, Escape closes them"
+        return self.said.decode("utf-8", "replace").rstrip("\n")
+
+    def scroll(self, pages: int) -> None:
+        """Move the long answer, or else the memory, by pages."""
+        rows = self._rows()
+        if self.page:
+            self.page_start = max(0, min(self.page_start + pages * rows, len(self.page) - 1))
+        else:
+            words = rows // 2 * panes.MEMORY_COLUMNS
+            self.memory_start = max(0, min(self.memory_start + pages * words, self.session.size - 1))
+
+    def _rows(self) -> int:
+        size = self._app.output.get_size() if self._app is not None else None
+        return max(LEAST_ROWS, (size.rows if size else 40) - OUTPUT_ROWS - RESULT_ROWS - FRAME_ROWS)
+
+    def application(self) -> Application[None]:
+        """The screen as an application of prompt-toolkit."""
+        from prompt_toolkit import Application
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, VSplit, Window
+        from prompt_toolkit.layout.controls import FormattedTextControl
+        from prompt_toolkit.widgets import TextArea
+
+        def window(text: Callable[[], str], **kind: Any) -> Any:
+            return Window(FormattedTextControl(text, focusable=True, show_cursor=False), **kind)
+
+        def rule(title: str) -> Any:
+            return Window(FormattedTextControl(f"── {title} "), height=1, char="─", style="class:rule")
+
+        command = TextArea(
+            height=1, prompt=":", multiline=False, accept_handler=lambda buffer: self._entered(buffer.text)
+        )
+        beside = HSplit(
+            [
+                rule("memory"),
+                window(lambda: self.pane("memory")),
+                rule("margins"),
+                window(lambda: self.pane("margins")),
+            ]
+        )
+        top = VSplit(
+            [
+                HSplit([rule("source"), window(lambda: self.pane("source"))]),
+                ConditionalContainer(VSplit([Window(width=1, char="│"), beside]), Condition(lambda: not self.page)),
+            ]
+        )
+        keys = window(lambda: HELP, height=1)
+        root = HSplit(
+            [
+                window(lambda: self.pane("toolbar"), height=1, style="reverse"),
+                top,
+                rule("output"),
+                window(lambda: self.pane("output"), height=OUTPUT_ROWS),
+                rule("result"),
+                window(self.result, height=RESULT_ROWS, wrap_lines=True),
+                command,
+                keys,
+            ]
+        )
+        # The keys drive the machine while the line for commands is not focused.
+        self._command, self._keys = command, keys
+        layout = Layout(root)
+        layout.focus(keys.content)
+        return Application(layout=layout, key_bindings=self._bindings(), full_screen=True)
+
+    def _entered(self, line: str) -> bool:
+        self._app.layout.focus(self._keys.content)
+        if line.strip():
+            self.carry_out(line)
+        return False
+
+    def _bindings(self) -> Any:
+        from prompt_toolkit.application.current import get_app
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.key_binding import KeyBindings
+
+        bindings = KeyBindings()
+        driving = Condition(lambda: not get_app().layout.has_focus(self._command))
+
+        for key, line in KEYS.items():
+            bindings.add(key, filter=driving)(lambda event, line=line: self.carry_out(line))
+
+        @bindings.add("q", filter=driving)
+        @bindings.add("c-d")
+        def _(event: Any) -> None:
+            self.session.stop_requested.set()
+            event.app.exit()
+
+        @bindings.add(":", filter=driving)
+        def _(event: Any) -> None:
+            event.app.layout.focus(self._command)
+
+        @bindings.add("escape", eager=True)
+        def _(event: Any) -> None:
+            self.page = []
+            event.app.layout.focus(self._keys.content)
+
+        @bindings.add("c-c")
+        def _(event: Any) -> None:
+            self.session.stop_requested.set()
+            self._command.text = ""
+            event.app.layout.focus(self._keys.content)
+
+        @bindings.add("pagedown")
+        def _(event: Any) -> None:
+            self.scroll(1)
+
+        @bindings.add("pageup")
+        def _(event: Any) -> None:
+            self.scroll(-1)
+
+        return bindings

@@ -1,0 +1,349 @@
+"""A debugging session: one machine, its history, what it stops at. Knows no terminal and prints nothing."""
+
+from __future__ import annotations
+
+import bisect
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from assembler import Image, Origin
+from assembler.image import signed
+from learned_units.unit import Unit
+from vm.debugger import history, stops
+from vm.debugger.comparison import Comparison
+from vm.debugger.errors import CommandError
+from vm.debugger.expressions import value_of
+from vm.debugger.history import History, StepAccount
+from vm.debugger.present import Edit, Present, Registers
+from vm.debugger.source import Source
+from vm.debugger.stops import StopPoint
+from vm.execution import Machine
+from vm.machine import Stops
+from vm.outcome import Chunk, Record
+from vm.state import Halt
+
+TYPED = "<typed>"  # the file of statements that were assembled by hand
+
+
+class Interrupted(Exception):
+    """A run was asked to end, by a thread that is not the one that runs."""
+
+
+class Session:
+    """One program under the debugger.
+
+    input: the program's whole input, or None where it is given by hand. limit: steps of history that are kept.
+    reload: makes the image anew. load_unit: a unit of this image's width and instruction set, by name. read_source: the
+    text of a source file, None where it cannot be had.
+
+    `present` is where the machine stands; `vm.debugger.motion` moves it. Nothing raises but CommandError, before
+    anything was changed.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        unit: Unit,
+        input: bytes | None = b"",
+        check: bool = True,
+        limit: int = history.DEFAULT_STEPS,
+        reload: Callable[[], Image] | None = None,
+        load_unit: Callable[[str], Unit] | None = None,
+        read_source: Callable[[str], str | None] = lambda file: None,
+    ) -> None:
+        self.read_source = read_source
+        self.reload = reload
+        self.load_unit = load_unit
+        self.given_input = input
+        self.limit = limit
+        self.points: list[StopPoint] = []
+        self.displays: list[str] = []
+        self.tracing = False
+        self.on_output: Callable[[bytes], None] = lambda data: None
+        self.on_dropped: Callable[[int], None] = lambda first: None
+        self.stop_requested = threading.Event()
+        self._numbers = 0
+        if check:
+            self.add_point(stops.DIVERGENCE, "divergence")
+        self.start(image, unit)
+
+    def start(self, image: Image, unit: Unit) -> None:
+        """Begin anew with an image: nothing was executed, nothing is remembered but what to stop at."""
+        self.image = image
+        self.machine = Machine(image, unit, input=self.given_input, check=self.checks)
+        self.size = self.machine.size
+        self.source = Source(image, self.size)
+        self.symbols = dict(image.symbols)
+        self._name_addresses()
+        self.typed: dict[int, Origin] = {}  # the words that were assembled by hand
+        self.free = len(image.words)  # the first address behind the program
+        self.level = 0  # the level of macro expansion that the user looks at
+        self.units = [(0, unit.name)]  # from which step on which one computed
+        self.comparison: Comparison | None = None
+        self.seconds, self.ran = 0.0, 0  # of the last run on the unit
+        self.restart()
+
+    def restart(self) -> None:
+        """Back to the image as it was loaded, with nothing remembered of what was executed."""
+        words = np.zeros(self.size, np.uint64 if self.image.word_bits == 64 else np.int64)
+        words[: len(self.image.words)] = np.array(self.image.words, words.dtype)
+        given = self.given_input
+        self.present = Present(words, self.image.entry, given or b"", given is not None)
+        self.history = History(self.image.word_bits, self.limit)
+        for point in self.points:
+            point.hits = 0
+        self.units = [(0, self.unit.name)]
+        self.halt = Halt.RUNNING
+        self.halt_message = ""
+        self._is_synchronised = False
+        self.loop_stops: Stops | None = None
+        self.history.truncate(self.present)
+        self.level = self.source.outermost(self.present.pc)
+
+    @property
+    def unit(self) -> Unit:
+        """What computes."""
+        return self.machine.unit
+
+    @property
+    def word_bits(self) -> int:
+        return self.image.word_bits
+
+    @property
+    def console(self) -> int:
+        """The console's address."""
+        return (1 << self.image.word_bits) - 1
+
+    @property
+    def checks(self) -> bool:
+        """Whether steps are compared with the reference: that is what `break divergence` means."""
+        return any(point.kind == stops.DIVERGENCE for point in self.points)
+
+    @property
+    def has_halted(self) -> bool:
+        """Whether pc is negative."""
+        return bool(self.present.pc >> (self.word_bits - 1))
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def read(self, address: int) -> int:
+        """The signed word at an address, which may be given as a negative word. Raises CommandError."""
+        return signed(int(self.present.memory[self.checked_address(address)]), self.word_bits)
+
+    def checked_address(self, address: int) -> int:
+        """An address of the memory. Raises CommandError."""
+        word = address & self.console if -(self.console + 1) // 2 <= address < 0 else address
+        if word == self.console:
+            raise CommandError(f"address {address} is the console, which holds no word")
+        if not 0 <= word < self.size:
+            raise CommandError(f"address {address} is outside the memory of {self.size:,} words")
+        return word
+
+    def evaluate(self, text: str) -> int:
+        """The value of an expression. Raises CommandError."""
+        return value_of(text, self.symbols, signed(self.present.pc, self.word_bits), self.present.step, self.read)
+
+    def origin(self, address: int) -> Origin | None:
+        """The line that made a word: of the source, or one that was assembled by hand."""
+        return self.typed.get(address) or self.source.origin(address)
+
+    def label_at(self, address: int) -> str | None:
+        """The name of an address."""
+        return self._labels.get(address)
+
+    def label_near(self, address: int) -> tuple[str, int] | None:
+        """The last label at or before an address that is not one of an operand, and where it stands."""
+        index = bisect.bisect_right(self._landmarks, address) - 1
+        return None if index < 0 else (self._labels[self._landmarks[index]], self._landmarks[index])
+
+    def add_symbols(self, symbols: Mapping[str, int]) -> None:
+        """Names that were given by hand."""
+        self.symbols |= symbols
+        self._name_addresses()
+
+    def _name_addresses(self) -> None:
+        self._labels: dict[int, str] = {}
+        for name, value in self.symbols.items():
+            if name not in self.image.constants and 0 <= value < self.size:
+                self._labels.setdefault(value, name)
+        self._landmarks = sorted(at for at in self._labels if not self.source.is_within(at))
+
+    def add_typed(self, addresses: Iterable[int], statement: str) -> None:
+        """Remember which words were assembled by hand."""
+        number = max((each.line for each in self.typed.values()), default=0) + 1
+        self.typed |= dict.fromkeys(addresses, Origin(TYPED, number, statement))
+
+    def source_lines(self, file: str) -> dict[int, str]:
+        """The lines of a file of the program, by number: all of them where it can be read, else those of words."""
+        known = self.source.lines(file) | {each.line: each.text for each in self.typed.values() if each.file == file}
+        text = self.read_source(file)
+        if text is None:
+            return known
+        lines = dict(enumerate(text.splitlines(), 1))
+        # A file that was changed since it was assembled says nothing of this program.
+        return lines if all(lines.get(number) == said for number, said in known.items()) else known
+
+    def last_step(self) -> StepAccount | None:
+        """The step before the present, or None where none is kept."""
+        return next(iter(self.history.accounts(self.present, 1)), None)
+
+    # --- stops --------------------------------------------------------------------------------------------------------
+
+    def add_point(self, kind: str, text: str, **fields: Any) -> StopPoint:
+        """A new thing to stop at."""
+        self._numbers += 1
+        point = StopPoint(self._numbers, kind, text, **fields)
+        self._set_points([*self.points, point])
+        return point
+
+    def delete_point(self, number: int) -> None:
+        """Do not stop at that any more. Raises CommandError."""
+        if all(point.number != number for point in self.points):
+            raise CommandError(f"there is no stop {number}", "`info` lists them")
+        self._set_points([point for point in self.points if point.number != number])
+
+    def points_changed(self) -> None:
+        """Have the loop given other stops."""
+        self.loop_stops = None
+
+    def _set_points(self, points: list[StopPoint]) -> None:
+        checked = self.checks
+        self.points = points
+        self.points_changed()
+        if self.checks != checked:
+            self._is_synchronised = False
+
+    # --- computing ----------------------------------------------------------------------------------------------------
+
+    def compute(self, count: int | None, live: Stops) -> str | None:
+        """Compute steps at the end of the history. Returns why the machine cannot go on, or None if it can."""
+        machine, began, first = self.machine, time.monotonic(), self.present.step
+        if self.halt is Halt.DIVERGED and self.checks:
+            # The user has seen it and goes on: the unit's result is taken, and the reference follows from there.
+            self._is_synchronised = False
+            self._synchronise(check=False)
+            machine.run(1, self._record)
+            self._is_synchronised = False
+            self.halt = Halt.RUNNING
+            return None
+        self._synchronise(self.checks)
+        if self.comparison is not None:
+            self.comparison.start(self.present)
+        try:
+            outcome = machine.run(count, self._record, live)
+        except KeyboardInterrupt:
+            self._is_synchronised = False
+            return f"interrupted after {self.present.step - first:,} steps"
+        except Interrupted:
+            self._is_synchronised = False
+            if self.comparison is not None and self.comparison.report is not None:
+                return self.comparison.report
+            return f"interrupted after {self.present.step - first:,} steps"
+        finally:
+            self.seconds, self.ran = time.monotonic() - began, self.present.step - first
+        self.halt = outcome.halt
+        if outcome.halt in (Halt.BUDGET, Halt.STOP):
+            return None
+        return outcome.message
+
+    def _record(self, chunk: Chunk) -> None:
+        """Take in steps that were computed and checked."""
+        record = chunk.record
+        assert record is not None
+        next_pc = chunk.next_pc
+        if self.comparison is not None:
+            agreed = self.comparison.agreeing(record, next_pc)
+            if agreed < len(record.pcs):
+                next_pc = int(record.pcs[agreed])
+                record = record.first(agreed)
+        first = self.history.first
+        output = len(self.present.output)
+        self.history.append(record, next_pc)
+        self._take(record, next_pc)
+        if len(self.present.output) > output:
+            self.on_output(bytes(self.present.output[output:]))
+        if first == 0 < self.history.first:
+            self.on_dropped(self.history.first)
+        if self.stop_requested.is_set() or (self.comparison is not None and self.comparison.report is not None):
+            raise Interrupted
+
+    def _take(self, record: Record, next_pc: int) -> None:
+        """Bring the present to the end of steps that were just computed."""
+        present, console = self.present, record.addresses == self.console
+        present.memory[record.addresses[~console].astype(np.int64)] = record.words[~console]
+        present.output += record.words[console].astype(np.uint8).tobytes()
+        present.input_position += int(record.consumed.sum())
+        present.pc = next_pc
+        present.step += len(record.pcs)
+
+    def _synchronise(self, check: bool) -> None:
+        """Put the machine where the present is."""
+        present = self.present
+        if not self._is_synchronised or self.machine.steps != present.step:
+            self.machine.restore(
+                present.memory, present.pc, present.step, present.unread, present.input_ended, check
+            )  # fmt: skip
+        self._is_synchronised = True
+
+    def travel(self, step: int) -> None:
+        """Go to a step that is kept. What the program writes on the way forward is handed on."""
+        output = len(self.present.output)
+        self.halt = Halt.RUNNING
+        self.history.go(self.present, step)
+        if len(self.present.output) > output:
+            self.on_output(bytes(self.present.output[output:]))
+
+    # --- changing -----------------------------------------------------------------------------------------------------
+
+    def edit(
+        self,
+        text: str,
+        words: dict[int, int] | None = None,
+        pc: int | None = None,
+        registers: Registers | None = None,
+    ) -> int:
+        """Change words, pc, or all registers by hand. Returns how many recorded steps this made untrue."""
+        dropped = self.forget_future()
+        changed = words or {}
+        addresses = np.array(list(changed), np.int64)
+        news = np.array(list(changed.values()), self.present.memory.dtype)
+        before = self.present.registers()
+        after = registers or before
+        if pc is not None:
+            after = after._replace(pc=pc)
+        edit = Edit(self.present.step, text, addresses, self.present.memory[addresses], news, before, after)
+        self.present.apply(edit)
+        self.history.add_edit(edit)
+        self._moved_by_hand()
+        return dropped
+
+    def take_back(self) -> Edit | None:
+        """Undo the last change made by hand, and forget what came after it."""
+        edit = self.history.take_back(self.present)
+        if edit is not None:
+            self._moved_by_hand()
+        return edit
+
+    def change_unit(self, unit: Unit) -> int:
+        """Let another unit compute from here on. Returns how many recorded steps are forgotten."""
+        self.machine.change_unit(unit)
+        return self.forget_future()
+
+    def forget_future(self) -> int:
+        """Forget the recorded steps after the present."""
+        dropped = self.history.truncate(self.present)
+        if dropped:
+            self._is_synchronised = False
+        self.units = [(step, name) for step, name in self.units if step <= self.present.step]
+        if not self.units or self.units[-1][1] != self.unit.name:
+            self.units.append((self.present.step, self.unit.name))
+        return dropped
+
+    def _moved_by_hand(self) -> None:
+        self._is_synchronised = False
+        self.halt = Halt.RUNNING
+        self.level = self.source.outermost(self.present.pc)

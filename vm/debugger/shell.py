@@ -1,0 +1,138 @@
+"""The shell: lines in, text out. At a terminal with prompt, history, completion and a toolbar; in a pipe with none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from vm.command.terminal import format_margin
+from vm.debugger import commands, completion, rendering, typed
+from vm.debugger.errors import CommandError, Leave
+from vm.debugger.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prompt_toolkit import PromptSession
+
+
+class Shell:
+    """One session and where its text goes.
+
+    write: takes bytes of output. `statements`: a bare line is a statement to assemble and execute, and only `:` begins
+    a command.
+    """
+
+    def __init__(self, session: Session, write: Callable[[bytes], None], statements: bool = False) -> None:
+        self.session = session
+        self.statements = statements
+        self.failed = False  # whether any command was refused
+        self._write = write
+        self._at_line_start = True
+        self._last = ""
+        session.on_output = self._pass_on
+        session.on_dropped = lambda first: self.say(
+            f"(the history holds {session.limit:,} steps; those before step {first:,} are dropped)"
+        )
+
+    def take(self, line: str) -> None:
+        """Carry out one line; an empty one repeats the last. Raises Leave."""
+        line = line.strip() or self._last
+        self._last = line
+        try:
+            if self.statements and line and not line.startswith(":"):
+                self.say(typed.enter(self.session, line))
+            else:
+                self.say(commands.execute(self.session, line))
+        except CommandError as error:
+            self.failed = True
+            self.say(f"error: {error}")
+        except KeyboardInterrupt:
+            self.say("interrupted")
+        except Leave:
+            raise
+        except Exception as error:
+            self.failed = True
+            said = " ".join(str(error).split())
+            self.say(f"error: {type(error).__name__}: {said}; this should not happen, and the session goes on")
+
+    def run_script(self, lines: Iterable[str]) -> None:
+        """Carry out the lines of a pipe or a file. Empty lines and those that begin with ; or # say nothing."""
+        for line in lines:
+            if line.strip() and line.strip()[0] not in ";#":
+                self.take(line)
+
+    def interact(self, history: Path | None) -> None:
+        """Prompt for lines until the user leaves. Ctrl-C drops the line, Ctrl-D leaves."""
+        prompt = prompt_session(self, history)
+        while True:
+            try:
+                line = prompt.prompt()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return
+            self.take(line)
+
+    def say(self, text: str) -> None:
+        """Text of the debugger, on lines of its own."""
+        if not text:
+            return
+        if not self._at_line_start:
+            self._write(b"\n")
+        self._at_line_start = True
+        self._write(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+    def _pass_on(self, data: bytes) -> None:
+        """What the program writes."""
+        self._write(data)
+        self._at_line_start = data.endswith(b"\n")
+
+
+def prompt_session(shell: Shell, history: Path | None) -> PromptSession[str]:
+    """The prompt of a shell at a terminal."""
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+    from prompt_toolkit.completion import Completer, Completion
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    class Words(Completer):
+        def get_completions(self, document: Any, complete_event: Any) -> Iterable[Completion]:
+            line = document.text_before_cursor
+            for found in completion.complete(shell.session, line, shell.statements):
+                word = line.rpartition(" ")[2] if "/" in found else completion.word_before(line)
+                yield Completion(found, start_position=-len(word))
+
+    kept: Any = InMemoryHistory()
+    if history is not None:
+        with contextlib.suppress(OSError):
+            history.parent.mkdir(parents=True, exist_ok=True)
+            history.touch()
+            kept = FileHistory(str(history))
+    return PromptSession(
+        "sbn> " if shell.statements else "(sbn) ",
+        history=kept,
+        completer=Words(),
+        complete_while_typing=False,
+        auto_suggest=AutoSuggestFromHistory(),
+        bottom_toolbar=lambda: toolbar(shell.session),
+    )
+
+
+def toolbar(session: Session) -> str:
+    """pc, source line, steps, unit, and the smallest margin so far."""
+    pc = session.present.pc
+    where = "halted" if session.has_halted else rendering.place(session, pc)
+    line = rendering.line(session, pc)
+    parts = [
+        f"pc {where}",
+        *([line] if line else []),
+        f"step {session.present.step:,} of {session.history.end:,}",
+        session.unit.name,
+        f"smallest margin {format_margin(session.history.smallest_margin(session.present.step))}",
+    ]
+    unread = len(session.present.unread)
+    if unread:
+        parts.append(f"{rendering.counted(unread, 'byte')} to read")
+    return " · ".join(parts)

@@ -1,0 +1,107 @@
+"""Statements that are typed: assembled into the machine's memory with the program's names, and executed at once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from assembler import AssemblyError, Image, assemble
+from vm.debugger import motion, moving, rendering
+from vm.debugger.errors import CommandError, refused
+from vm.debugger.session import TYPED, Session
+
+SHOWN_STEPS = 40  # of one statement
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_LABELS = re.compile(r"\s*(?:[A-Za-z_]\w*\s*:\s*)*")
+_END = "end_of_typed_statement"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A statement in words. Those behind `end`, if any, are what its macros share."""
+
+    text: str
+    start: int
+    end: int
+    words: dict[int, int]
+    labels: dict[str, int]  # the new ones
+
+    @property
+    def executes(self) -> bool:
+        """Whether it is an instruction or a macro: not a directive, and not labels alone."""
+        rest = self.text[len(_LABELS.match(self.text)[0]) :]  # pyright: ignore[reportOptionalSubscript]
+        return bool(self.words) and not rest.startswith(".")
+
+
+def assembled(session: Session, address: int, statement: str) -> Typed:
+    """A statement assembled to an address. Raises CommandError."""
+    image = _image(session, f".org {address}\n{statement}\n{_END}:", statement)
+    end = image.symbols[_END]
+    if address != session.free and any(run.end > end for run in image.source_map or ()):
+        # What the macros share would run over what stands there: it goes behind the program.
+        placed = f".org {address}\n{statement}\n{_END}:\n.org {session.free}\n.word 0"
+        image = _image(session, placed, statement)
+    runs = image.source_map or ()
+    words = {at: image.words[at] for run in runs for at in range(run.start, run.end)}
+    if max(words, default=0) >= session.size:
+        raise CommandError(f"at {address} there is no room for {len(words):,} words")
+    labels = {name: value for name, value in image.labels.items() if name in _defined(statement)}
+    taken = next((name for name in labels if name in session.symbols), None)
+    if taken is not None:
+        raise CommandError(f"`{taken}` is a label already, at {session.symbols[taken]}")
+    return Typed(statement.strip(), address, end, words, labels)
+
+
+def put(session: Session, typed: Typed) -> tuple[str, int]:
+    """Write the words to memory. Returns what to say, and how many recorded steps this made untrue."""
+    dropped = session.edit(f"asm {typed.start} {typed.text}", typed.words)
+    session.add_typed(typed.words, typed.text)
+    session.add_symbols(typed.labels)
+    session.free = max(session.free, *(at + 1 for at in typed.words), 0)
+    words = " ".join(rendering.number(session, typed.words[at]) for at in sorted(typed.words))
+    return f"{rendering.place(session, typed.start)}: {words or '(no words)'}", dropped
+
+
+def enter(session: Session, statement: str) -> str:
+    """Assemble a statement at the end of memory; an instruction or a macro is executed at once."""
+    typed = assembled(session, session.free, statement)
+    said, _ = put(session, typed)
+    if not typed.executes:
+        return said
+    if session.present.pc != typed.start:
+        session.edit(f"pc = {typed.start}", pc=typed.start)
+    began = session.present.step
+    if len(typed.words) == 3:
+        reasons = motion.forward(session, 1)
+    else:
+        outside = np.ones(session.size, np.bool_)
+        outside[sorted(typed.words)] = False
+        outside[typed.end :][:1] = True
+        reasons = motion.forward(session, marks=outside)
+    executed = session.present.step - began
+    lines = [f"({executed - SHOWN_STEPS:,} steps before these)"] if executed > SHOWN_STEPS else []
+    accounts = session.history.accounts(session.present, min(executed, SHOWN_STEPS))
+    lines += [rendering.step_line(session, each) for each in accounts]
+    lines += reasons
+    if session.present.pc != typed.end and not reasons:
+        lines.append(rendering.location(session))
+    return "\n".join([*lines, *moving.displayed(session)])
+
+
+def _image(session: Session, placed: str, statement: str) -> Image:
+    lines = [f".isa {session.image.isa}", f".width {session.word_bits}"]
+    defined = _defined(statement)
+    for name in dict.fromkeys(_NAME.findall(statement)):
+        if name in session.symbols and name not in defined and not name.startswith("__"):
+            lines.append(f".equ {name}, {session.symbols[name]}")
+    try:
+        return assemble("\n".join([*lines, placed]), TYPED)
+    except AssemblyError as error:
+        raise refused(error) from None
+
+
+def _defined(statement: str) -> set[str]:
+    """The names that a statement gives."""
+    return {name.strip(" \t:") for name in re.findall(r"[A-Za-z_]\w*\s*:", statement)}

@@ -1,0 +1,81 @@
+"""What a run of a machine did: values, and the words for how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from vm.state import Halt
+
+HALT_MESSAGE = {
+    Halt.HALTED: "halted",
+    Halt.BUDGET: "the budget of {steps:,} steps is spent at pc {pc}{line}; give more, or look for a loop there",
+    Halt.BAD_ADDRESS: (
+        "bad address: the instruction at pc {pc}{line} has an operand {address}, outside the memory of {size:,} words; "
+        "mend the operand, or give the machine more memory"
+    ),
+    Halt.PC_OUTSIDE: (
+        "pc {pc}{line} leaves no room for an instruction in the memory of {size:,} words; "
+        "a program ends by jumping to -1"
+    ),
+    Halt.DIVERGED: "diverged: {divergence}",
+    Halt.NEED_INPUT: "the instruction at pc {pc}{line} waits for input",
+    Halt.STOP: "stopped before pc {pc}{line}, as asked",
+}
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where the unit and the reference disagree. The machine stands just before this step."""
+
+    step: int  # since boot, from 0
+    pc: int
+    report: str  # operands, both results, and the decision with the smallest margin
+
+    def __str__(self) -> str:
+        return self.report
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of `Machine.run` did."""
+
+    halt: Halt
+    message: str  # the halt in words, with what to do
+    steps: int
+    console_steps: int  # of them, instructions that only moved a byte
+    margin: float  # smallest of all steps; +inf where no network decided
+    output: bytes
+    divergence: Divergence | None
+    seconds: float
+
+
+class Record(NamedTuple):
+    """Steps as arrays with one entry for each: what it takes to undo them and to do them again."""
+
+    pcs: np.ndarray
+    addresses: np.ndarray  # written; 2^word_bits - 1 is the console
+    words: np.ndarray  # written
+    olds: np.ndarray  # the words that were there before; where the console was written, they say nothing
+    margins: np.ndarray  # float32
+    consumed: np.ndarray  # bool: whether a byte of input was consumed
+
+    def first(self, count: int) -> Record:
+        """The first steps of these."""
+        return Record(*(column[:count] for column in self))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Steps that were executed and, where checking is on, agreed with the reference. Words are plain integers."""
+
+    first_step: int  # since boot, from 0
+    pcs: list[int]
+    addresses: list[int]  # written; 2^word_bits - 1 is the console
+    words: list[int]  # written
+    margins: list[float]
+    next_pc: int
+    output: bytes
+    record: Record | None = None  # the same, and more; None where nobody looks at the steps
