@@ -9,7 +9,7 @@ from vm.debugger import rendering, stops
 from vm.debugger.session import Session
 
 MARGIN_CELLS = 20  # of a bar; a margin of 1 fills half of it
-MEMORY_COLUMNS = 8
+ADDRESS_WIDTH, WORD_WIDTH = 6, 8
 
 
 def source(session: Session, rows: int) -> list[str]:
@@ -36,17 +36,17 @@ def source(session: Session, rows: int) -> list[str]:
     return shown
 
 
-def memory(session: Session, start: int, rows: int) -> list[str]:
+def memory(session: Session, start: int, rows: int, columns: int) -> list[str]:
     """Words from an address on; the one that the last step wrote stands in brackets."""
     last = session.last_step()
     written = last.address if last is not None else None
     lines = []
-    for first in range(start, min(start + rows * MEMORY_COLUMNS, session.size), MEMORY_COLUMNS):
+    for first in range(start, min(start + rows * columns, session.size), columns):
         cells = []
-        for at in range(first, min(first + MEMORY_COLUMNS, session.size)):
+        for at in range(first, min(first + columns, session.size)):
             word = rendering.number(session, int(session.present.memory[at]))
             cells.append(f"[{word}]" if at == written else f" {word} ")
-        lines.append(f"{first:>6} " + "".join(f"{cell:>8}" for cell in cells))
+        lines.append(f"{first:>{ADDRESS_WIDTH}} " + "".join(f"{cell:>{WORD_WIDTH}}" for cell in cells))
     return lines
 
 

@@ -82,7 +82,7 @@ class Screen:
         if name == "source":
             return self.page[self.page_start :][:rows] if self.page else panes.source(session, rows)
         if name == "memory":
-            return panes.memory(session, self.memory_start, rows // 2)
+            return panes.memory(session, self.memory_start, rows // 2, self._memory_columns())
         if name == "margins":
             return panes.margins(session, rows - rows // 2 - 1)
         if name == "output":
@@ -103,12 +103,16 @@ class Screen:
         if self.page:
             self.page_start = max(0, min(self.page_start + pages * rows, len(self.page) - 1))
         else:
-            words = rows // 2 * panes.MEMORY_COLUMNS
+            words = rows // 2 * self._memory_columns()
             self.memory_start = max(0, min(self.memory_start + pages * words, self.session.size - 1))
 
     def _rows(self) -> int:
-        size = self._app.output.get_size() if self._app is not None else None
-        return max(LEAST_ROWS, (size.rows if size else 40) - OUTPUT_ROWS - RESULT_ROWS - FRAME_ROWS)
+        """Rows of the panes above."""
+        return max(LEAST_ROWS, self._app.output.get_size().rows - OUTPUT_ROWS - RESULT_ROWS - FRAME_ROWS)
+
+    def _memory_columns(self) -> int:
+        """Words in a row, on half of the screen."""
+        return max(1, (self._app.output.get_size().columns // 2 - panes.ADDRESS_WIDTH - 2) // panes.WORD_WIDTH)
 
     def application(self) -> Application[None]:
         """The screen as an application of prompt-toolkit."""

@@ -1,0 +1,392 @@
+"""The shell at a prompt, in a pipe, and on a real terminal; and the full screen, by the text that it shows."""
+
+import contextlib
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from fcntl import ioctl
+from pathlib import Path
+
+import pyte
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from assembler import Image, assemble
+from learned_units import load_unit
+from vm.debugger import completion, panes
+from vm.debugger.session import Session
+from vm.debugger.shell import Shell, toolbar
+
+SBN = [sys.executable, "-c", "import sys; from vm.cli import main; sys.exit(main())"]
+# The terminal becomes the one that Ctrl-C comes from.
+ON_TERMINAL = (
+    "import sys, termios; from fcntl import ioctl; from vm.cli import main; "
+    "ioctl(0, termios.TIOCSCTTY, 0); sys.exit(main())"
+)
+SOURCE = """
+loop:   sbn     one, n                  ; n -= 1
+        sbn     n, -1
+        sbn     one, left, -1
+        sbn     zero, minus, loop
+zero:   .word   0
+one:    .word   1
+minus:  .word   -1
+n:      .word   70
+left:   .word   5
+"""
+ENDLESS = "loop: sbn zero, minus, loop\nzero: .word 0\nminus: .word -1\n"
+
+
+def make_shell(statements: bool = False) -> tuple[Shell, bytearray]:
+    image = Image(()) if statements else assemble(SOURCE, "main.sbn")
+    written = bytearray()
+    return Shell(Session(image, load_unit("native")), written.extend, statements), written
+
+
+@pytest.fixture
+def keyboard() -> Iterator[PipeInput]:
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        yield pipe
+
+
+# --- at a prompt ------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_drops_the_line_and_ctrl_d_leaves(keyboard: PipeInput) -> None:
+    shell, written = make_shell()
+    keyboard.send_text("step\rquit\x03step 2\r\x04")
+    shell.interact(None)
+    assert shell.session.present.step == 3
+    assert b"error" not in written
+
+
+def test_an_empty_line_repeats_the_last_command(keyboard: PipeInput) -> None:
+    shell, _ = make_shell()
+    keyboard.send_text("step\r\r\r\x04")
+    shell.interact(None)
+    assert shell.session.present.step == 3
+
+
+def test_lines_are_remembered_in_the_history_file(keyboard: PipeInput, tmp_path: Path) -> None:
+    shell, _ = make_shell()
+    keyboard.send_text("step 2\r\x04")
+    shell.interact(tmp_path / "deep" / "history")
+    assert "step 2" in (tmp_path / "deep" / "history").read_text()
+
+
+def test_an_error_nobody_thought_of_is_one_line_and_the_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell, written = make_shell()
+    monkeypatch.setattr(Session, "last_step", lambda session: 1 / 0)
+    shell.take("explain")
+    assert written == b"error: ZeroDivisionError: division by zero; this should not happen, and the session goes on\n"
+    shell.take("where")
+    assert written.count(b"\n") == 3
+
+
+def test_the_toolbar_says_where_the_machine_is() -> None:
+    shell, _ = make_shell()
+    shell.take("step 2")
+    shell.take("back")
+    said = toolbar(shell.session)
+    assert said == "pc 3 (loop+3) · main.sbn:3 · step 1 of 2 · native · smallest margin -"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("re", ["reload", "reverse-continue"]),
+        (":rel", ["reload"]),
+        ("break l", ["left", "loop"]),
+        ("print [n] + lo", ["loop"]),
+        ("x/8d ze", ["zero"]),
+        ("unit nt", ["ntk", "ntk-limit"]),
+        ("help hi", ["history"]),
+        ("snapshot lo", ["load"]),
+        ("trace o", ["off", "on"]),
+        ("nonsense a", []),
+        ("step ", []),
+    ],
+)
+def test_what_a_line_may_be_completed_to(line: str, found: list[str]) -> None:
+    assert completion.complete(make_shell()[0].session, line) == found
+
+
+def test_files_are_completed_for_snapshots(tmp_path: Path) -> None:
+    (tmp_path / "a.snap").touch()
+    (tmp_path / "b").mkdir()
+    session = make_shell()[0].session
+    assert completion.complete(session, f"snapshot load {tmp_path}/a") == [f"{tmp_path}/a.snap"]
+    assert completion.complete(session, f"snapshot save {tmp_path}/b") == [f"{tmp_path}/b{os.sep}"]
+
+
+def test_where_lines_are_statements_only_a_colon_begins_a_command() -> None:
+    shell, _ = make_shell(statements=True)
+    assert completion.complete(shell.session, "st", shell.statements) == []
+    assert completion.complete(shell.session, ":st", shell.statements) == ["stats", "step"]
+    assert completion.complete(shell.session, "sb", shell.statements) == ["sbn"]
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+def test_a_statement_is_assembled_at_the_end_and_executed_at_once() -> None:
+    shell, written = make_shell(statements=True)
+    for line in ("x: .word 5", "one: .word 1", "sbn one, x", "again: sbn one, x, again", "sbn nope", ":print [x]"):
+        shell.take(line)
+    assert written.decode().splitlines() == [
+        "0 (x): 5",
+        "1 (one): 1",
+        "0  pc 2      sbn one, x                x: 5 - 1 = 4",
+        "1  pc 5      sbn one, x, again         x: 4 - 1 = 3",
+        "error: undefined label `nope`",
+        "[x] = 3",
+    ]
+    assert shell.failed
+
+
+def test_a_branch_that_is_taken_says_where_it_leads() -> None:
+    shell, written = make_shell(statements=True)
+    for line in ("x: .word 0", "one: .word 1", "sbn one, x, 0"):
+        shell.take(line)
+    assert written.decode().splitlines()[-1].startswith("1  pc 0 (x)")
+
+
+# --- in a pipe --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "main.sbn"
+    path.write_text(SOURCE)
+    return path
+
+
+def piped(arguments: list[str], script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*SBN, *arguments], input=script, capture_output=True, text=True, timeout=120)
+
+
+def test_commands_are_piped_without_prompt_or_colour(program: Path) -> None:
+    done = piped(
+        ["debug", str(program), "--unit", "native"], "# a script\nbreak loop\n\ncontinue\ndelete all\nc\nquit\nstep"
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert "\x1b" not in done.stdout and "(sbn)" not in done.stdout
+    assert "\nE\nbreak 2: loop\n" in done.stdout, "what the program writes ends before what the debugger says"
+    assert done.stdout.endswith("DCBA@\nhalted\n23  pc -1  halted\n")
+
+
+def test_a_refused_command_in_a_pipe_is_said_and_makes_the_exit_code(program: Path) -> None:
+    done = piped(["debug", str(program), "--unit", "native"], "bogus\nwhere\n")
+    assert done.returncode == 1
+    assert done.stdout.startswith("error: there is no command `bogus`") and "step 0" in done.stdout
+
+
+def test_the_programs_input_never_comes_from_the_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "cat.sbn"
+    path.write_text("sbn -1, x\nsbn x, -1\nsbn x, x\nsbn one, x, -1\none: .word 1\nx: .word 0\n")
+    script = 'continue\ninput "Q"\ncontinue\n'
+    done = piped(["debug", str(path), "--unit", "native"], script)
+    assert "waits for input" in done.stdout and "Q\nhalted" in done.stdout
+    given = piped(["debug", str(path), "--unit", "native", "--input-text", "Z"], "continue\n")
+    assert given.stdout == "Z\nhalted\n4  pc -1  halted\n"
+
+
+def test_the_program_and_the_commands_cannot_both_be_stdin() -> None:
+    done = piped(["debug", "-", "--unit", "native"], "sbn 0\n")
+    assert done.returncode == 2 and "name its file" in done.stderr
+    done = piped(["debug", "hello", "--tui", "--unit", "native"], "")
+    assert done.returncode == 2 and "needs a terminal" in done.stderr
+
+
+def test_statements_are_piped() -> None:
+    done = piped(["repl", "--unit", "native", "--width", "8"], "x: .word 'A'\nsbn x, -1\n:quit\n")
+    assert done.returncode == 0
+    assert done.stdout == "0 (x): 65\nA\n0  pc 1      sbn x, -1                 wrote 'A'\n"
+
+
+# --- on a terminal ----------------------------------------------------------------------------------------------------
+
+
+class Terminal:
+    """A real `sbn` on a pseudo-terminal, and the screen that its user sees."""
+
+    def __init__(self, arguments: list[str], rows: int = 40, columns: int = 120) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self._side, other = pty.openpty()
+        ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = os.environ | {"TERM": "xterm"}
+        command = [sys.executable, "-c", ON_TERMINAL, *arguments]
+        self.process = subprocess.Popen(
+            command, stdin=other, stdout=other, stderr=other, env=environment, start_new_session=True
+        )
+        os.close(other)
+
+    def press(self, keys: str) -> None:
+        os.write(self._side, keys.encode())
+
+    def enter(self, line: str, prompt: str = "(sbn)") -> None:
+        """Type a line once the prompt waits for one."""
+        self._wait(lambda: self.screen.display[self.screen.cursor.y].strip() == prompt, f"the prompt {prompt}")
+        self.press(line)
+
+    def shows(self, text: str) -> str:
+        """Wait until the screen shows a text; all of its text."""
+        self._wait(lambda: text in self.text, repr(text))
+        return self.text
+
+    def _wait(self, is_met: Callable[[], bool], what: str) -> None:
+        until = time.monotonic() + 30
+        while not is_met():
+            self._read()
+            assert time.monotonic() < until, f"{what} does not appear on\n{self.text}"
+
+    def _read(self) -> None:
+        """Take in what was written, and answer where it asks for the place of the cursor."""
+        if not select.select([self._side], [], [], 0.05)[0]:
+            return
+        with contextlib.suppress(OSError):  # the other side is closed
+            data = os.read(self._side, 1 << 16)
+            self._stream.feed(data)
+            if b"\x1b[6n" in data:
+                self.press(f"\x1b[{self.screen.cursor.y + 1};{self.screen.cursor.x + 1}R")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def ends(self) -> int:
+        """The exit code, once it has ended."""
+        until = time.monotonic() + 30
+        while self.process.poll() is None and time.monotonic() < until:
+            self._read()
+        return self.process.wait(1)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        os.close(self._side)
+
+
+@contextlib.contextmanager
+def terminal(arguments: list[str]) -> Iterator[Terminal]:
+    opened = Terminal(arguments)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def test_a_session_at_a_real_terminal(program: Path) -> None:
+    with terminal(["debug", str(program), "--unit", "native"]) as seen:
+        seen.shows("(sbn)")
+        assert "step 0  pc 0 (loop)" in seen.text and "`help` lists the commands" in seen.text
+        seen.shows("step 0 of 0 · native")
+        seen.press("unt\t")
+        seen.shows("(sbn) until")
+        seen.press(" lef\t")
+        seen.shows("(sbn) until left")
+        seen.press("\x03")
+        seen.enter("watch left\r")
+        seen.enter("continue\r")
+        seen.shows("left: 5 -> 4, written by step 2 at pc 6")
+        seen.enter("back\r")
+        seen.shows("step 2 of 3")
+        seen.enter("bogus\r")
+        seen.shows("error: there is no command `bogus`")
+        seen.enter("\x04")
+        assert seen.ends() == 0
+
+
+def test_ctrl_c_stops_the_run_and_keeps_the_session(tmp_path: Path) -> None:
+    (tmp_path / "endless.sbn").write_text(ENDLESS)
+    with terminal(["debug", str(tmp_path / "endless.sbn"), "--unit", "native", "--history", "100000"]) as seen:
+        seen.shows("(sbn)")
+        seen.enter("continue\r")
+        seen.shows("are dropped)")
+        seen.press("\x03")
+        seen.shows("interrupted after")
+        seen.enter("back 2\r")
+        seen.enter("print 40 + 2\r")
+        seen.shows("40 + 2 = 42")
+        seen.enter("quit\r")
+        assert seen.ends() == 0
+
+
+def test_the_full_screen_shows_source_memory_margins_and_output(program: Path) -> None:
+    with terminal(["debug", str(program), "--unit", "native", "--tui"]) as seen:
+        text = seen.shows("q quit")
+        for title in ("── source", "── memory", "── margins", "── output", "── result"):
+            assert title in text
+        assert "=>    2  loop:   sbn     one, n" in text
+        seen.press("s")
+        text = seen.shows("step 1 of 1")
+        assert "=>    3          sbn     n, -1" in text
+        assert "[69]" in text, "the word just written"
+        assert "sbn one, n" in text
+        seen.press(":break loop\r")
+        seen.shows("2: break loop at 0")
+        seen.press("c")
+        seen.shows("break 2: loop")
+        assert "E" in seen.text.partition("── output")[2].partition("── result")[0]
+        seen.press("b")
+        seen.shows("step 3 of 4")
+        seen.press(":help\r")
+        seen.shows("lines above; PageUp")
+        assert "reverse-continue/rc" in seen.text
+        seen.press("\x1b")
+        seen.shows("── memory")
+        seen.press("q")
+        assert seen.ends() == 0
+
+
+def test_ctrl_c_stops_a_run_on_the_full_screen(tmp_path: Path) -> None:
+    (tmp_path / "endless.sbn").write_text(ENDLESS)
+    with terminal(["debug", str(tmp_path / "endless.sbn"), "--unit", "native", "--tui"]) as seen:
+        seen.shows("q quit")
+        seen.press("c")
+        seen.shows("continue … (Ctrl-C stops it)")
+        seen.press("\x03")
+        seen.shows("interrupted after")
+        seen.press("b")
+        seen.shows("pc 0 (loop)")
+        seen.press("q")
+        assert seen.ends() == 0
+
+
+def test_statements_at_a_real_terminal() -> None:
+    with terminal(["repl", "--unit", "native"]) as seen:
+        seen.shows("sbn>")
+        seen.enter("x: .word 7\r", "sbn>")
+        seen.shows("0 (x): 7")
+        seen.enter("sbn x, -1\r", "sbn>")
+        seen.shows("wrote byte 7")
+        seen.enter("\x04", "sbn>")
+        assert seen.ends() == 0
+
+
+# --- what the panes show ----------------------------------------------------------------------------------------------
+
+
+def test_without_source_the_instructions_from_pc_on_are_shown() -> None:
+    session = Session(Image((5, 4, 3, 7, 5, 0, 9, 9, 9), memory=12), load_unit("native"))
+    assert panes.source(session, 2) == ["=> 0            sbn 5, 4", "   3            sbn 7, 5, 0"]
+
+
+def test_a_halted_machine_has_panes_too() -> None:
+    shell, _ = make_shell()
+    shell.take("continue")
+    assert panes.source(shell.session, 5) == ["halted"]
+    assert panes.output(shell.session, 2) == ["EDCBA@"]
+    assert len(panes.margins(shell.session, 3)) == 3
+    assert panes.memory(shell.session, 16, 1, 8)[0].split() == ["16", "[-1]", *["0"] * 7]
