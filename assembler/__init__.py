@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from assembler.diagnostics import AssemblyError, Diagnostic
+    from assembler.dialects import read_dialect
     from assembler.disassembler import disassemble
     from assembler.driver import assemble, evaluate
     from assembler.files import format_of, image_bytes, load_image, read_image, save_image
     from assembler.image import Image, ImageError, Origin, SourceMap, SourceRun
+    from assembler.library import MacroReference, macro_reference
     from assembler.listing import format_listing
     from assembler.parsing import decode_source
 
@@ -17,6 +19,7 @@ __all__ = [
     "Diagnostic",
     "Image",
     "ImageError",
+    "MacroReference",
     "Origin",
     "SourceMap",
     "SourceRun",
@@ -28,16 +31,20 @@ __all__ = [
     "format_of",
     "image_bytes",
     "load_image",
+    "macro_reference",
+    "read_dialect",
     "read_image",
     "save_image",
 ]
 
 _HOMES = {
     "diagnostics": ("AssemblyError", "Diagnostic"),
+    "dialects": ("read_dialect",),
     "disassembler": ("disassemble",),
     "driver": ("assemble", "evaluate"),
     "files": ("format_of", "image_bytes", "load_image", "read_image", "save_image"),
     "image": ("Image", "ImageError", "Origin", "SourceMap", "SourceRun"),
+    "library": ("MacroReference", "macro_reference"),
     "listing": ("format_listing",),
     "parsing": ("decode_source",),
 }

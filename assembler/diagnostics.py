@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 MAX_DIAGNOSTICS = 1_000  # of one assembly
 DRAWN_COLUMNS = 160  # of a longer source line, only the part around the caret is drawn
+DRAWN_CALLS = 6  # of a long chain of macro calls, so many and the last one are drawn
 SHOWN_NAME = 60  # characters of a name or a number in a message
 CLOSE_CANDIDATES = 5_000  # names compared for "did you mean", which costs time for each
 
@@ -32,6 +33,15 @@ class Span:
     end: int
     calls: tuple["Span", ...] = ()
 
+    def within(self, calls: tuple["Span", ...]) -> "Span":
+        """The span as one expanded from these calls, unless it is part of an expansion already."""
+        return Span(self.line, self.start, self.end, calls) if calls and not self.calls else self
+
+    @property
+    def outermost(self) -> "Span":
+        """The place outside of all macros that this one was expanded from."""
+        return self.calls[-1] if self.calls else self
+
     def __str__(self) -> str:
         return f"{self.line.file}:{self.line.number}:{self.start}"
 
@@ -50,7 +60,7 @@ class Diagnostic:
             head = [f"{printable(self.file)}: error: {printable(self.message)}"]
         else:
             head = [f"{printable(str(self.span))}: error: {printable(self.message)}", *_excerpt(self.span)]
-            head += [f"  = in the expansion of {_call(call)}" for call in self.span.calls]
+            head += _chain(self.span.calls)
         return "\n".join(head + ([f"  = help: {self.help}"] if self.help else []))
 
 
@@ -90,10 +100,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     if len(name) > SHOWN_NAME:
         return None
     near = [other for other in known if abs(len(other) - len(name)) <= 3]
-    folded = name.lower()
-    same = next((other for other in near if other.lower() == folded), None)
-    if same is not None and same != name:
-        return f"did you mean `{same}`?"
+    for key in (str.lower, lambda other: "".join(sorted(other.lower()))):  # but for its case, or the order of letters
+        same = next((other for other in near if key(other) == key(name)), None)
+        if same is not None and same != name:
+            return f"did you mean `{same}`?"
     found = difflib.get_close_matches(name, near[:CLOSE_CANDIDATES], n=1)
     return f"did you mean `{found[0]}`?" if found else None
 
@@ -117,13 +127,23 @@ def _in_source_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     files: dict[str, int] = {}
     for diagnostic in unique:
         if diagnostic.span is not None:
-            files.setdefault(diagnostic.span.line.file, len(files))
+            files.setdefault(diagnostic.span.outermost.line.file, len(files))
 
     def place(diagnostic: Diagnostic) -> tuple[int, int, int]:
-        span = diagnostic.span
-        return (len(files), 0, 0) if span is None else (files[span.line.file], span.line.number, span.start)
+        if diagnostic.span is None:
+            return len(files), 0, 0
+        span = diagnostic.span.outermost
+        return files[span.line.file], span.line.number, span.start
 
     return sorted(unique, key=place)
+
+
+def _chain(calls: tuple[Span, ...]) -> list[str]:
+    """A line for each macro call; of very many only the first and the last ones."""
+    lines = [f"  = in the expansion of {_call(call)}" for call in calls[:DRAWN_CALLS]]
+    if len(calls) > DRAWN_CALLS + 1:
+        lines.append(f"  = … and {len(calls) - DRAWN_CALLS - 1:,} more of them")
+    return lines + [f"  = in the expansion of {_call(call)}" for call in calls[DRAWN_CALLS:][-1:]]
 
 
 def _call(span: Span) -> str:

@@ -1,10 +1,14 @@
 """Source text to image, stage by stage."""
 
+import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
+from assembler.blocks import structured
 from assembler.diagnostics import Report
 from assembler.encoding import encode
+from assembler.expansion import expand
 from assembler.expressions import Evaluator, Label, Scope
 from assembler.image import Image
 from assembler.layout import Layout
@@ -26,16 +30,18 @@ def assemble(
     """The image of a program.
 
     name: what errors and the source map call the text.
-    folder: where the files are that the text includes.
+    folder: where the files are that the text includes; the current folder unless stated.
     isa, word_bits, memory, entry, input_mode: fill in what the source leaves open; `entry` may be an expression.
 
     Raises AssemblyError, with all errors found, for any source that is not a program and where an option contradicts
     it; ValueError and TypeError for options that no program can have.
     """
     layout = Layout(name, Options(isa, word_bits, memory, entry, input_mode))
-    for statement in parse(text, name):
-        layout.place(statement)
-    return encode(layout)
+    with _no_garbage_collection():
+        block = structured(parse(text, name), name)
+        for statement in expand(block, layout, name, folder):
+            layout.place(statement)
+        return encode(layout)
 
 
 def evaluate(text: str, symbols: Mapping[str, int] | None = None, name: str = "<expression>") -> int:
@@ -51,3 +57,15 @@ def evaluate(text: str, symbols: Mapping[str, int] | None = None, name: str = "<
     report.check()
     assert value is not None, "an expression without a value was reported"
     return value
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A large program is millions of objects that all stay: looking for garbage takes more time than all else."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

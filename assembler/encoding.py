@@ -3,8 +3,8 @@
 import bisect
 from collections.abc import Iterator
 
-from assembler.diagnostics import AssemblyError, SourceLine, Span, shown
-from assembler.expressions import Constant, Label
+from assembler.diagnostics import AssemblyError, Span, shown
+from assembler.expressions import Constant, Label, Scope
 from assembler.image import Image, Origin, SourceMap, SourceRun, check_memory, default_memory
 from assembler.layout import Assertion, Fill, Layout, Placed, depends_on_addresses
 from assembler.parsing import parse_expression
@@ -37,15 +37,15 @@ def encode(layout: Layout) -> Image:
         layout.input_mode,
         symbols,
         _source_map(layout),
-        (name for name in symbols if isinstance(layout.scope.symbols[name], Constant)),
+        (name for name in symbols if isinstance(layout.names.symbols[name], Constant)),
     )
 
 
 def _settle_constants(layout: Layout) -> None:
     """Evaluates every constant, the unused ones too, so that none of their errors stays hidden."""
-    for symbol in layout.scope.symbols.values():
-        if isinstance(symbol, Constant) and symbol.value is None:
-            layout.evaluator.settle(symbol)
+    for constant in layout.constants:
+        if constant.value is None:
+            layout.evaluator.settle(constant)
 
 
 def _check_segments(layout: Layout) -> None:
@@ -65,7 +65,7 @@ def _check_segments(layout: Layout) -> None:
         last_placed = layout.segments[earlier + 1].first_placed
         found = bisect.bisect_right(layout.placed, address, first_placed, last_placed, key=lambda placed: placed.here)
         message = f"overlapping `.org`: the words from here on run over address {address:,}, which is taken"
-        help = f"the statement at {layout.placed[found - 1].statement.span} has it"
+        help = f"the statement at {layout.placed[found - 1].span} has it"
         layout.report.add(message, layout.segments[index].span, help)
 
 
@@ -77,7 +77,7 @@ def _check_size(layout: Layout) -> None:
     if size > 1 << bits:
         placed = next(placed for placed in layout.placed if placed.here + placed.size > 1 << bits)
         message = f"the words from here on are beyond the {1 << bits:,} that {bits}-bit addresses reach"
-        layout.report.add(message, placed.statement.span)
+        layout.report.add(message, placed.span)
     elif memory is not None:
         try:
             check_memory(memory, bits, size)
@@ -101,7 +101,7 @@ def _entry(layout: Layout) -> int:
     stated = None
     if layout.header.entry is not None:
         expression, scope, here = layout.header.entry
-        stated = _word(layout, expression, layout.evaluator.value(expression, scope, here))
+        stated = _word(layout, expression, scope, layout.evaluator.value(expression, scope, here))
     asked = layout.options.entry
     if asked is None:
         return stated or 0
@@ -110,7 +110,7 @@ def _entry(layout: Layout) -> int:
     except AssemblyError as error:
         layout.report.diagnostics += error.diagnostics
         return 0
-    value = _word(layout, expression, layout.evaluator.value(expression, layout.scope, 0))
+    value = _word(layout, expression, layout.names, layout.evaluator.value(expression, layout.names, 0))
     if stated is not None and value is not None and value != stated:
         message = f"`.entry` is {stated}, which contradicts the {value} asked for outside the source"
         layout.report.add(message, layout.header.stated[".entry"])
@@ -124,13 +124,14 @@ def _words(layout: Layout, placed: Placed) -> Iterator[int]:
         limit = 1 << layout.word_bits
         for byte in cells:
             if byte >= limit:
-                _report_range(layout, placed.statement.span, byte)
+                _report_range(layout, placed.span, byte)
                 return
         yield from cells
     elif isinstance(cells, Fill):
         value = 0
         if cells.value is not None:
-            value = _word(layout, cells.value, layout.evaluator.value(cells.value, placed.scope, placed.here)) or 0
+            value = layout.evaluator.value(cells.value, placed.scope, placed.here)
+            value = _word(layout, cells.value, placed.scope, value) or 0
         yield from [value] * cells.count
     else:
         limit = 1 << layout.word_bits
@@ -139,10 +140,12 @@ def _words(layout: Layout, placed: Placed) -> Iterator[int]:
                 yield (placed.here + placed.size) % limit
             else:
                 value = layout.evaluator.value(expression, placed.scope, placed.here)
-                yield value if value is not None and 0 <= value < limit else _word(layout, expression, value) or 0
+                if value is None or not 0 <= value < limit:
+                    value = _word(layout, expression, placed.scope, value) or 0
+                yield value
 
 
-def _word(layout: Layout, expression: Expression, value: int | None) -> int | None:
+def _word(layout: Layout, expression: Expression, scope: Scope, value: int | None) -> int | None:
     """The word a value makes, or None after an error."""
     if value is None:
         return None
@@ -150,7 +153,7 @@ def _word(layout: Layout, expression: Expression, value: int | None) -> int | No
     if -(1 << bits - 1) <= value < 1 << bits:
         return value & (1 << bits) - 1
     if not (layout.is_distorted and depends_on_addresses(expression)):
-        _report_range(layout, expression.span, value)
+        _report_range(layout, expression.span.within(scope.calls), value)
     return None
 
 
@@ -162,7 +165,7 @@ def _report_range(layout: Layout, span: Span, value: int) -> None:
 
 def _symbols(layout: Layout) -> dict[str, int]:
     symbols = {}
-    for name, symbol in layout.scope.symbols.items():
+    for name, symbol in layout.names.symbols.items():
         if isinstance(symbol, Label):
             symbols[name] = symbol.address
         elif isinstance(symbol, Constant) and isinstance(symbol.value, int):
@@ -171,11 +174,12 @@ def _symbols(layout: Layout) -> dict[str, int]:
 
 
 def _source_map(layout: Layout) -> SourceMap:
+    chains: dict[int, tuple[Origin, ...]] = {}  # many words have the very same chain of calls
     runs = []
     for placed in sorted(layout.placed, key=lambda placed: placed.here):
-        runs.append(SourceRun(placed.here, placed.here + placed.size, _origin(placed.statement.line)))
+        calls, line = placed.scope.calls, placed.statement.line
+        if id(calls) not in chains:
+            chains[id(calls)] = tuple(Origin(call.line.file, call.line.number, call.line.text) for call in calls)
+        origin = Origin(line.file, line.number, line.text, chains[id(calls)])
+        runs.append(SourceRun(placed.here, placed.here + placed.size, origin))
     return SourceMap(tuple(runs))
-
-
-def _origin(line: SourceLine) -> Origin:
-    return Origin(line.file, line.number, line.text)

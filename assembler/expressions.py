@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from assembler.diagnostics import Report, Span, did_you_mean, shown
-from assembler.syntax import Binary, Expression, Here, Name, Number, Unary
+from assembler.syntax import Binary, Expression, Here, Name, Number, Operand, Text, Unary
 
 MAX_VALUE_BITS = 4_096
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
@@ -13,7 +13,7 @@ _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name for an address."""
+    """A name for an address, or for the number of a repetition."""
 
     name: str
     address: int
@@ -32,6 +32,31 @@ class Constant:
     value: "int | Failure | None" = None  # None: not evaluated yet
 
 
+@dataclass(slots=True, eq=False)
+class Argument:
+    """A parameter of a macro, and what a call gives for it: an operand, in the scope and with the `.` of the call."""
+
+    name: str
+    operand: Operand
+    scope: "Scope"
+    here: int
+    value: "int | Failure | None" = None  # None: not evaluated yet
+    is_used: bool = False  # whether the operand's labels, if it has any, have named a word
+
+    def __post_init__(self) -> None:
+        if isinstance(self.operand.value, Text):
+            self.value = Failure("the macro needs the value of this argument, and a string has none", self.span)
+
+    @property
+    def expression(self) -> Expression:
+        assert isinstance(self.operand.value, Expression), "a string is a Failure from the start"
+        return self.operand.value
+
+    @property
+    def span(self) -> Span:
+        return self.operand.span.within(self.scope.calls)
+
+
 @dataclass(frozen=True, slots=True)
 class Predefined:
     """A name the assembler itself gives a value; asking for it tells the assembler where it was needed."""
@@ -40,15 +65,22 @@ class Predefined:
     value: Callable[[Span], int]
 
 
-Symbol = Label | Constant | Predefined
+Valued = Constant | Argument
+Symbol = Label | Valued | Predefined
 
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """The names of one place, those of the scopes around it included."""
+    """The names of one place, those of the scopes around it included.
+
+    `calls` are the macro calls the place was expanded from, innermost first.
+    """
 
     parent: "Scope | None" = None
     symbols: dict[str, Symbol] = field(default_factory=dict)
+    calls: tuple[Span, ...] = ()
+    is_library: bool = False  # the standard library may give names the assembler keeps for itself
+    has_labelled: bool = False  # some argument here, or around, carries a label
 
     def find(self, name: str) -> Symbol | None:
         scope: Scope | None = self
@@ -57,6 +89,12 @@ class Scope:
                 return scope.symbols[name]
             scope = scope.parent
         return None
+
+    def argument(self, operand: Operand) -> Argument | None:
+        """The argument an operand stands for, where it is the name of a parameter and nothing else."""
+        name = operand.value.sole_name if isinstance(operand.value, Expression) else None
+        symbol = self.find(name.text) if name else None
+        return symbol if isinstance(symbol, Argument) else None
 
     def names(self) -> Iterator[str]:
         scope: Scope | None = self
@@ -81,7 +119,7 @@ _NOT_YET = Failure()  # there is no value so far, and `report_needed_above` will
 class _Frame:
     """An expression under evaluation, and the names in it that were not looked at yet."""
 
-    constant: Constant | None
+    constant: Valued | None
     expression: Expression
     scope: Scope
     here: int
@@ -92,13 +130,15 @@ class Evaluator:
     """Gives expressions their values, and reports why where there is none.
 
     `complete` says whether every name of the program is known by now. Until it is, a name that is not known yet may
-    still come: it is kept for `report_needed_above`.
+    still come: it is kept for `report_needed_above`. `lacks_names` says that an error has left out a part of the
+    program: a name that is not known from then on may be a right one, and is not reported.
     """
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.complete = False
-        self._needed_above: list[tuple[Name, Scope, Span]] = []
+        self.lacks_names = False
+        self._needed_above: list[tuple[Name, Scope, Span, bool]] = []  # and whether names were lacking even before
         self._suggestions: dict[str, str | None] = {}
 
     def value(self, expression: Expression, scope: Scope, here: int) -> int | None:
@@ -107,8 +147,12 @@ class Evaluator:
         if len(expression.operations) == 1:  # most operands are a number or a label
             if type(first) is Number:
                 return first.value
-            if type(first) is Name and type(symbol := scope.find(first.text)) is Label:
-                return symbol.address
+            if type(first) is Name:
+                symbol = scope.find(first.text)
+                if type(symbol) is Label:
+                    return symbol.address
+                if type(symbol) is Argument and type(symbol.value) is int:
+                    return symbol.value
         result = self._settle(_Frame(None, expression, scope, here, _names(expression)))
         if isinstance(result, int):
             return result
@@ -116,18 +160,18 @@ class Evaluator:
             self.report.add(result.message, result.span)
         return None
 
-    def settle(self, constant: Constant) -> None:
+    def settle(self, constant: Valued) -> None:
         """Gives a constant its value, or reports why it has none."""
         self._settle(_frame_of(constant))
 
     def report_needed_above(self) -> None:
         """Reports each name that the layout needed before it was known."""
-        for name, scope, span in self._needed_above:
+        for name, scope, span, lacked_names in self._needed_above:
             symbol = scope.find(name.text)
-            if isinstance(symbol, Label | Constant):
+            if isinstance(symbol, Label | Valued):
                 message = f"the layout depends on `{shown(name.text)}` here, which is defined below"
                 self.report.add(message, span, f"its definition at {symbol.span} must stand above this line")
-            else:
+            elif not lacked_names:
                 self._report_undefined(name, scope, span)
         self._needed_above.clear()
 
@@ -138,12 +182,12 @@ class Evaluator:
         """
         frames = [root]
         under_way = {} if root.constant is None else {root.constant: None}
-        unsettled: dict[Constant, Failure] = {}
+        unsettled: dict[Valued, Failure] = {}
         while True:
             frame = frames[-1]
             for name in frame.names:
                 symbol = frame.scope.find(name.text)
-                if not isinstance(symbol, Constant) or symbol.value is not None or symbol in unsettled:
+                if not isinstance(symbol, Valued) or symbol.value is not None or symbol in unsettled:
                     continue
                 if symbol in under_way:
                     self._report_cycle(symbol, list(under_way))
@@ -153,7 +197,7 @@ class Evaluator:
                 frames.append(_frame_of(symbol))
                 break
             else:
-                result = self._compute(frame, unsettled, root.expression.span)
+                result = self._compute(frame, unsettled, root)
                 if frame.constant is not None:
                     del under_way[frame.constant]
                     self._keep(frame.constant, result, unsettled)
@@ -161,7 +205,7 @@ class Evaluator:
                 if not frames:
                     return result
 
-    def _keep(self, constant: Constant, result: int | Failure, unsettled: dict[Constant, Failure]) -> None:
+    def _keep(self, constant: Valued, result: int | Failure, unsettled: dict[Valued, Failure]) -> None:
         """Settles a constant, unless more names have to be known for that."""
         if isinstance(result, int):
             constant.value = result
@@ -172,9 +216,9 @@ class Evaluator:
                 self.report.add(result.message, result.span)
             constant.value = _KNOWN
 
-    def _compute(self, frame: _Frame, unsettled: dict[Constant, Failure], wanted: Span) -> int | Failure:
-        """The value of an expression all of whose constants are settled, for the sake of the expression at `wanted`."""
-        line = frame.expression.line
+    def _compute(self, frame: _Frame, unsettled: dict[Valued, Failure], root: _Frame) -> int | Failure:
+        """The value of an expression all of whose constants are settled, for the sake of that of `root`."""
+        line, calls = frame.expression.line, frame.scope.calls
         values: list[int | Failure] = []
         for operation in frame.expression.operations:
             match operation:
@@ -183,33 +227,36 @@ class Evaluator:
                 case Here():
                     values.append(frame.here)
                 case Name():
-                    values.append(self._value_of_name(operation, frame, unsettled, wanted))
+                    values.append(self._value_of_name(operation, frame, unsettled, root))
                 case Unary(sign, start, end):
                     value = values.pop()
                     if isinstance(value, int):
-                        value = _bounded(_UNARY[sign](value), Span(line, start, end))
+                        value = _bounded(_UNARY[sign](value), Span(line, start, end, calls))
                     values.append(value)
                 case Binary(sign, start, end):
                     right, left = values.pop(), values.pop()
-                    values.append(_binary(sign, left, right, Span(line, start, end)))
+                    values.append(_binary(sign, left, right, Span(line, start, end, calls)))
         [result] = values
         return result
 
     def _value_of_name(
-        self, name: Name, frame: _Frame, unsettled: dict[Constant, Failure], wanted: Span
+        self, name: Name, frame: _Frame, unsettled: dict[Valued, Failure], root: _Frame
     ) -> int | Failure:
-        span = Span(frame.expression.line, name.start, name.end)
+        span = Span(frame.expression.line, name.start, name.end, frame.scope.calls)
         match frame.scope.find(name.text):
             case Label(address=address):
                 return address
             case Predefined(value=value):
                 return value(span)
-            case Constant(value=value) as constant:
+            case Constant(value=value) | Argument(value=value) as constant:
                 return unsettled.get(constant, _KNOWN) if value is None else value
         if self.complete:
-            self._report_undefined(name, frame.scope, span)
+            if not self.lacks_names:
+                self._report_undefined(name, frame.scope, span)
             return _KNOWN
-        self._needed_above.append((name, frame.scope, span if frame.constant is None else wanted))
+        wanted = root.expression.span.within(root.scope.calls)
+        needed = (name, frame.scope, span if frame.constant is None else wanted, self.lacks_names)
+        self._needed_above.append(needed)
         return _NOT_YET
 
     def _report_undefined(self, name: Name, scope: Scope, span: Span) -> None:
@@ -217,14 +264,14 @@ class Evaluator:
             self._suggestions[name.text] = did_you_mean(name.text, scope.names())
         self.report.add(f"undefined label `{shown(name.text)}`", span, self._suggestions.get(name.text))
 
-    def _report_cycle(self, constant: Constant, under_way: list[Constant]) -> None:
+    def _report_cycle(self, constant: Valued, under_way: list[Valued]) -> None:
         cycle = [other.name for other in under_way[under_way.index(constant) :]]
         names = [constant.name, *(cycle[1:] if len(cycle) <= 8 else [*cycle[1:4], "…", *cycle[-2:]]), constant.name]
         chain = " → ".join(f"`{shown(name)}`" for name in names)
         self.report.add(f"`{shown(constant.name)}` is defined by itself", constant.span, f"the cycle is {chain}")
 
 
-def _frame_of(constant: Constant) -> _Frame:
+def _frame_of(constant: Valued) -> _Frame:
     return _Frame(constant, constant.expression, constant.scope, constant.here, _names(constant.expression))
 
 

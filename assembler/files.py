@@ -12,6 +12,7 @@ from assembler.options import Options
 from assembler.raw_files import read_bin, read_dec, read_hex, write_bin, write_dec, write_hex
 
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
+DIALECTS = ("sqasm",)
 _RAW_READERS = {"dec": read_dec, "hex": read_hex, "bin": read_bin}
 _RAW_WRITERS = {"dec": write_dec, "hex": write_hex, "bin": write_bin}
 _MAX_FILE_BYTES = 32 * MAX_IMAGE_WORDS
@@ -23,14 +24,17 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return suffix if suffix in FORMATS else "sbn"
 
 
-def load_image(path: str | os.PathLike[str], format: str | None = None, **options: Any) -> Image:
+def load_image(
+    path: str | os.PathLike[str], format: str | None = None, dialect: str | None = None, **options: Any
+) -> Image:
     """The image in a file, as `read_image` makes it; the format is that of the suffix unless stated.
 
     Raises OSError where the file cannot be read, and what `read_image` raises.
     """
     with open(path, "rb") as file:
         data = file.read(_MAX_FILE_BYTES + 1)
-    return read_image(data, os.fspath(path), format or format_of(path), Path(path).parent, **options)
+    format = format or ("sbn" if dialect else format_of(path))
+    return read_image(data, os.fspath(path), format, Path(path).parent, dialect, **options)
 
 
 def read_image(
@@ -38,12 +42,14 @@ def read_image(
     name: str = "<input>",
     format: str = "sbn",
     folder: str | os.PathLike[str] | None = None,
+    dialect: str | None = None,
     **options: Any,
 ) -> Image:
     """The image in the bytes of a file, which messages call `name`.
 
     format: one of FORMATS.
     folder: where a source's includes are.
+    dialect: the notation of a source, one of DIALECTS, if it is not ours.
     options: `isa word_bits memory entry input_mode`, as for `assemble`. They fill in what the file leaves open: of an
         `.img` that is the memory, of a raw file everything (isa sbn, 16 bits and entry 0 unless stated).
 
@@ -53,10 +59,15 @@ def read_image(
     name = printable(name)
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
+    if dialect is not None and format != "sbn":
+        raise ValueError(f"a dialect is one of source text, and the format is {format}")
     if format == "sbn":
+        from assembler.dialects import read_dialect
         from assembler.driver import assemble
         from assembler.parsing import decode_source
 
+        if dialect is not None:
+            return read_dialect(decode_source(data, name), name, dialect, **options)
         return assemble(decode_source(data, name), name, folder, **options)
     stated = Options(**options)
     if len(data) > _MAX_FILE_BYTES:

@@ -7,38 +7,51 @@ from assembler.image import Image, Origin, signed
 
 _WORDS_IN_ROW = 4
 _MAX_EQUAL_ROWS = 4  # of a run of one value, more are only counted
+_MAX_MARKS = 12  # of macro calls within each other, more are only counted
 
 
 def format_listing(image: Image) -> str:
     """A line for each source line that made words, in the order of addresses, each file's name above its lines.
 
-    Macro calls stand above the lines they were expanded to. Words without a source line are shown with the statement
-    that would make them.
+    A macro call stands above the lines it was expanded to, which are marked with a `|` for each call they are in. Words
+    without a source line are shown with the statement that would make them.
     """
     width = max((len(str(signed(word, image.word_bits))) for word in {*image.words}), default=1)
     address_width = max(5, len(str(len(image.words))))
+    column = _WORDS_IN_ROW * (width + 1)
     lines: list[str] = []
     file: str | None = None
-    calls: tuple[Origin, ...] = ()
+    calls: tuple[Origin, ...] = ()  # around the line before, the outermost first
     for start, end, origin, text in _pieces(image):
         if origin is not None:
-            if origin.file != file:
-                lines += [*([""] if lines else []), f"{origin.file}:"]
-                file, calls = origin.file, ()
-            if origin.calls != calls and origin.calls:
-                called = " in ".join(f"{call.file}:{call.line}: {call.text.strip()}" for call in origin.calls)
-                lines.append(f"{'':{address_width}}  expansion of {called}")
-            calls = origin.calls
-        rows = _word_rows(image, start, end, width)
-        column = _WORDS_IN_ROW * (width + 1)
-        for index, (address, words) in enumerate(rows):
+            outermost = [*origin.calls[::-1], origin][0]
+            if outermost.file != file:
+                lines += [*([""] if lines else []), f"{outermost.file}:"]
+                file, calls = outermost.file, ()
+            before, calls = calls, origin.calls[::-1]
+            is_same = True
+            for depth, call in enumerate(calls):
+                is_same = is_same and before[depth : depth + 1] == (call,)
+                if not is_same:
+                    lines.append(f"{'':{address_width}}  {'':{column}} {_said(call, depth, file)}".rstrip())
+            text = _said(origin, len(calls), file)
+        for index, (address, words) in enumerate(_word_rows(image, start, end, width)):
             said = text if index == 0 else ""
             lines.append(f"{address:>{address_width}}  {words:<{column}} {said}".rstrip())
     return "".join(f"{line}\n" for line in lines)
 
 
+def _said(origin: Origin, depth: int, file: str | None) -> str:
+    """A source line with its number; with its file too where this is another one than that of the lines around."""
+    place = str(origin.line) if origin.file == file else f"{origin.file}:{origin.line}"
+    if not depth:
+        return f"{place:>5}  {origin.text}"
+    marks = "| " * depth if depth <= _MAX_MARKS else f"| … {depth} deep … | "
+    return f"{place:>5}  {marks}{origin.text.strip()}"
+
+
 def _pieces(image: Image) -> Iterator[tuple[int, int, Origin | None, str]]:
-    """Start, end, origin and text of all words: those with a source line, and between them those without."""
+    """Start, end, origin and, where there is none, text of all words."""
     if not image.source_map:
         for row in disassembled_rows(image):
             yield row.start, row.end, None, "".join(f"{name}: " for name in row.names) + row.text
@@ -47,7 +60,7 @@ def _pieces(image: Image) -> Iterator[tuple[int, int, Origin | None, str]]:
     for run in image.source_map:
         if last < run.start:
             yield last, run.start, None, "(no source)"
-        yield run.start, run.end, run.origin, f"{run.origin.line:>5}  {run.origin.text}"
+        yield run.start, run.end, run.origin, ""
         last = run.end
     if last < len(image.words):
         yield last, len(image.words), None, "(no source)"

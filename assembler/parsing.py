@@ -1,6 +1,7 @@
 """Source text to statements: decoding, lines, the grammar, and its errors in words."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -92,9 +93,14 @@ def source_lines(text: str, name: str) -> list[SourceLine]:
 
 def parse(text: str, name: str) -> list[Statement]:
     """The statements of a source. Raises AssemblyError with one error for each line that is none."""
+    return parse_lines(source_lines(text, name), name)
+
+
+def parse_lines(lines: Iterable[SourceLine], name: str) -> list[Statement]:
+    """The statements of some lines of a source, as `parse` makes them."""
     report = Report(name)
     statements = []
-    for line in source_lines(text, name):
+    for line in lines:
         try:
             statement = _parse_line(line)
         except _SyntaxFault as fault:

@@ -145,3 +145,52 @@ class Statement:
         if isinstance(self.body, Instruction) and self.body.operands:
             last = self.body.operands[-1].value.end
         return Span(self.line, first.start, max(last, first.end))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """`.if`, `.elif` or `.else`, and what stands below it."""
+
+    statement: Statement
+    block: "Block"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditional:
+    """The branches of an `.if` … `.endif`, of which at most one is assembled."""
+
+    branches: tuple[Branch, ...]
+
+    @property
+    def statement(self) -> Statement:
+        return self.branches[0].statement
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repetition:
+    """`.rept` … `.endr`."""
+
+    statement: Statement
+    block: "Block"
+    makes_names: bool  # whether the block gives names of its own, which each repetition has for itself
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """`.pool` … `.endpool`."""
+
+    statement: Statement
+    block: "Block"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Definition:
+    """`.macro` … `.endm`."""
+
+    statement: Statement
+    head: MacroHead
+    block: "Block"
+
+
+Node = Statement | Conditional | Repetition | Pool | Definition
+Block = tuple[Node, ...]

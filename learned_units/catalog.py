@@ -125,8 +125,11 @@ def _cached(
         return None
     try:
         tensors, manifest = store.load(path, _expected(group, word_bits, seed))
-        construction.check_claims(manifest)
-        construction.as_params(tensors, group)
+        try:
+            construction.check_claims(manifest)
+            construction.as_params(tensors, group)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from None
     except WeightsError as error:
         message = f"weights refused, training anew: {error}"
         if progress is None:

@@ -85,20 +85,25 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, A
     data = serialise(contiguous, metadata={"manifest": json.dumps(whole, sort_keys=True)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        write_whole(path, data)
     except OSError as error:
         raise _unwritable(path, error) from None
     return whole
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is the old one or the new one at every moment. Raises OSError."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def load(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from learned_units import bits
 
-BLOCK = 4096  # cases evaluated at once by `subtract_branch`: bounds memory, and few shapes are compiled
+BLOCK = 1024  # cases evaluated at once by `subtract_branch`: what they take fits the caches
 
 
 class StepResult(NamedTuple):

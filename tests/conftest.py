@@ -1,9 +1,15 @@
 """What the whole suite shares: strict numerics, one cache, units trained once."""
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from learned_units import Unit
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,3 +36,11 @@ def trained_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     os.environ["SBN_CACHE_DIR"] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def unit_of(trained_cache: Path) -> Callable[..., "Unit"]:
+    """unit_of(name, word_bits=16, isa="sbn"): a unit, made once in a session. Seed 0, groups of 8."""
+    from learned_units import load_unit
+
+    return functools.cache(lambda name, word_bits=16, isa="sbn": load_unit(name, word_bits, isa))

@@ -46,10 +46,10 @@ def test_assembling_never_loads_jax_numpy_or_the_other_packages():
 def test_the_package_works_from_a_zip_file(tmp_path):
     package = Path(assembler.__file__).parent
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        for path in [*package.rglob("*.py"), *package.rglob("*.lark")]:
+        for path in [*package.rglob("*.py"), *package.rglob("*.lark"), *package.rglob("*.sbn")]:
             archive.write(path, path.relative_to(package.parent))
     code = f"import sys; sys.path.insert(0, {str(tmp_path / 'all.zip')!r}); import assembler;"
-    assert run(code + "print(assembler.__file__, *assembler.assemble('sbn 1').words)") == [
+    assert run(code + "print(assembler.__file__, *assembler.assemble('sbn 1').words);assembler.assemble('halt')") == [
         str(tmp_path / "all.zip" / "assembler" / "__init__.py"),
         *"113",
     ]

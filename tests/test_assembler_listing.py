@@ -46,9 +46,12 @@ def test_the_calls_a_line_was_expanded_from_stand_above_it():
         SourceRun(2, 3, Origin("lib.sbn", 3, ".word 3", calls)),
     )
     assert format_listing(Image([1, 2, 3], source_map=SourceMap(runs))) == (
-        "x.sbn:\n    0  1            1  .word 1\n\nlib.sbn:\n"
-        "       expansion of lib.sbn:7: outer a in x.sbn:3: deep a\n"
-        "    1  2            2  .word 2\n    2  3            3  .word 3\n"
+        "x.sbn:\n"
+        "    0  1            1  .word 1\n"
+        "                    3    deep a\n"
+        "                lib.sbn:7  | outer a\n"
+        "    1  2        lib.sbn:2  | | .word 2\n"
+        "    2  3        lib.sbn:3  | | .word 3\n"
     )
 
 

@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+import shlex
 import subprocess
 import sys
 from importlib.resources import files
@@ -50,6 +51,8 @@ def test_the_programs_are_these():
     assert programs.names() == (
         "adder",
         "arraysum",
+        "brainfuck",
+        "calculator",
         "cat",
         "collatz",
         "countdown",
@@ -59,17 +62,24 @@ def test_the_programs_are_these():
         "gcd",
         "hello",
         "hello_subleq",
+        "life",
         "multiply",
         "primes",
+        "quine",
         "reverse",
+        "rule110",
+        "selfhost",
+        "sieve",
         "sort",
+        "sortnumbers",
+        "sum",
     )
 
 
 @pytest.mark.parametrize("function", [programs.source, programs.description, programs.sample_input])
 @pytest.mark.parametrize("name", ["helo", "", "../vm/reference", "samples/adder"])
 def test_an_unknown_name_is_refused_with_the_names_there_are(function, name):
-    with pytest.raises(FileNotFoundError, match="no bundled program .*adder, arraysum, cat"):
+    with pytest.raises(FileNotFoundError, match="no bundled program .*adder, arraysum, "):
         function(name)
 
 
@@ -109,18 +119,31 @@ def header(name: str) -> dict[str, list[str]]:
     return fields
 
 
+def printed_by(command: str) -> bytes:
+    """What a shell prints for an `echo`, or for a `printf` of one text that has newlines in it."""
+    tool, *words = shlex.split(command)
+    if tool == "echo":
+        return " ".join(words).encode() + b"\n"
+    assert tool == "printf"
+    (text,) = words
+    assert "%" not in text
+    return text.replace("\\n", "\n").encode()
+
+
 @every_program
 def test_the_header_says_what_goes_in_and_shows_the_sample_run(name):
     fields = header(name)
     assert set(fields) == {"Input", "Example"}
     command, *shown = fields["Example"]
-    typed = re.fullmatch(rf"(?:echo (.*) \| )?sbn run {name}", command)
+    typed = re.fullmatch(rf"(?:(.*) \| )?sbn run {name}", command)
     assert typed is not None
-    assert programs.sample_input(name) == (b"" if typed[1] is None else typed[1].encode() + b"\n")
+    assert programs.sample_input(name) == (b"" if typed[1] is None else printed_by(typed[1]))
     printed = programs.sample_output(name).decode().splitlines()
     if ellipsis := re.fullmatch(r"\.\.\. (?:up|down) to (\d+)", shown[-1]):
         assert shown[:-1] == printed[: len(shown) - 1]
         assert ellipsis[1] == printed[-1]
+    elif shown == ["(this file)"]:
+        assert programs.sample_output(name) == programs.source(name).encode()
     else:
         assert shown == printed
 
@@ -133,7 +156,7 @@ def test_sources_are_laid_out_alike(name):
         assert len(line) <= 120
         assert line == line.rstrip()
         assert "\t" not in line
-        assert re.fullmatch(r"|;.*|(\w+:)? *|(\w+:| ) *(sbn|subleq|\.\w+) +\S.*", line)
+        assert re.fullmatch(r"|;.*|(\w+:)? *|(\w+:| ) *(halt|ret|[a-z]+ +\S.*|\.end\w+|\.\w+ +\S.*)", line)
         if not line.startswith(";") and " ; " in line:
             assert line.index(" ; ") == 39
 
@@ -157,10 +180,15 @@ def test_the_sample_run_prints_the_sample_output(name):
 
 
 @every_program
-def test_the_sample_run_needs_no_memory_but_the_image(name):
+def test_the_sample_run_needs_no_memory_but_the_image_or_what_the_source_asks_for(name):
     image = image_of(name)
     machine = ReferenceMachine(
-        image.words, image.word_bits, image.isa, image.entry, len(image.words), input=programs.sample_input(name)
+        image.words,
+        image.word_bits,
+        image.isa,
+        image.entry,
+        image.memory or len(image.words),
+        input=programs.sample_input(name),
     )
     assert machine.run(SAMPLE_LIMIT).stop is Stop.HALTED
     assert machine.output == programs.sample_output(name)

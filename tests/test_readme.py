@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler import assemble
+from assembler import assemble, macro_reference
 from vm.reference import ReferenceMachine, Stop
 
 ROOT = Path(__file__).parent.parent
@@ -81,3 +81,18 @@ def test_every_module_and_test_that_the_documentation_names_exists() -> None:
             assert (ROOT / name).is_file(), name
         for name in re.findall(r"\]\((docs/[\w/]+\.md)\)", page):
             assert (ROOT / name).is_file(), name
+
+
+def test_the_readme_lists_every_standard_macro_with_the_librarys_own_words() -> None:
+    rows = [
+        f"| `{macro.usage}` | {macro.documentation.splitlines()[0].strip()} |".replace("|a|", "\\|a\\|")
+        for macro in macro_reference()
+    ]
+    table = re.search(r"\| macro \| effect \|\n\| --- \| --- \|\n((?:\|.*\n)*)", README)
+    assert table is not None and table[1].splitlines() == rows
+
+
+def test_the_sum_in_the_readme_adds() -> None:
+    image = assemble(next(block for block in blocks("sbn") if "putn" in block))
+    machine = ReferenceMachine(image.words, 32, image.isa, image.entry, image.memory_size(), input=b"1200 34 -5\n")
+    assert machine.run(100_000).stop is Stop.HALTED and machine.output == b"1229\n"

@@ -11,6 +11,7 @@ from typing import Any
 ISAS = ("sbn", "subleq")
 INPUT_MODES = ("set", "add", "sub")
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
+DIALECTS = ("sqasm",)
 WIDTH = 16
 
 EPILOG = """\
@@ -23,7 +24,7 @@ Results are written to stdout, everything else to stderr. Exit codes: 0 halted, 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `sbn` with these arguments, by default the process's. Returns the exit code."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_with_decimals(sys.argv[1:] if arguments is None else arguments))
     if options.version:
         options.command = "version"
     if options.command is None:
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="versions, device and cache folder")
     _add_common(parser, quiet=False, traceback=False)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_NumbersParser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, help: str, epilog: str | None = None) -> argparse.ArgumentParser:
         added = commands.add_parser(
@@ -58,13 +59,16 @@ def _parser() -> argparse.ArgumentParser:
         _add_common(added, quiet=argparse.SUPPRESS, traceback=argparse.SUPPRESS)
         return added
 
-    command("demo", "train the default unit, prove it, run programs on it, and say what was learned")
+    demo = command("demo", "train the default unit, prove it, run programs on it, and say what was learned")
+    demo.add_argument("--turing", action="store_true", help="from one instruction to an interpreter, on learned steps")
     _add_run(command("run", "assemble or load a program, and run it", RUN_EPILOG))
     _add_asm(command("asm", "assemble a program into an image file"))
     _add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")
     _add_program(command("list", "show addresses, words and source lines side by side"), "FILE")
     _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
     _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
+    macros = command("macros", "list the standard macros with their costs, or describe one")
+    macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
     train.add_argument("unit", metavar="UNIT", help="ntk")
     _add_weights(train)
@@ -115,17 +119,14 @@ def positive(text: str) -> int:
     return value
 
 
-class _NumbersParser(argparse.ArgumentParser):
-    """A parser that takes negative numbers in hexadecimal, too, for numbers and not for options."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        given = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args([_decimal(text) for text in given], namespace)
+def _with_decimals(given: Sequence[str]) -> list[str]:
+    """The arguments of `explain` with negative numbers in decimal, the only ones argparse does not take for options."""
+    command = next((text for text in given if not text.startswith("-")), None)
+    return [_decimal(text) for text in given] if command == "explain" else list(given)
 
 
 def _decimal(text: str) -> str:
-    """A negative number in another base as the decimal argparse knows; any other argument as it is."""
-    if re.fullmatch(r"-0[xX][0-9a-fA-F_]+|-0[bB][01_]+|-0[oO][0-7_]+|-[0-9][0-9_]*", text):
+    if re.fullmatch(r"-0[xXbBoO][0-9a-fA-F_]+|-[0-9][0-9_]*", text):
         try:
             return str(int(text, 0))
         except ValueError:
@@ -142,7 +143,12 @@ def _add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
     """The program, and what may be stated about it."""
     parser.add_argument("program", metavar=metavar, help="a file, the name of a bundled program, or -")
     parser.add_argument("--format", choices=FORMATS, help="of the file, where its suffix does not tell")
+    _add_dialect(parser)
     _add_stated(parser)
+
+
+def _add_dialect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dialect", choices=DIALECTS, help="of a source in the notation of another assembler")
 
 
 def _add_stated(parser: argparse.ArgumentParser) -> None:
@@ -162,7 +168,7 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_unit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--unit", default="ntk", metavar="UNIT", help="ntk (default), ntk-limit or native")
+    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit or native")
     _add_weights(parser)
 
 
@@ -177,6 +183,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stats", action="store_true", help="also say what was computed by what, and how fast")
     parser.add_argument("--json", action="store_true", help="the closing line as a JSON object")
     parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
+    parser.add_argument("--save-state", metavar="FILE", help="save the machine, at the end and now and then before it")
+    parser.add_argument("--resume", metavar="FILE", help="go on from a saved machine (with the same program)")
 
 
 def _add_debug(parser: argparse.ArgumentParser) -> None:
@@ -212,6 +220,7 @@ def _add_asm(parser: argparse.ArgumentParser) -> None:
         "--format", dest="output_format", choices=FORMATS, help="of IMAGE (default: what its suffix says, else img)"
     )
     parser.set_defaults(format=None)
+    _add_dialect(parser)
     _add_stated(parser)
 
 

@@ -26,11 +26,15 @@ class Mismatch(NamedTuple):
 class Checker:
     """Replays a machine's steps on the reference."""
 
-    def __init__(self, boot: ReferenceMachine) -> None:
-        """`boot` is the reference in the state the machine starts from. It is given up to the checker."""
-        self._first_words = list(boot.memory)
-        self._first_pc = boot.pc
-        self._reference = boot
+    def __init__(self, start: ReferenceMachine, first_step: int = 0) -> None:
+        """`start` is the reference in the state the machine starts from, `first_step` the number of its next step.
+
+        It is given up to the checker.
+        """
+        self._first_words = list(start.memory)
+        self._first_pc = start.pc
+        self._first_step = first_step
+        self._reference = start
 
     def append_input(self, data: bytes) -> None:
         """Bytes the machine is given to read."""
@@ -69,6 +73,7 @@ class Checker:
         fresh = ReferenceMachine(
             self._first_words, now.word_bits, now.isa, self._first_pc, len(now.memory), now.input_mode, bytes(now.input)
         )
-        while fresh.steps < step and fresh.run(min(step - fresh.steps, BLOCK)).pcs:
+        steps = step - self._first_step
+        while fresh.steps < steps and fresh.run(min(steps - fresh.steps, BLOCK)).pcs:
             pass
         return fresh

@@ -1,115 +1,114 @@
-"""A machine's state in a file: memory, pc and console, as lines of text with a checksum.
+"""Snapshots: a machine between two steps, in a file from which it goes on bit for bit.
 
-sbn-snapshot 1                  the format's name and version
-{"isa": "sbn", "width": 16, …}  a JSON object: the machine, its pc and step, what it has written and not yet read
-5 -1 0*120                      the words of the memory, signed decimal; value*count: the same word again and again
-sha256 …                        of all bytes above this last line
+A snapshot is a safetensors file. Its tensors are the memory (uint32 [words, limbs]) and the input that was received and
+not yet read; its metadata says which image, unit and place it belongs to, with a checksum over everything. It is
+written to a temporary name, synced and renamed: a reader finds the old file or the new one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assembler.image import MAX_MEMORY_WORDS, signed
+from assembler import Image
+from learned_units import store
 
-FORMAT = "sbn-snapshot 1"
-WORDS_IN_ROW = 16
-_FIELDS: dict[str, type] = {
-    "isa": str,
-    "width": int,
-    "memory": int,
-    "input_mode": str,
-    "pc": int,
-    "step": int,
-    "unread": str,
-    "input_ended": bool,
-    "output": str,
-}
+FORMAT = 1
 
 
 class SnapshotError(ValueError):
-    """A file that is no snapshot, or is damaged: its name, and what is wrong."""
+    """A snapshot cannot be read, or does not fit the machine: the file or field, and why."""
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """A machine between two steps. Words are unsigned; `unread` is input that was given and not read yet."""
+class Place:
+    """What a snapshot says beside its memory and input."""
 
+    image: str  # image_digest
+    unit: str
+    word_bits: int
     isa: str
-    width: int
-    memory: int  # words
     input_mode: str
     pc: int
-    step: int
+    steps: int  # since boot
+    bytes_read: int
+    bytes_written: int
+    input_ended: bool  # whether the end of input follows the unread bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A machine between two steps."""
+
+    place: Place
+    memory: np.ndarray  # uint32 [words, limbs]
     unread: bytes
-    input_ended: bool
-    output: bytes
-    words: np.ndarray
 
 
-def save(snapshot: Snapshot, path: str) -> None:
-    """Write a snapshot. Raises OSError."""
-    fields = {name: value for name, value in asdict(snapshot).items() if name in _FIELDS}
-    fields |= {"unread": snapshot.unread.hex(), "output": snapshot.output.hex()}
-    parts = []
-    for word, run in itertools.groupby(snapshot.words.tolist()):
-        count = sum(1 for _ in run)
-        parts.append(f"{signed(word, snapshot.width)}{f'*{count}' if count > 1 else ''}")
-    rows = (" ".join(parts[k : k + WORDS_IN_ROW]) for k in range(0, len(parts), WORDS_IN_ROW))
-    body = "".join(f"{line}\n" for line in (FORMAT, json.dumps(fields), *rows)).encode("ascii")
-    Path(path).write_bytes(body + _checksum(body))
+def image_digest(image: Image) -> str:
+    """SHA-256 over what makes an image this program; memory size and input mode are checked on their own."""
+    digest = hashlib.sha256(f"{image.word_bits} {image.isa} {image.entry}".encode())
+    digest.update(np.array(image.words, np.uint64).tobytes())
+    return digest.hexdigest()
 
 
-def load(path: str) -> Snapshot:
-    """Read a snapshot. Raises SnapshotError for anything else, OSError."""
-    data = Path(path).read_bytes()
-    if data.partition(b"\n")[0] != FORMAT.encode():
-        raise SnapshotError(f"{path} is no snapshot: its first line is not `{FORMAT}`")
-    end = data.rfind(b"\n", 0, len(data) - 1) + 1
-    if data[end:] != _checksum(data[:end]):
-        raise SnapshotError(f"{path} is damaged: the checksum does not fit")
-    _, head, *rows = data[:end].decode("ascii", "replace").splitlines()
+def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
+    """Write a snapshot; `path` holds the old file or the new one at every moment. Raises OSError."""
+    from safetensors.numpy import save as serialise
+
+    tensors = _tensors(snapshot)
+    place = asdict(snapshot.place)
+    metadata = {"format": str(FORMAT), "place": json.dumps(place), "checksum": _checksum(place, tensors)}
+    store.write_whole(Path(path), serialise(tensors, metadata=metadata))
+
+
+def load(path: str | os.PathLike[str]) -> Snapshot:
+    """Read a snapshot. Raises OSError for a file that is not there, SnapshotError for one that is not whole."""
+    from safetensors import SafetensorError, safe_open
+
+    with open(path, "rb"):
+        pass  # the library's own error for a missing file is no OSError
     try:
-        fields = json.loads(head)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict) or {name: type(value) for name, value in fields.items()} != _FIELDS:
-        raise SnapshotError(f"{path} is damaged: its second line does not describe a machine")
-    try:
-        return Snapshot(**_checked(fields), words=_words(" ".join(rows), fields["memory"], fields["width"]))
-    except (ValueError, OverflowError) as error:
-        raise SnapshotError(f"{path} is damaged: {error}") from None
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in ("memory", "unread")}
+        if metadata["format"] != str(FORMAT):
+            raise SnapshotError(f"{path}: format {metadata['format']}, and {FORMAT} is needed")
+        place: dict[str, Any] = json.loads(metadata["place"])
+        if metadata["checksum"] != _checksum(place, tensors):
+            raise SnapshotError(f"{path}: the checksum does not fit: the file was altered")
+        return Snapshot(Place(**place), tensors["memory"], tensors["unread"].tobytes())
+    except SnapshotError:
+        raise
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise SnapshotError(f"{path}: damaged, or not a snapshot ({error})") from None
 
 
-def _checked(fields: dict[str, Any]) -> dict[str, Any]:
-    if not 4 <= fields["width"] <= 64 or not 0 < fields["memory"] <= MAX_MEMORY_WORDS:
-        raise ValueError("there is no such machine")
-    if not 0 <= fields["pc"] < 1 << fields["width"] or fields["step"] < 0:
-        raise ValueError("its pc or step is out of range")
-    return fields | {"unread": bytes.fromhex(fields["unread"]), "output": bytes.fromhex(fields["output"])}
+def check_fits(snapshot: Snapshot, image: Image, unit: str, size: int, input_mode: str) -> None:
+    """Whether a machine of this image, unit, memory and input mode can go on from it. Raises SnapshotError."""
+    place = snapshot.place
+    if place.image != image_digest(image):
+        raise SnapshotError("the snapshot is of another program; resume it with the one it was saved from")
+    if place.unit != unit:
+        raise SnapshotError(f"the snapshot was made on the unit '{place.unit}', not on '{unit}'")
+    if len(snapshot.memory) != size:
+        raise SnapshotError(f"the snapshot has a memory of {len(snapshot.memory):,} words, and the machine {size:,}")
+    if place.input_mode != input_mode:
+        raise SnapshotError(f"the snapshot's input mode is '{place.input_mode}', and the machine's '{input_mode}'")
 
 
-def _words(text: str, size: int, width: int) -> np.ndarray:
-    words = np.zeros(size, np.uint64 if width == 64 else np.int64)
-    at = 0
-    for part in text.split():
-        value, star, times = part.partition("*")
-        count = int(times) if star else 1
-        if count < 1 or at + count > size or not -(1 << width - 1) <= int(value) < 1 << width - 1:
-            raise ValueError("its words are not those of such a memory")
-        words[at : at + count] = int(value) & (1 << width) - 1
-        at += count
-    if at != size:
-        raise ValueError(f"it holds {at:,} words, not {size:,}")
-    return words
+def _tensors(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    return {
+        "memory": np.ascontiguousarray(snapshot.memory),
+        "unread": np.frombuffer(snapshot.unread, np.uint8),
+    }
 
 
-def _checksum(body: bytes) -> bytes:
-    return f"sha256 {hashlib.sha256(body).hexdigest()}\n".encode()
+def _checksum(place: dict[str, Any], tensors: dict[str, np.ndarray]) -> str:
+    return hashlib.sha256(f"{json.dumps(place)} {store.tensor_hash(tensors)}".encode()).hexdigest()

@@ -47,7 +47,7 @@ class MachineState(NamedTuple):
     input_position: jax.Array  # int32 []
     input_length: jax.Array  # int32 [], bytes of `input` that are filled
     input_ended: jax.Array  # bool [], whether the end of input follows them
-    output: jax.Array  # uint8 [O]
+    output: jax.Array  # uint8 [O + 1]; the last place takes what a step that writes no byte writes
     output_length: jax.Array  # int32 []
 
 
@@ -73,7 +73,7 @@ def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int) 
         "input_position": np.int32(0),
         "input_length": np.int32(0),
         "input_ended": np.bool_(False),
-        "output": np.zeros(OUTPUT_BYTES, np.uint8),
+        "output": np.zeros(OUTPUT_BYTES + 1, np.uint8),
         "output_length": np.int32(0),
     }
     return MachineState(**jax.device_put(leaves))

@@ -28,7 +28,7 @@ MARGIN_FLOOR = 0.25
 Z_FLOOR = 8.0
 LARGEST_ERROR = 0.9  # of a prediction at finite width, in half gaps, where inputs are sampled
 # Units of the whole ensemble tried in turn, both halves counted.
-GROUPED_UNITS = (256, 512, 1024, 1536, 2048, 3072, 4096)
+GROUPED_UNITS = (512, 1024, 1536, 2048, 3072, 4096)
 WORD_UNITS = (1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 SEEDS_TRIED = 8
 
@@ -46,7 +46,7 @@ def design(group: int) -> str:
     recipe = (
         subtract_branch.template_sets(group),
         (NETWORKS, INITIALISATION, MARGIN_FLOOR, Z_FLOOR, LARGEST_ERROR, GROUPED_UNITS, WORD_UNITS),
-        (training.TOLERANCE, training.ITERATIONS_PER_CALL),
+        (training.TOLERANCE, training.ITERATIONS_PER_CALL, training.MOST_ITERATIONS),
     )
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
 

@@ -75,7 +75,7 @@ def _hidden_of_many(axis_size: int, in_batched, inner: jax.Array, family: jax.Ar
     if in_batched[0]:
         raise ValueError("one ensemble serves a batch: its weights are not batched")
     families, group, units = inner.shape
-    one_hot = family[..., None, :] == np.arange(families, dtype=np.int32)[:, None]
+    one_hot = family[..., None, :] == np.arange(families, dtype=np.int32).reshape(1, 1, families, 1)
     matched = jnp.where(one_hot, some[..., None, :], np.float32(0))
     flat = matched.reshape(axis_size, -1, families * group)
     return jnp.dot(flat, inner.reshape(families * group, units), precision=jax.lax.Precision.HIGHEST), True

@@ -21,7 +21,7 @@ from learned_units.tasks.subtract_branch import input_fields, schedule, template
 from learned_units.templates import TemplateSet
 
 STATES = 65_536
-BLOCK = 4096
+BLOCK = 2048
 
 
 class FiniteWidth(NamedTuple):

@@ -21,7 +21,7 @@ from learned_units.ntk import kernel
 from learned_units.ntk.network import Network, initialise, predict_templates
 
 TOLERANCE = 2e-4  # largest error on any training example and output, in units of the labels
-MOST_ITERATIONS = 2000
+MOST_ITERATIONS = 400  # networks wide enough to be accepted need 20 to 150
 ITERATIONS_PER_CALL = 20  # between two reports of progress
 
 
@@ -82,7 +82,7 @@ def _descend(ensemble: Network, momentum, labels: jax.Array, optimiser: optax.Gr
     """ITERATIONS_PER_CALL steps. Returns ensemble, momentum and the largest error before the last step."""
 
     def loss(ensemble: Network) -> tuple[jax.Array, jax.Array]:
-        error = jax.vmap(predict_templates)(ensemble) - labels
+        error = jax.vmap(predict_templates)(ensemble) - labels[None]
         return 0.5 * jnp.sum(error**2), jnp.abs(error).max()
 
     def step(_, carry):

@@ -43,7 +43,7 @@ class NtkSpec:
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
     ) -> StepResult:
         """Words uint32 [limbs] -> StepResult. The margin is the smallest over every output of every pass."""
-        fields, traces = self.run_passes(params, minuend, subtrahend, target, fall_through)
+        fields, traces = self._run(params, minuend, subtrahend, target, fall_through)
         margins = jnp.concatenate([trace.margin.reshape(-1) for trace in traces])
         return StepResult(
             bits.bits_to_limbs(fields["d"] > 0, self.word_bits),
@@ -55,14 +55,14 @@ class NtkSpec:
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
     ) -> list[Decision]:
         """Every output of every pass, in order, from the same code as `evaluate`."""
-        traces = _traces(params, minuend, subtrahend, target, fall_through, spec=self)
+        traces = _trace(params, minuend, subtrahend, target, fall_through, spec=self)
         sets = _template_sets(self.group)
         decisions = []
         for stage, (step, trace) in enumerate(
             zip(subtract_branch.schedule(self.word_bits, self.isa, self.group), traces, strict=True)
         ):
             template_set = sets[step.network]
-            number = np.asarray(jnp.stack(trace.matched).sum((0, 2)))
+            number = np.stack(trace.matched).sum((0, 2))
             value, threshold, margin = np.broadcast_arrays(
                 trace.prediction.value, trace.prediction.threshold, trace.margin
             )
@@ -87,8 +87,7 @@ class NtkSpec:
                         )
         return decisions
 
-    def run_passes(self, params: Params, minuend, subtrahend, target, fall_through) -> tuple[dict, list[PassTrace]]:
-        """The fields and the trace of each pass: what `evaluate` and `explain` are made of."""
+    def _run(self, params: Params, minuend, subtrahend, target, fall_through) -> tuple[dict, list[PassTrace]]:
         sets = _template_sets(self.group)
 
         def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
@@ -103,5 +102,5 @@ class NtkSpec:
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))
-def _traces(params, minuend, subtrahend, target, fall_through, *, spec: NtkSpec) -> list[PassTrace]:
-    return spec.run_passes(params, minuend, subtrahend, target, fall_through)[1]
+def _trace(params: Params, minuend, subtrahend, target, fall_through, *, spec: NtkSpec) -> list[PassTrace]:
+    return spec._run(params, minuend, subtrahend, target, fall_through)[1]

@@ -30,7 +30,7 @@ from learned_units.passes import Pass, Prediction, Read, Spread
 from learned_units.tasks.subtract_branch import DIFFERENCE_TERMS, FIRST_SPAN, RADIX, any_group, schedule, template_sets
 from learned_units.templates import TemplateSet
 
-BLOCK = 1 << 15  # inputs predicted at once
+BLOCK = 1 << 11  # inputs predicted at once: what they take fits the caches
 ISAS = ("sbn", "subleq")
 
 
@@ -117,7 +117,11 @@ def check_specifications(sets: Mapping[str, TemplateSet]) -> int:
                 )
                 for output in template_set.outputs
             }
-            if not meaning(bit, said):
+            try:
+                right = meaning(bit, said)
+            except KeyError as missing:
+                raise VerificationError(f"the template set '{name}' lacks {missing}") from None
+            if not right:
                 raise VerificationError(f"the template set '{name}' answers {said} on {bit}")
             checked += 1
     return checked
@@ -134,7 +138,8 @@ def _first_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
 
 def _borrow(bit: Mapping[str, int], terms: int, borrow_in: bool) -> bool:
     for t in reversed(range(terms)):
-        borrow_in = bool(bit[f"G{t}"]) or (bool(bit.get(f"P{t}", 0)) and borrow_in)
+        passed = bit[f"P{t}"] if t < terms - 1 else bit.get(f"P{t}", 0)
+        borrow_in = bool(bit[f"G{t}"]) or (bool(passed) and borrow_in)
     return borrow_in
 
 

@@ -93,7 +93,7 @@ def _contenders(talk: Talk) -> list[Contender]:
 
 
 def _as_table(contenders: list[Contender], speeds: list[float]) -> str:
-    rows = [COLUMNS]
+    rows: list[tuple[str, ...]] = [COLUMNS]
     for each, speed in zip(contenders, speeds, strict=True):
         rows.append(
             (

@@ -12,9 +12,10 @@ from vm.command.usage import UsageError, stated_by_user
 
 def load(options: argparse.Namespace, word_bits: int, isa: str, talk: Talk) -> Unit:
     """The unit the options ask for, trained if need be."""
-    if options.group is not None and options.unit == "native":
+    name = options.unit or catalog.DEFAULT_UNIT
+    if options.group is not None and name == "native":
         raise UsageError("--group is for the NTK units: native arithmetic has no networks")
     with stated_by_user():
-        unit = catalog.load_unit(options.unit, word_bits, isa, options.seed, talk.progress, options.group)
+        unit = catalog.load_unit(name, word_bits, isa, options.seed, talk.progress, options.group)
     talk.clear()
     return unit

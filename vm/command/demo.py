@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shutil
 import textwrap
 import time
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import programs
-from vm.command import jax_setup, terminal, weights_report
+from vm.command import jax_setup, terminal, turing, weights_report
 from vm.command.launch import FAILED
 from vm.command.terminal import Talk
 
@@ -24,6 +23,7 @@ PROGRAMS = ("hello", "gcd", "fibonacci", "primes", "sort")  # 16-bit sbn: one co
 SCRAMBLED = "fibonacci"
 SCRAMBLED_STEPS = 10_000
 SHOWN_OUTPUT = 34
+OPENING = "A computer with one instruction, subtract and branch if negative, whose arithmetic is trained networks."
 CLOSING = (
     "What this does not show: on these inputs a linear map could represent the same functions. What it shows is that "
     "trained nonlinear networks reach them exactly, from 160 examples, at the sizes above. A margin is confidence; "
@@ -38,8 +38,10 @@ def run(options: argparse.Namespace) -> int:
     jax_setup.prepare()
     from learned_units.ntk.verification import VerificationError
 
-    _prose("A computer with one instruction, subtract and branch if negative, whose arithmetic is trained networks.")
+    terminal.prose(OPENING)
     unit, trained = _train(talk)
+    if options.turing:
+        return 0 if turing.tell(unit, talk) else FAILED
     try:
         _prove(unit, trained, talk)
     except VerificationError as error:
@@ -48,8 +50,9 @@ def run(options: argparse.Namespace) -> int:
         return FAILED
     agreed = _run_programs(unit)
     caught = _scramble(unit)
-    _prose(unit.scope.sentence)
-    _prose(CLOSING)
+    terminal.write("\n")
+    terminal.prose(unit.scope.sentence)
+    terminal.prose(CLOSING)
     terminal.write("\nGo on with `sbn run fibonacci`, `sbn explain 5 3`, `sbn units`, `sbn --help`.\n")
     return 0 if agreed and caught else FAILED
 
@@ -69,7 +72,7 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
     unit = catalog.load_unit(progress=progress)
     talk.clear()
     source = f"Trained in {time.monotonic() - began:.1f} s" if trained else "Read from the cache"
-    _heading(f"1. {source}: five ensembles, by gradient descent on template examples")
+    terminal.heading(f"1. {source}: five ensembles, by gradient descent on template examples")
     terminal.write(weights_report.networks_table(unit.manifest))
     terminal.flush()
     return unit, trained
@@ -80,7 +83,7 @@ def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
     from learned_units import catalog
     from learned_units.ntk import verification
 
-    _heading("2. Proved exact")
+    terminal.heading("2. Proved exact")
     began = time.monotonic()
     if trained:
         found = unit.manifest["verified"]
@@ -91,7 +94,7 @@ def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
         inputs = sum(network.inputs for network in networks)
         margin = min(network.smallest_margin for network in networks)
         when = f"just now, in {time.monotonic() - began:.1f} s"
-    _prose(
+    terminal.prose(
         f"Each network gave the right answer on every input it can receive, {inputs:,} in all ({when}), with a "
         f"smallest margin of {terminal.format_margin(margin)}. Composed as they are wired, that is subtraction and "
         "branch, for every word of every width from 4 to 64 bits."
@@ -104,7 +107,7 @@ def _run_programs(unit: Unit) -> bool:
     from vm.execution import Machine
     from vm.state import Halt
 
-    _heading("3. Programs, each step compared with exact arithmetic")
+    terminal.heading("3. Programs, each step compared with exact arithmetic")
     began = time.monotonic()
     Machine(_image(PROGRAMS[0]), unit).run(0)
     compile_seconds = time.monotonic() - began
@@ -129,7 +132,7 @@ def _run_programs(unit: Unit) -> bool:
         )
     terminal.write(terminal.table(rows, right=(3, 5)))
     evaluations = unit.spec.evaluations
-    _prose(
+    terminal.prose(
         f"{steps / seconds:,.0f} steps a second, each {evaluations} network evaluations, once the loop is compiled "
         f"({compile_seconds:.1f} s)."
     )
@@ -142,14 +145,14 @@ def _scramble(unit: Unit) -> bool:
     from vm.execution import Machine
     from vm.state import Halt
 
-    _heading("4. The same machine with the weights replaced by noise of the same scale")
+    terminal.heading("4. The same machine with the weights replaced by noise of the same scale")
     outcome = Machine(_image(SCRAMBLED), scrambled(unit)).run(SCRAMBLED_STEPS)
     caught = outcome.halt is Halt.DIVERGED
     if outcome.divergence is not None:
         terminal.write(textwrap.indent(outcome.divergence.report, "  ") + "\n")
-        _prose(f"The reference catches it at step {outcome.divergence.step}: the arithmetic is in the weights.")
+        terminal.prose(f"The reference catches it at step {outcome.divergence.step}: the arithmetic is in the weights.")
     else:
-        _prose(f"The reference noticed nothing in {outcome.steps:,} steps, which it should have.")
+        terminal.prose(f"The reference noticed nothing in {outcome.steps:,} steps, which it should have.")
     terminal.flush()
     return caught
 
@@ -179,12 +182,3 @@ def _on_one_line(data: bytes) -> str:
     """Text for a cell of a table: blanks for line ends, cut where it is long."""
     text = " ".join(data.decode("ascii", "replace").split())
     return text if len(text) <= SHOWN_OUTPUT else text[: SHOWN_OUTPUT - 3] + "..."
-
-
-def _heading(text: str) -> None:
-    terminal.write(f"\n{text}\n")
-
-
-def _prose(text: str) -> None:
-    columns = min(shutil.get_terminal_size().columns, 100)
-    terminal.write(textwrap.fill(text, columns) + "\n")

@@ -29,12 +29,16 @@ def run(options: argparse.Namespace) -> int:
     """Print the decisions and the result. Exit code 0 if it is that of exact arithmetic."""
     talk = Talk(options.quiet)
     jax_setup.prepare()
+    from learned_units import bits, catalog
     from vm.command import chosen_unit
 
+    with stated_by_user():  # before anything is trained
+        catalog.load_unit("native", options.width, options.isa)
+        for name in ("minuend", "subtrahend", "target", "fall_through"):
+            bits.as_words(getattr(options, name), options.width, name)
     unit = chosen_unit.load(options, options.width, options.isa, talk)
     case = (options.minuend, options.subtrahend, options.target, options.fall_through)
-    with stated_by_user():
-        found = unit.subtract_branch(*case)
+    found = unit.subtract_branch(*case)
     result = Result(int(found.difference), int(found.next_pc))
     exact = exact_result(*case, options.width, options.isa)
     decisions = unit.explain(*case)

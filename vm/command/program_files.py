@@ -28,9 +28,12 @@ def load(options: argparse.Namespace) -> Image:
     name = options.program
     with stated_by_user():
         if name == STDIN:
-            return read_image(_all_of_stdin(), "<stdin>", options.format or "sbn", os.curdir, **stated)
+            data = _all_of_stdin()
+            return read_image(data, "<stdin>", options.format or "sbn", os.curdir, dialect=options.dialect, **stated)
         if is_file(name):
-            return load_image(name, options.format, **stated)
+            return load_image(name, options.format, dialect=options.dialect, **stated)
+        if options.dialect is not None:
+            raise UsageError(f"no such file: {printable(name)}; --dialect reads files, bundled programs need none")
         data = bundled_source(name, sought="file and no bundled program").encode()
         return read_image(data, f"{name}.sbn", options.format or "sbn", **stated)
 
@@ -59,7 +62,7 @@ def bundled_source(name: str, sought: str = "bundled program") -> str:
 
 
 def _suggestion(name: str) -> str:
-    """ "; there is a bundled program ...", or nothing."""
+    """What may have been meant, as "; there is a bundled program ...", or nothing."""
     stem = os.path.splitext(os.path.basename(name))[0]
     near = difflib.get_close_matches(stem, programs.names(), n=3)
     return f"; there is a bundled program {' or '.join(near)}" if near else ""

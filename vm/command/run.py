@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import math
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from vm.command import jax_setup, program_files, terminal
 from vm.command.launch import FAILED, INTERRUPTED
+from vm.command.meter import Meter
 from vm.command.terminal import Talk
 from vm.command.trace_file import TraceFile
 from vm.command.usage import UsageError, stated_by_user
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
     from assembler import Image
     from vm.command.account import Account
     from vm.execution import Chunk, Machine
+    from vm.snapshot import Snapshot
 
 STDIN = "-"
 READ_BYTES = 1 << 16
+SAVE_SECONDS = 20.0  # a run with a state file writes it about so often
+FIRST_SLICE = 10_000  # steps before the first time
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,13 +42,21 @@ def run(options: argparse.Namespace) -> int:
     from vm.command import account, chosen_unit
     from vm.execution import Machine
 
-    unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
-    with stated_by_user():
-        machine = Machine(image, unit, input=given, check=not options.no_check)
+    resumed = _resumed(options)
     with contextlib.ExitStack() as files:
-        trace = None if options.trace is None else files.enter_context(TraceFile(options.trace, image, machine.size))
-        made = _Execution(machine, not options.no_check, trace).run(options.max_steps)
+        trace = None
+        if options.trace is not None:
+            trace = files.enter_context(TraceFile(options.trace, image))
+        unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
+        with stated_by_user():
+            machine = Machine(image, unit, input=given, check=not options.no_check)
+            if resumed is not None:
+                machine.restore(resumed)
+        execution = _Execution(machine, not options.no_check, trace, talk, options.save_state)
+        made = execution.run(options.max_steps)
     terminal.flush()
+    if options.save_state is not None and machine.divergence is None:
+        talk.say(f"state after {machine.steps:,} steps saved to {options.save_state}; go on with --resume")
     if machine.divergence is not None:
         talk.report(machine.divergence.report)
     if options.json:
@@ -56,6 +69,21 @@ def run(options: argparse.Namespace) -> int:
     if made.halt == "interrupted":
         return INTERRUPTED
     return 0 if made.halt == "halted" else FAILED
+
+
+def _resumed(options: argparse.Namespace) -> Snapshot | None:
+    """The snapshot to go on from; it says which unit, unless the user does."""
+    if options.resume is None:
+        return None
+    if options.input is not None or options.input_text is not None:
+        raise UsageError("--resume goes on with the input the run was saved with; leave --input and --input-text out")
+    from vm import snapshot
+
+    with stated_by_user():
+        resumed = snapshot.load(options.resume)
+    if options.unit is None:
+        options.unit = resumed.place.unit
+    return resumed
 
 
 def _given_input(options: argparse.Namespace) -> bytes | None:
@@ -74,7 +102,12 @@ def _given_input(options: argparse.Namespace) -> bytes | None:
 class _Execution:
     """A machine's run to its end: its output written, its console fed, its steps counted."""
 
-    def __init__(self, machine: Machine, checked: bool, trace: TraceFile | None) -> None:
+    def __init__(
+        self, machine: Machine, checked: bool, trace: TraceFile | None, talk: Talk, state_file: str | None
+    ) -> None:
+        self._meter = Meter(talk)
+        self._state_file = state_file
+        self._slice: int | None = None if state_file is None else FIRST_SLICE
         self._machine = machine
         self._checked = checked
         self._trace = trace
@@ -91,23 +124,31 @@ class _Execution:
         machine = self._machine
         has_networks = machine.unit.spec.evaluations > 0
         compile_seconds, run_seconds, console_steps = 0.0, 0.0, 0
-        halt, message, began = "interrupted", "interrupted", time.monotonic()
+        halt, message, left = "interrupted", "interrupted", max_steps
         try:
+            began = time.monotonic()
             machine.run(0)  # compiles the loop
             compile_seconds = time.monotonic() - began
-            left = max_steps
             while True:
                 began = time.monotonic()
-                outcome = machine.run(left, self._release)
-                run_seconds += time.monotonic() - began
+                try:
+                    outcome = machine.run(_smaller(left, self._slice), self._release)
+                finally:
+                    run_seconds += time.monotonic() - began
                 console_steps += outcome.console_steps
                 left = None if left is None else left - outcome.steps
-                if outcome.halt is not Halt.NEED_INPUT:
+                if outcome.halt is Halt.NEED_INPUT:
+                    self._feed(wait=left != 0)
+                elif outcome.halt is Halt.BUDGET and left != 0:
+                    self._save(outcome.steps, outcome.seconds)
+                else:
                     halt, message = outcome.halt.name.lower(), outcome.message
                     break
-                self._feed(wait=left != 0)
         except KeyboardInterrupt:
-            run_seconds += time.monotonic() - began if compile_seconds else 0.0
+            pass
+        self._meter.clear()
+        if machine.divergence is None:
+            self._save(0, 0.0)
         if halt == "budget":
             message = (
                 f"the budget of {max_steps:,} steps (--max-steps) is spent at pc {self._pc}"
@@ -140,22 +181,39 @@ class _Execution:
         if self._trace is not None:
             self._trace.add(chunk)
         if chunk.output:
+            self._meter.clear()
             terminal.stdout().write(chunk.output)
             terminal.flush()
+        self._meter.show(self._steps)
+
+    def _save(self, steps: int, seconds: float) -> None:
+        """Write the state file, if there is one, and size the next slice from how long this one took."""
+        if self._state_file is None:
+            return
+        from vm import snapshot
+
+        snapshot.save(self._state_file, self._machine.snapshot())
+        if steps and self._slice is not None and seconds > 0:
+            self._slice = max(FIRST_SLICE, min(int(steps * SAVE_SECONDS / seconds), 8 * self._slice))
 
     def _feed(self, wait: bool) -> None:
         """Give the console what stdin has by now, waiting for some; without `wait`, only let the machine go on."""
         if not wait:
             self._machine.feed(b"")  # its budget is spent: let it say so
             return
-        data = sys.stdin.buffer.read1(READ_BYTES) if sys.stdin is not None else b""
+        data = cast(io.BufferedReader, sys.stdin.buffer).read1(READ_BYTES) if sys.stdin is not None else b""
         if data:
             self._machine.feed(data)
         else:
             self._machine.end_input()
 
 
+def _smaller(one: int | None, other: int | None) -> int | None:
+    """The smaller of two budgets; None is none."""
+    return other if one is None else one if other is None else min(one, other)
+
+
 def _source_line(image: Image, pc: int) -> str:
-    """ " (file:line)" of an address, or nothing."""
+    """Where an address comes from, as " (file:line)", or nothing."""
     origin = image.source_map.at(pc) if image.source_map is not None else None
     return "" if origin is None else f" ({origin.file}:{origin.line})"

@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from typing import BinaryIO, TextIO
 
 BAR_CELLS = 20
+PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
 REFUSED = "weights refused"  # so begin reports of progress that are warnings
 
@@ -63,6 +65,16 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     return "".join(f"{line(row)}\n" for row in rows)
 
 
+def heading(text: str) -> None:
+    """A line that opens a part of a longer account."""
+    write(f"\n{text}\n")
+
+
+def prose(text: str) -> None:
+    """Sentences, filled to the terminal's width."""
+    write(textwrap.fill(text, min(shutil.get_terminal_size().columns, PROSE_COLUMNS)) + "\n")
+
+
 def format_margin(margin: float, digits: int = 2) -> str:
     """A margin as it is printed everywhere: `-` where no network decided anything."""
     return "-" if margin == float("inf") else f"{margin:.{digits}f}"
@@ -105,6 +117,13 @@ class Talk:
                 self._seen.add(stage)
                 _tell(sys.stderr, stage)
 
+    def status(self, text: str) -> None:
+        """A line that the next one is written over. For a terminal only; nothing when quiet."""
+        if not self._quiet:
+            line = text[: shutil.get_terminal_size().columns - 1]
+            _tell(sys.stderr, f"\r{line}{' ' * (self._drawn - len(line))}", end="")
+            Talk._drawn = len(line)
+
     @classmethod
     def clear(cls) -> None:
         """Take the bar off the line."""
@@ -116,11 +135,9 @@ class Talk:
         now = time.monotonic()
         if self._drawn and now - self._drawn_at < REDRAW_SECONDS:
             return
+        self._drawn_at = now
         filled = round(BAR_CELLS * min(max(part, 0.0), 1.0))
-        line = f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}] {what}"
-        line = line[: shutil.get_terminal_size().columns - 1]
-        _tell(sys.stderr, f"\r{line}{' ' * (self._drawn - len(line))}", end="")
-        Talk._drawn, self._drawn_at = len(line), now
+        self.status(f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}] {what}")
 
 
 def _tell(stream: TextIO | None, text: str, end: str = "\n") -> None:

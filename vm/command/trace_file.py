@@ -22,8 +22,8 @@ class TraceFile:
     are those of a memory that this class keeps itself, from the words the steps wrote.
     """
 
-    def __init__(self, path: str, image: Image, memory_words: int) -> None:
-        self._memory = [*image.words, *[0] * (memory_words - len(image.words))]
+    def __init__(self, path: str, image: Image) -> None:
+        self._memory = [*image.words, *[0] * (image.memory_size() - len(image.words))]
         self._console = (1 << image.word_bits) - 1
         self._file = open(path, "w", encoding="ascii", newline="\n")
         self._file.write(COLUMNS + "\n")

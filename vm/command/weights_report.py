@@ -10,9 +10,13 @@ from vm.command import terminal
 
 def networks_table(manifest: Mapping[str, Any]) -> str:
     """One row for each network: its size, its training and what was measured of it."""
-    head = ("network", "networks x width", "examples", "iterations", "inputs checked", "smallest margin")
-    rows = [head]
-    for name, report in manifest["networks"].items():
+    from learned_units.tasks import subtract_branch
+
+    rows: list[tuple[str, ...]] = [
+        ("network", "networks x width", "examples", "iterations", "inputs checked", "smallest margin")
+    ]
+    for name in subtract_branch.template_sets(manifest["group"]):
+        report = manifest["networks"][name]
         if "smallest_margin" in report:
             checked, margin = f"{report['inputs']:,}, all", terminal.format_margin(report["smallest_margin"])
         else:
@@ -33,6 +37,6 @@ def verified(manifest: Mapping[str, Any]) -> str:
 
 
 def sizes(manifest: Mapping[str, Any]) -> str:
-    """ "8 x 64-256": networks in an ensemble, and the range of their widths."""
+    """Networks in an ensemble, and the range of their widths: "8 x 64-256"."""
     widths = sorted({report["width"] for report in manifest["networks"].values()})
     return f"{manifest['ensemble_size']} x {'-'.join(str(width) for width in dict.fromkeys((widths[0], widths[-1])))}"

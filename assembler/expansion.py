@@ -1,0 +1,315 @@
+"""Blocks to the statements that are placed: macros, conditionals, repetitions, includes and pools.
+
+Everything is expanded in the order of the source and just before it is placed, so that a condition may depend on what
+stands above it. What is under way is a list and no recursion.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from assembler import parsing
+from assembler.blocks import BLOCK_DIRECTIVES
+from assembler.diagnostics import AssemblyError, Span, did_you_mean, shown
+from assembler.expressions import Argument, Label, Scope
+from assembler.image import ISAS
+from assembler.includes import Files, IncludeError
+from assembler.layout import DIRECTIVES, Layout
+from assembler.library import standard_library
+from assembler.macros import Macros, miscounted
+from assembler.syntax import (
+    Block,
+    Conditional,
+    Definition,
+    Expression,
+    Instruction,
+    Node,
+    Operand,
+    Parameter,
+    Pool,
+    Repetition,
+    Statement,
+)
+
+MAX_MACRO_DEPTH = 200
+_MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
+
+
+def expand(
+    block: Block, layout: Layout, name: str, folder: str | os.PathLike[str] | None = None
+) -> Iterator[Statement]:
+    """The statements to place, each with `layout.scope` set for it.
+
+    name, folder: what the source is called, and where its includes are.
+    """
+    return _Expansion(block, layout, Files(name, folder)).statements()
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One repetition of a `.rept`; its number has a name where `index` is not None."""
+
+    repetition: Repetition
+    index: Label | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A block under expansion: what is left of it, its names, and the files it stands in, the outermost first."""
+
+    nodes: Iterator[Node | _Round]
+    scope: Scope
+    files: tuple[str, ...]
+    arguments: tuple[Argument, ...] = ()  # of the macro that ends with this block
+
+
+class _Expansion:
+    """The expansion of one program."""
+
+    def __init__(self, block: Block, layout: Layout, files: Files) -> None:
+        self.block = block
+        self.layout = layout
+        self.files = files
+        self.macros = Macros(layout)
+        self.opened = [_Opened(iter(block), layout.names, (files.source,))]
+        self.pools: deque[_Opened] = deque()
+        self.pooled: set[Pool] = set()
+        self.num_expanded = 0
+        self.chains: dict[tuple[int, int], tuple[Statement, tuple[Span, ...]]] = {}
+        self.suggestions: dict[str, str | None] = {}
+
+    def statements(self) -> Iterator[Statement]:
+        layout = self.layout
+        while self.opened or self.pools:
+            if not self.opened:
+                layout.begin_pools()
+                self.opened.append(self.pools.popleft())
+            opened = self.opened[-1]
+            layout.scope = opened.scope
+            node = next(opened.nodes, None)
+            if node is None:
+                self._close(self.opened.pop())
+                continue
+            if isinstance(node, _Round):
+                self._open_round(node)
+                continue
+            self._count(node)
+            if isinstance(node, Statement):
+                body = node.body
+                word = body.word.text.lower() if body else ""
+                if not isinstance(body, Instruction) or word in ISAS or word in DIRECTIVES:
+                    yield node
+                    continue
+                layout.place_labels(node)
+                if word == ".include":
+                    self._include(node, body)
+                else:
+                    self._call(node, body)
+                continue
+            layout.place_labels(node.statement)
+            match node:
+                case Conditional():
+                    self._choose(node)
+                case Repetition():
+                    self._repeat(node)
+                case Pool():
+                    self._keep_pool(node)
+                case Definition():
+                    self.macros.define(node)
+        layout.scope = layout.names
+
+    def _open(self, block: Block, scope: Scope) -> None:
+        self.opened.append(_Opened(iter(block), scope, self.opened[-1].files))
+
+    def _close(self, opened: _Opened) -> None:
+        """Reports the labels in arguments that a macro, which ends here, has given to no word."""
+        for argument in opened.arguments:
+            if not argument.is_used and argument.operand.labels and not self.layout.is_distorted:
+                label = argument.operand.labels[0]
+                message = f"the label `{shown(label.text)}` names nothing: no word is made of this argument"
+                self.layout.report.add(message, argument.span)
+
+    def _count(self, node: Node) -> None:
+        self.num_expanded += 1
+        if self.num_expanded > parsing.MAX_STATEMENTS:
+            message = f"the program expands to more than {parsing.MAX_STATEMENTS:,} statements"
+            self.layout.error(message, node.statement.span if not isinstance(node, Statement) else node.span)
+            self.layout.report.check()
+
+    def _is_given(self, statement: Statement, least: int, most: int) -> bool:
+        """Whether a directive has a right number of operands and no labels in them, reported if not."""
+        body = statement.body
+        assert isinstance(body, Instruction), "the grammar makes nothing else of a directive"
+        self.layout.check_labels(statement, body, makes_words=False)
+        return self.layout.counted(statement, body, least, most)
+
+    def _choose(self, conditional: Conditional) -> None:
+        for branch in conditional.branches:
+            body = branch.statement.body
+            assert isinstance(body, Instruction), "the grammar makes nothing else of a directive"
+            if body.word.text.lower() != ".else":
+                value = None
+                if self._is_given(branch.statement, 1, 1):
+                    [condition] = body.operands
+                    value = self.layout.known_value(condition)
+                if value is None:
+                    self.layout.evaluator.lacks_names = True
+                    return
+                if not value:
+                    continue
+            self._open(branch.block, self.layout.scope)
+            return
+
+    def _repeat(self, repetition: Repetition) -> None:
+        body = repetition.statement.body
+        assert isinstance(body, Instruction), "the grammar makes nothing else of a directive"
+        if not self._is_given(repetition.statement, 1, 2):
+            return
+        times = self.layout.known_value(body.operands[0])
+        index = next(iter(body.operands[1:]), None)
+        name = index.value.sole_name if index and isinstance(index.value, Expression) else None
+        if index is not None and name is None:
+            help = "write `.rept count, name`"
+            self.layout.error("the index of a `.rept` is a name, and this is none", index.span, help)
+        elif times is not None and times < 0:
+            self.layout.error(f"`.rept` cannot repeat {shown(times)} times", body.operands[0].span)
+        elif times is not None and repetition.block:
+            span = repetition.statement.span.within(self.layout.scope.calls)
+            rounds = (_Round(repetition, name and Label(name.text, index, span)) for index in range(times))
+            self.opened.append(_Opened(rounds, self.layout.scope, self.opened[-1].files))
+
+    def _open_round(self, round: _Round) -> None:
+        """Opens one repetition; the names in it are its own."""
+        scope = around = self.layout.scope
+        if round.index is not None or round.repetition.makes_names:
+            scope = Scope(around, {}, around.calls, around.is_library, around.has_labelled)
+        if round.index is not None:
+            self.layout.define(scope, round.index)
+        self._open(round.repetition.block, scope)
+
+    def _keep_pool(self, pool: Pool) -> None:
+        """Keeps a pool for the end of the program, unless it is kept already."""
+        if pool not in self.pooled:
+            self.pooled.add(pool)
+            names, scope = self.layout.names, self.layout.scope
+            kept = Scope(names.parent, names.symbols, scope.calls, scope.is_library)
+            self.pools.append(_Opened(iter(pool.block), kept, self.opened[-1].files))
+
+    def _include(self, statement: Statement, body: Instruction) -> None:
+        if not self._is_given(statement, 1, 1):
+            return
+        text = self.layout.text(body.operands[0])
+        if text is None:
+            return
+        file = os.fsdecode(text.data)
+        try:
+            path = self.files.find(file, statement.line.file)
+            files = self.files.chained(self.opened[-1].files, path)
+            block = self.files.block(path)
+        except IncludeError as error:
+            self._lose()
+            self.layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
+        except AssemblyError as error:
+            self._lose()
+            self.layout.report.diagnostics += error.diagnostics
+        else:
+            self.opened.append(_Opened(iter(block), self.layout.scope, files))
+
+    def _lose(self) -> None:
+        """Notes that a part of the program is missing."""
+        self.layout.is_distorted = True
+        self.layout.evaluator.lacks_names = True
+
+    def _call(self, statement: Statement, body: Instruction) -> None:
+        layout = self.layout
+        found = self.macros.find(statement, body)
+        if found is None:
+            self._report_unknown(statement, body)
+            return
+        definition, is_library = found
+        head = definition.head
+        caller = layout.scope
+        if len(caller.calls) >= MAX_MACRO_DEPTH:
+            message = f"macros are expanded more than {MAX_MACRO_DEPTH} deep: one of them calls itself without end"
+            layout.error(message, statement.span)
+            layout.report.check()
+        least = max((number for number, each in enumerate(head.parameters, 1) if each.default is None), default=0)
+        if not least <= len(body.operands) <= len(head.parameters):
+            message = miscounted(head, least, len(body.operands))
+            help = f"the macro is at {definition.statement.span_of(head.name)}"
+            layout.place_unknown(statement, body)
+            layout.error(message, statement.span, help)
+            return
+        layout.check_labels(statement, body, makes_words=True)
+        scope = Scope(layout.names, {}, self._chain(statement, caller.calls), is_library)
+        arguments = self._bound(head.parameters, body.operands, scope)
+        if not scope.has_labelled:
+            arguments = ()
+        self.opened.append(_Opened(iter(definition.block), scope, self.opened[-1].files, arguments))
+
+    def _bound(
+        self, parameters: tuple[Parameter, ...], operands: tuple[Operand, ...], scope: Scope
+    ) -> tuple[Argument, ...]:
+        """Gives parameters their meaning in the scope of an expansion: the operands of the call, then the defaults."""
+        layout, caller = self.layout, self.layout.scope
+        arguments: dict[str, Argument] = {}
+        for parameter, operand in zip_longest(parameters, operands):
+            around = caller
+            if operand is None:
+                assert parameter.default is not None, "the number of arguments was checked"
+                operand = Operand((), parameter.default)
+                around = Scope(layout.names, {**arguments}, scope.calls, has_labelled=scope.has_labelled)
+            argument = Argument(parameter.name.text, operand, around, layout.here)
+            arguments[parameter.name.text] = argument
+            passed_on = around.argument(operand)
+            if passed_on is None:
+                layout.constants.append(argument)
+            if operand.labels or (passed_on is not None and around.has_labelled):
+                scope.has_labelled = True
+        scope.symbols |= arguments
+        return tuple(arguments.values())
+
+    def _chain(self, statement: Statement, calls: tuple[Span, ...]) -> tuple[Span, ...]:
+        """The calls around an expansion, one tuple for all that have the same."""
+        key = (id(statement), id(calls))
+        if key not in self.chains:
+            # The statement and the tuple are kept too, so that no other object gets their identity.
+            self.chains[key] = statement, (statement.span, *calls)
+        return self.chains[key][1]
+
+    def _report_unknown(self, statement: Statement, body: Instruction) -> None:
+        word = body.word.text
+        kind = "directive" if word.startswith(".") else "instruction"
+        self.layout.place_unknown(statement, body)
+        if self.layout.evaluator.lacks_names and kind == "instruction":
+            return
+        if word not in self.suggestions and len(self.suggestions) < _MAX_SUGGESTIONS:
+            self.suggestions[word] = self._suggestion(word.lower())
+        message = f"unknown {kind} `{shown(word)}`"
+        self.layout.error(message, statement.span_of(body.word), self.suggestions.get(word))
+
+    def _suggestion(self, word: str) -> str | None:
+        if word.startswith("."):
+            return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include"])
+        if not self.layout.header.has_library and word in standard_library().macros:
+            return f"`{word}` is a standard macro, which `.nostd` leaves out"
+        for definition in _definitions([self.block, *self.files.blocks()]):
+            if definition.head.name.text.lower() == word:
+                place = definition.statement.span_of(definition.head.name)
+                return f"the macro at {place} must stand above its use"
+        return did_you_mean(word, [*ISAS, *self.macros.names()])
+
+
+def _definitions(blocks: list[Block]) -> Iterator[Definition]:
+    """The macros defined anywhere in some blocks."""
+    while blocks:
+        for node in blocks.pop():
+            match node:
+                case Definition():
+                    yield node
+                case Conditional():
+                    blocks += [branch.block for branch in node.branches]
+                case Repetition():
+                    blocks.append(node.block)

@@ -1,0 +1,68 @@
+"""The files a source includes: where they are, and their blocks."""
+
+import os
+from pathlib import Path
+
+from assembler.blocks import structured
+from assembler.diagnostics import printable
+from assembler.parsing import MAX_SOURCE_BYTES, decode_source, parse
+from assembler.syntax import Block
+
+MAX_DEPTH = 32
+
+
+class IncludeError(Exception):
+    """Why a file cannot be included, in words."""
+
+
+class Files:
+    """The files of one program. Each is read and parsed once, however often it is included."""
+
+    def __init__(self, name: str, folder: str | os.PathLike[str] | None) -> None:
+        start = Path() if folder is None else Path(folder)
+        self._folders = {name: start}  # by the name that messages call a file
+        self._blocks: dict[str, Block] = {}  # by path
+        self.source = _identity(start / os.path.basename(name)) if "\0" not in name else name
+
+    def find(self, file: str, including: str) -> Path:
+        """The path of a file that is named in the file `including`. Raises IncludeError where there is none."""
+        path = self._folders.get(including, Path()) / file
+        try:
+            is_there, is_file = path.exists(), path.is_file()
+        except (OSError, ValueError) as error:
+            raise IncludeError(getattr(error, "strerror", None) or "this is no name of a file") from None
+        if not is_file:
+            raise IncludeError("it is no regular file" if is_there else f"there is no file `{path}`")
+        return path
+
+    def block(self, path: Path) -> Block:
+        """What is in a file. Raises IncludeError where it cannot be read, AssemblyError for the errors in it."""
+        key = _identity(path)
+        if key not in self._blocks:
+            name = printable(os.fspath(path))
+            try:
+                with path.open("rb") as file:
+                    data = file.read(MAX_SOURCE_BYTES + 1)
+            except OSError as error:
+                raise IncludeError(error.strerror or "it cannot be read") from None
+            self._folders.setdefault(name, path.parent)
+            self._blocks[key] = ()  # what a file with errors counts as from then on: they are told once
+            self._blocks[key] = structured(parse(decode_source(data, name), name), name)
+        return self._blocks[key]
+
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of all files included so far."""
+        return tuple(self._blocks.values())
+
+    def chained(self, chain: tuple[str, ...], path: Path) -> tuple[str, ...]:
+        """The files that are open while one is expanded, that one added. Raises IncludeError where it is no more."""
+        key = _identity(path)
+        if key in chain:
+            raise IncludeError("it is being included already, and would include itself without end")
+        if len(chain) > MAX_DEPTH:
+            raise IncludeError(f"includes are nested more than {MAX_DEPTH} deep")
+        return (*chain, key)
+
+
+def _identity(path: Path) -> str:
+    return os.path.realpath(path)

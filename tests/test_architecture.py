@@ -1,0 +1,139 @@
+"""Who imports whom, what an import costs, and what the packages promise by name."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import vm
+
+ROOT = Path(vm.__file__).resolve().parent.parent
+ALLOWED = {
+    "vm": {"assembler", "learned_units", "programs"},
+    "assembler": set(),
+    "learned_units": set(),
+    "programs": set(),
+}
+PACKAGES = tuple(ALLOWED)
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of the modules a file imports, wherever in the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module is not None, f"{path} imports relatively"
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def files_of(package: str) -> list[Path]:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    return files
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter, with warnings as errors, prints."""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_packages_are_those_of_this_checkout(package):
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None
+    assert Path(spec.origin).resolve() == ROOT / package / "__init__.py"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_are_one_way(package):
+    for path in files_of(package):
+        forbidden = roots(imported(path)) & (set(PACKAGES) - ALLOWED[package] - {package})
+        assert not forbidden, f"{path.relative_to(ROOT)} imports {sorted(forbidden)}"
+
+
+def test_no_package_imports_the_tests():
+    for package in PACKAGES:
+        for path in files_of(package):
+            assert "tests" not in roots(imported(path)), path
+
+
+@pytest.mark.parametrize("package", ["assembler", "programs"])
+def test_text_handling_knows_neither_jax_nor_numpy(package):
+    for path in files_of(package):
+        assert not roots(imported(path)) & {"jax", "numpy", "optax", "safetensors"}, path
+
+
+def test_the_reference_imports_the_standard_library_only():
+    assert roots(imported(ROOT / "vm/reference.py")) <= set(sys.stdlib_module_names)
+
+
+def test_lockstep_knows_the_reference_and_the_standard_library_only():
+    names = imported(ROOT / "vm/lockstep.py")
+    ours = {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert "vm.reference" in ours
+    assert all(name == "vm.reference" or name.startswith("vm.reference.") for name in ours), ours
+
+
+def test_machine_and_reference_never_import_each_other():
+    assert not {name for name in imported(ROOT / "vm/machine.py") if "reference" in name}
+    assert not {name for name in imported(ROOT / "vm/reference.py") if name.startswith("vm")}
+
+
+def test_the_step_itself_knows_nothing_of_images_or_of_single_units():
+    names = imported(ROOT / "vm/machine.py")
+    assert not roots(names) & {"assembler", "programs"}
+    assert not {name for name in names if name.startswith(("learned_units.ntk", "learned_units.native"))}
+
+
+def test_the_native_arithmetic_is_used_by_the_catalog_alone():
+    for package in PACKAGES:
+        for path in files_of(package):
+            users = {name for name in imported(path) if name.startswith("learned_units.native")}
+            assert not users or path.name == "catalog.py", path
+
+
+def test_importing_all_packages_loads_nothing_heavy():
+    heavy = "{'jax', 'jaxlib', 'numpy', 'optax', 'lark', 'safetensors', 'prompt_toolkit'}"
+    code = f"import sys, vm, assembler, learned_units, programs; print(sorted({heavy} & set(sys.modules)))"
+    assert python(code) == "[]"
+
+
+@pytest.mark.parametrize("package", ["vm", "assembler", "learned_units"])
+def test_every_public_name_is_there_and_no_other(package):
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        assert getattr(module, name).__module__.partition(".")[0] == package
+    assert sorted(module.__all__) == sorted(set(module.__all__))
+    with pytest.raises(AttributeError, match="nonsense"):
+        module.nonsense  # noqa: B018
+
+
+def test_using_the_packages_changes_no_jax_configuration():
+    code = """
+import os
+for name in ("JAX_NUMPY_DTYPE_PROMOTION", "JAX_NUMPY_RANK_PROMOTION"):
+    os.environ.pop(name, None)
+import jax
+before = dict(jax.config.values)
+from assembler import Image
+from learned_units import load_unit
+from vm import Machine
+assert Machine(Image([3, 3, -1, 0], memory=8), unit="ntk-limit").run(1).steps == 1
+load_unit("native", 8).subtract_branch(1, 2, 3, 4)
+after = dict(jax.config.values)
+print(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
+"""
+    assert python(code) == "[]"

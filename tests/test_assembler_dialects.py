@@ -1,0 +1,181 @@
+"""The sqasm notation of other people's SUBLEQ programs."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assembler import AssemblyError, Image, assemble, format_listing, load_image, read_dialect, read_image
+
+
+def words(source, **options):
+    image = read_dialect(source, "t.sq", **options)
+    return tuple(word - (1 << image.word_bits) if word >> image.word_bits - 1 else word for word in image.words)
+
+
+def errors(source, **options):
+    with pytest.raises(AssemblyError) as caught:
+        read_dialect(source, "t.sq", **options)
+    return [str(diagnostic) for diagnostic in caught.value.diagnostics]
+
+
+def test_it_is_for_subleq_and_32_bits_unless_told_otherwise():
+    image = read_dialect("1 2 3")
+    assert (image.isa, image.word_bits, image.entry, image.words) == ("subleq", 32, 0, (1, 2, 3))
+
+
+def test_options_fill_in_what_the_notation_leaves_open():
+    image = read_dialect("1 2 3\nx: 4", word_bits=16, isa="sbn", memory=50, entry="x", input_mode="add")
+    assert (image.isa, image.word_bits, image.memory, image.entry, image.input_mode) == ("sbn", 16, 50, 3, "add")
+
+
+def test_statements_end_at_semicolons_and_line_ends():
+    assert words("1 2 3; 4 5 6\n7 8 9;;\n\n;1 1 1") == (1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 1, 1)
+
+
+def test_a_third_operand_left_out_is_the_next_address():
+    assert words("7 8; 9 8") == (7, 8, 3, 9, 8, 6)
+
+
+def test_one_operand_is_used_twice_with_its_first_value():
+    assert words("7; 8") == (7, 7, 3, 8, 8, 6)
+    assert words("0 0 0; ?+11") == (0, 0, 0, 15, 15, 6)
+
+
+def test_the_question_mark_is_the_address_of_the_next_cell():
+    assert words("? ? ?; ?-1 ?+1 (?)") == (1, 2, 3, 3, 6, 6)
+    assert words(". ? ? 'ab' ? [2] ?") == (1, 2, 97, 98, 5, 0, 0, 8)
+
+
+def test_labels_stand_before_statements_and_operands():
+    assert words("top: x:a y: 0 z:top; . x y z a:5 top") == (6, 0, 0, 0, 1, 2, 5, 0)
+    assert read_dialect("a: b:\nc: 1").symbols == {"a": 0, "b": 0, "c": 0}
+
+
+def test_labels_at_the_end_name_what_follows():
+    assert read_dialect("1 2 end: ; . 5 last:").symbols == {"end": 3, "last": 4}
+
+
+def test_the_label_of_a_single_operand_names_its_first_copy():
+    assert words("x:7; . x") == (7, 7, 3, 0)
+    assert words("0 0; 9 x:7; . x") == (0, 0, 3, 9, 7, 6, 4)
+
+
+def test_operands_are_sums_of_integers_labels_and_the_next_cell():
+    assert words(". -1 (-1) a+2-b -a ( 1 + 2 )-(b) 0x10 a:b: --3 -(-(4))") == (-1, -1, 2, -6, -3, 16, 3, 4)
+
+
+def test_data_is_values_zeros_and_texts():
+    assert words(". t1:0 t2:0 sp:-sp [3] 'Hi!' x:[1+1] y:'z' x y") == (
+        *(0, 0, -2, 0, 0, 0, 72, 105, 33, 0, 0, 122, 9, 11),
+    )
+    assert words(".5; . ''; . \"a'b\"") == (5, 97, 39, 98)
+
+
+def test_a_character_of_a_text_is_one_cell():
+    assert words(". 'é日;#'") == (0xE9, 0x65E5, 59, 35)
+
+
+def test_comments_end_with_the_line():
+    assert words("# one; 1 2 3\n1 2 3 # 'x ; 4\n#") == (1, 2, 3)
+
+
+def test_blanks_and_line_ends_of_all_kinds_are_taken():
+    assert words("\ufeff\t1\t2  3 \r\n  4 5 6\r\n") == (1, 2, 3, 4, 5, 6)
+
+
+def test_names_our_notation_keeps_for_itself_are_free():
+    assert words(". __isa:5 sbn:__isa __width:1") == (5, 0, 1)
+    assert "undefined label `__memory`" in errors(". __memory")[0]
+
+
+HELLO = """
+        # writes a text
+start:  p (-1)                  # a b c with c left out
+        m1 start                # the next character
+        Z; left; c left; dec c fin; Z Z start
+fin:    Z Z (-1)
+. m1:-1 Z:0 c:-3 left:0 dec:1
+. p:'Hi!'
+"""
+
+
+def test_a_program_is_what_its_statements_in_our_notation_are():
+    ours = """
+        .isa subleq
+        .width 32
+start:  subleq p, -1
+        subleq m1, start
+        subleq Z
+        subleq left
+        subleq c, left
+        subleq dec, c, fin
+        subleq Z, Z, start
+fin:    subleq Z, Z, -1
+m1:     .word -1
+Z:      .word 0
+c:      .word -3
+left:   .word 0
+dec:    .word 1
+p:      .ascii "Hi!"
+"""
+    image, expected = read_dialect(HELLO, "hello.sq"), assemble(ours)
+    assert image == expected
+    assert image.symbols == expected.symbols
+    assert image.source_map is not None
+    assert [run.origin.line for run in image.source_map][:4] == [3, 4, 5, 5]
+
+
+def test_files_are_read_in_a_dialect(tmp_path):
+    path = tmp_path / "hello.dec"
+    path.write_text(HELLO)
+    assert load_image(path, dialect="sqasm", word_bits=16) == read_image(HELLO.encode(), dialect="sqasm", word_bits=16)
+    with pytest.raises(ValueError, match="dialect must be one of sqasm"):
+        read_image(b"", dialect="subleq")
+    with pytest.raises(ValueError, match="the format is hex"):
+        read_image(b"", format="hex", dialect="sqasm")
+
+
+def test_errors_are_drawn_with_their_places():
+    assert errors("a b c d; 1\n  1,2\n'x'\n. 'abc\n? + 1\n. 12ab 1\n(1") == [
+        "t.sq:1:7: error: an instruction has at most 3 operands\n  |\n1 | a b c d; 1\n  |       ^",
+        "t.sq:2:4: error: `,` has no meaning here\n  |\n2 |   1,2\n  |    ^\n  = help: operands are apart by blanks",
+        "t.sq:3:1: error: expected a value, found `'x'`\n  |\n3 | 'x'\n  | ^^^",
+        "t.sq:4:3: error: this text has no closing `'`\n  |\n4 | . 'abc\n  |   ^^^^",
+        "t.sq:5:4: error: expected a value, found a blank\n  |\n5 | ? + 1\n  |    ^",
+        "t.sq:6:3: error: `12ab` is not a number\n  |\n6 | . 12ab 1\n  |   ^^^^",
+        "t.sq:7:3: error: expected `+`, `-` or `)`, found end of statement\n  |\n7 | (1\n  |   ^",
+    ]
+
+
+def test_semantic_errors_are_those_of_our_notation():
+    messages = [error.split("\n")[0] for error in errors(". x:1 x:2 nowhere [-1] [n] 99999999999; . n:0")]
+    assert messages == [
+        "t.sq:1:7: error: duplicate label `x`",
+        "t.sq:1:11: error: undefined label `nowhere`",
+        "t.sq:1:20: error: `.space` cannot make -1 words",
+        "t.sq:1:25: error: the layout depends on `n` here, which is defined below",
+        "t.sq:1:28: error: 99999999999 is out of range for a word of 32 bits, -2,147,483,648 … 4,294,967,295",
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", [". " + "(" * 5_000, ". " + "-" * 5_000 + "1", ". " + "1" * 5_000, ". [1 << 9]", ". [99999999999]"]
+)
+def test_what_is_huge_or_deep_is_an_error(source):
+    assert errors(source)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(
+    st.lists(st.sampled_from([*"a.?:;()[]+-' #\"", "12", "b:", ". ", "[3] ", "\n", "é", "0x"]), max_size=20).map(
+        "".join
+    )
+)
+def test_any_text_is_an_image_or_has_errors(source):
+    try:
+        image = read_dialect(source)
+    except AssemblyError as error:
+        assert str(error).startswith("<text>")
+    else:
+        assert isinstance(image, Image)
+        format_listing(image)

@@ -1,0 +1,166 @@
+"""Networks and their training: how they start, what they reach, and that merging changes nothing."""
+
+import jax
+import numpy as np
+import pytest
+
+from learned_units.ntk import construction, ensemble, network, readout, training, verification
+from learned_units.tasks.subtract_branch import template_sets
+
+SETS = template_sets(8)
+initialise = jax.jit(network.initialise, static_argnums=(1, 2, 3, 4))
+every_set = pytest.mark.parametrize("name", SETS)
+
+
+def predictions(each: network.Network, x: np.ndarray) -> np.ndarray:
+    """The definition in float64, for x [inputs, k]: sum over halves of sign / sqrt(halves units) * v . relu(W x)."""
+    hidden, output = np.asarray(each.hidden, np.float64), np.asarray(each.output, np.float64)
+    halves, units, _ = hidden.shape
+    signs = [1.0] if halves == 1 else [1.0, -1.0]
+    parts = [
+        sign * np.maximum(x @ w.T, 0) @ v / np.sqrt(units * halves)
+        for sign, w, v in zip(signs, hidden, output, strict=True)
+    ]
+    return np.sum(parts, axis=0)
+
+
+@pytest.mark.parametrize("initialisation", ["antisymmetric", "variance-reduced"])
+@pytest.mark.parametrize(("width", "templates"), [(130, 7)])
+def test_a_network_of_two_halves_starts_at_exactly_zero(initialisation, width, templates):
+    start = initialise(jax.random.key(1), initialisation, width, templates, 5)
+    assert start.hidden.shape == (2, width // 2, templates)
+    assert start.output.shape == (2, width // 2, 5)
+    assert (start.hidden[0] == start.hidden[1]).all() and (start.output[0] == start.output[1]).all()
+    assert not predictions(start, np.random.default_rng(0).normal(size=(20, templates))).any()
+    assert np.abs(network.predict_templates(start)).max() < 1e-6
+
+
+def test_a_plain_network_does_not_start_at_zero():
+    start = initialise(jax.random.key(1), "plain", 64, 8, 5)
+    assert start.hidden.shape == (1, 64, 8)
+    assert np.abs(network.predict_templates(start)).min(1).max() > 0.01
+
+
+@pytest.mark.parametrize(("units", "templates"), [(32, 64), (100, 7)])
+def test_variance_reduced_rows_are_antithetic_and_orthogonal_in_blocks(units, templates):
+    start = initialise(jax.random.key(2), "variance-reduced", 2 * units, templates, 3)
+    rows = np.asarray(start.hidden[0], np.float64)
+    pairs = units // 2
+    assert (rows[pairs:] == -rows[:pairs]).all()
+    assert set(np.unique(start.output).tolist()) == {-1.0, 1.0}
+    for first in range(0, pairs, templates):
+        block = rows[first : min(first + templates, pairs)]
+        gram = block @ block.T
+        assert np.abs(gram - templates * np.eye(len(block))).max() < 1e-3 * templates
+
+
+def test_an_odd_number_of_units_leaves_one_without_its_antithesis():
+    rows = np.asarray(initialise(jax.random.key(2), "variance-reduced", 14, 5, 3).hidden[0])
+    assert rows.shape == (7, 5)
+    assert (rows[4:] == -rows[:3]).all()
+
+
+def test_an_unknown_initialisation_is_refused():
+    with pytest.raises(ValueError, match="unknown initialisation 'he'; one of plain, antisymmetric, variance-reduced"):
+        network.initialise(jax.random.key(0), "he", 4, 4, 1)
+
+
+@pytest.mark.parametrize("initialisation", network.INITIALISATIONS)
+def test_the_forward_pass_is_the_definition(initialisation):
+    start = initialise(jax.random.key(3), initialisation, 32, 6, 4)
+    moved = network.Network(start.hidden + 0.1 * np.float32(1), start.output * np.array([[[1.5]]], np.float32))
+    if initialisation != "plain":
+        moved = network.Network(moved.hidden.at[1].add(0.3), moved.output)
+    assert np.abs(network.predict_templates(moved) - predictions(moved, np.eye(6))).max() < 1e-5
+
+
+@pytest.fixture(scope="module")
+def trained() -> dict[str, training.Trained]:
+    """A small ensemble for each template set of a group of 8, with the library's start."""
+    return {
+        name: training.train(
+            each.labels(), networks=2, width=256, initialisation=construction.INITIALISATION, seed=5
+        )
+        for name, each in SETS.items()
+    }  # fmt: skip
+
+
+def single(ensemble_: network.Network, member: int) -> network.Network:
+    return network.Network(ensemble_.hidden[member], ensemble_.output[member])
+
+
+@every_set
+def test_training_fits_every_example_to_the_tolerance(trained, name):
+    labels = SETS[name].labels()
+    for member in range(2):
+        error = np.abs(predictions(single(trained[name].ensemble, member), np.eye(len(labels))) - labels).max()
+        assert error <= training.TOLERANCE
+    assert trained[name].error <= training.TOLERANCE
+    assert trained[name].iterations <= 200
+
+
+@every_set
+def test_the_merged_network_is_the_mean_of_the_separate_ones(trained, name):
+    inner, outer = network.merge(trained[name].ensemble)
+    assert inner.dtype == outer.dtype == np.float32
+    inputs = SETS[name].reachable_inputs()
+    chosen = inputs[np.random.default_rng(0).integers(0, len(inputs), 200)]
+    rows = np.arange(SETS[name].group)
+    x = np.zeros((200, SETS[name].size))
+    for case, families in enumerate(chosen):
+        matched = families >= 0
+        x[case, families[matched] * SETS[name].group + rows[matched]] = 1 / np.sqrt(max(matched.sum(), 1))
+    mean = np.mean([predictions(single(trained[name].ensemble, member), x) for member in range(2)], axis=0)
+    assert np.abs(np.maximum(x @ inner, 0) @ outer - mean).max() < 1e-6
+    # and so predicts the running unit, from its weights and matches in their own layout
+    params = ensemble.make_params(SETS[name], inner, outer, readout.calibrated(SETS[name]))
+    predicted = verification.predict_inputs(params, chosen, template_set=SETS[name])
+    assert np.abs(np.asarray(predicted.value) - mean).max() < 1e-5
+
+
+def test_two_trainings_from_one_seed_give_equal_weights_and_another_seed_others():
+    def weights(seed: int) -> list[np.ndarray]:
+        found = training.train(
+            SETS["select"].labels(), networks=2, width=32, initialisation="variance-reduced", seed=seed
+        )
+        return [np.asarray(leaf) for leaf in found.ensemble]
+
+    first, again, other = weights(7), weights(7), weights(8)
+    assert all((one == two).all() for one, two in zip(first, again, strict=True))
+    assert all((one != two).any() for one, two in zip(first, other, strict=True))
+
+
+def test_the_members_of_an_ensemble_differ(trained):
+    hidden = np.asarray(trained["first"].ensemble.hidden)
+    assert (hidden[0] != hidden[1]).any()
+
+
+def test_training_that_cannot_succeed_says_so():
+    with pytest.raises(training.TrainingError, match="an error of .* is left after .* widen the networks"):
+        training.train(SETS["first"].labels(), networks=1, width=2, initialisation="antisymmetric", seed=0)
+
+
+def test_what_the_progress_callback_raises_stops_the_training():
+    class Enough(Exception):
+        pass
+
+    heard = []
+
+    def progress(iteration: int, error: float) -> None:
+        heard.append((iteration, error))
+        if len(heard) == 2:
+            raise Enough
+
+    with pytest.raises(Enough):
+        training.train(
+            SETS["select"].labels(), networks=1, width=8, initialisation="plain", seed=0, progress=progress
+        )  # fmt: skip
+    assert [iteration for iteration, _ in heard] == [20, 40]
+    assert heard[1][1] > training.TOLERANCE
+
+
+def test_progress_runs_from_nothing_to_all():
+    assert training.progress_made(1.0) == 0
+    assert training.progress_made(100.0) == 0
+    assert training.progress_made(training.TOLERANCE) == pytest.approx(1)
+    assert training.progress_made(0.0) == 1

@@ -1,0 +1,407 @@
+"""Every unit against plain integers; what it says of its decisions; and that a broken one is seen to be broken."""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from learned_units import Unit, bits, load_unit, operands
+from learned_units.catalog import SCOPES
+from learned_units.unit import BLOCK
+
+SEED = 20_250_217
+ISAS = ("sbn", "subleq")
+slow = pytest.mark.slow
+both_isas = pytest.mark.parametrize("isa", ISAS)
+
+
+def exact(word_bits: int, isa: str, cases) -> tuple[list[int], list[int]]:
+    """The definition in Python integers: differences and next pcs."""
+    differences, next_pcs = [], []
+    for minuend, subtrahend, target, fall_through in zip(*(column.tolist() for column in cases), strict=True):
+        difference = (minuend - subtrahend) % 2**word_bits
+        taken = difference >= 2 ** (word_bits - 1) or (isa == "subleq" and difference == 0)
+        differences.append(difference)
+        next_pcs.append(target if taken else fall_through)
+    return differences, next_pcs
+
+
+def cases_of(word_bits: int, count: int, seed: int = SEED) -> tuple[np.ndarray, ...]:
+    """Half uniform, half adversarial."""
+    rng = np.random.default_rng(seed)
+    halves = (operands.uniform(rng, count // 2, word_bits), operands.adversarial(rng, count // 2, word_bits))
+    return tuple(np.concatenate(column) for column in zip(*halves, strict=True))
+
+
+def edge_cases(word_bits: int) -> tuple[np.ndarray, ...]:
+    """Every combination of edges in all four places: equal operands, nothing set, everything set."""
+    high = 2**word_bits - 1
+    edges = (0, 1, high, 1 << (word_bits - 1), high >> 1)
+    combined = [
+        (a, b, c, f) for a, b in itertools.product(edges, edges) for c, f in ((0, 0), (0, high), (high, 0), (1, 1))
+    ]
+    return tuple(np.array(column, np.uint64) for column in zip(*combined, strict=True))
+
+
+def check(unit: Unit, cases) -> np.ndarray:
+    """All answers equal the definition, all margins are positive; returns the margins."""
+    found = unit.subtract_branch(*cases)
+    differences, next_pcs = exact(unit.word_bits, unit.isa, cases)
+    assert found.difference.tolist() == differences
+    assert found.next_pc.tolist() == next_pcs
+    assert (found.margin > 0).all()
+    if unit.name != "native":
+        assert np.isfinite(found.margin).all()
+    return found.margin
+
+
+# --- exactness --------------------------------------------------------------------------------------------------------
+
+
+def all_pairs(word_bits: int) -> tuple[np.ndarray, ...]:
+    every = np.arange(2**word_bits, dtype=np.uint64)
+    minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
+    rng = np.random.default_rng(SEED)
+    return minuend, subtrahend, *(operands.words(rng, len(minuend), word_bits) for _ in range(2))
+
+
+@both_isas
+@pytest.mark.parametrize("name", ["ntk", "ntk-limit", "native"])
+def test_all_65536_pairs_of_8_bits_are_exact(name, isa, unit_of):
+    margin = check(unit_of(name, 8, isa), all_pairs(8))
+    assert len(margin) == 65_536
+
+
+@both_isas
+@pytest.mark.parametrize("word_bits", [4, 5, 6, 7, 8, 9, 11, 12, 16, 17, 24, 31, 32, 33, 48, 63, 64])
+def test_the_native_unit_is_exact_at_any_width(word_bits, isa, unit_of):
+    unit = unit_of("native", word_bits, isa)
+    assert (check(unit, cases_of(word_bits, 2000)) == math.inf).all()
+    check(unit, edge_cases(word_bits))
+
+
+DEFAULT = {("ntk-limit", 5, "sbn"), ("ntk-limit", 33, "sbn"), ("ntk-limit", 64, "subleq"),
+           ("ntk", 4, "subleq"), ("ntk", 16, "sbn"), ("ntk", 33, "subleq"), ("ntk", 64, "sbn")}  # fmt: skip
+FORMS = [
+    pytest.param(name, word_bits, isa, marks=() if (name, word_bits, isa) in DEFAULT else slow)
+    for name in ("ntk-limit", "ntk")
+    for word_bits in (4, 5, 6, 7, 9, 11, 12, 16, 17, 24, 31, 32, 33, 48, 63, 64)
+    for isa in ISAS
+]
+
+
+@pytest.mark.parametrize(("name", "word_bits", "isa"), FORMS)
+def test_hard_and_random_cases_are_exact_at_any_width(name, word_bits, isa, unit_of):
+    unit = unit_of(name, word_bits, isa)
+    margin = check(unit, cases_of(word_bits, BLOCK, seed=SEED + word_bits))
+    edges = check(unit, edge_cases(word_bits))
+    if name == "ntk-limit":
+        assert min(margin.min(), edges.min()) >= 1 - 1e-4
+    else:
+        assert min(margin.min(), edges.min()) >= unit.manifest["verified"]["smallest_margin"] - 1e-4
+
+
+@slow
+@both_isas
+@pytest.mark.parametrize(("word_bits", "count"), [(16, 2_000_000), (32, 200_000), (64, 200_000)])
+def test_the_trained_unit_is_exact_on_very_many_cases(word_bits, count, isa, unit_of):
+    unit = unit_of("ntk", word_bits, isa)
+    part = 100_000
+    for k in range(0, count, part):
+        check(unit, cases_of(word_bits, part, seed=SEED + k))
+
+
+@slow
+@both_isas
+@pytest.mark.parametrize("group", [1, 2, 5])
+def test_other_groups_are_exact_too(group, isa):
+    unit = load_unit("ntk", 11, isa, group=group)
+    check(unit, cases_of(11, 4000))
+    check(unit, edge_cases(11))
+
+
+@pytest.mark.parametrize(
+    ("word_bits", "group", "isa"),
+    [(9, 1, "subleq"), (7, 64, "sbn")]
+    + [pytest.param(w, g, isa, marks=slow) for w, g in ((9, 1), (16, 16), (7, 64), (16, 5)) for isa in ISAS],
+)
+def test_the_limit_is_exact_whatever_the_group(word_bits, group, isa):
+    unit = load_unit("ntk-limit", word_bits, isa, group=group)
+    check(unit, cases_of(word_bits, 2000))
+    check(unit, edge_cases(word_bits))
+
+
+# --- arguments and shapes ---------------------------------------------------------------------------------------------
+
+
+def test_arguments_broadcast_and_keep_their_shape(unit_of):
+    unit = unit_of("native", 8)
+    found = unit.subtract_branch([[1], [2]], np.arange(3), 9, np.int8(-3))
+    assert found.difference.tolist() == [[1, 0, 255], [2, 1, 0]]
+    assert found.next_pc.tolist() == [[253, 253, 9], [253, 253, 253]]
+    assert found.margin.shape == (2, 3)
+    scalar = unit.subtract_branch(1, 2, 3, 4)
+    assert (scalar.difference.shape, int(scalar.difference), int(scalar.next_pc)) == ((), 255, 3)
+
+
+@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+def test_empty_arguments_give_empty_results(name, unit_of):
+    for shape in ((0,), (0, 3), (2, 0)):
+        found = unit_of(name, 8).subtract_branch(np.zeros(shape, int), 1, [] if shape == (0,) else 2, 3)
+        assert found.difference.shape == found.next_pc.shape == found.margin.shape == shape
+        assert (found.difference.dtype, found.margin.dtype) == (np.int64, np.float32)
+
+
+def test_words_come_back_as_int64_and_at_64_bits_as_uint64(unit_of):
+    assert unit_of("native", 63).subtract_branch(0, 1, 0, 0).difference.dtype == np.int64
+    found = unit_of("native", 64).subtract_branch([0, -(2**63)], [1, 2**63], 0, 0)
+    assert found.difference.dtype == np.uint64
+    assert found.difference.tolist() == [2**64 - 1, 0]
+
+
+def test_more_cases_than_a_block_are_all_answered(unit_of):
+    count = 2 * BLOCK + 3
+    found = unit_of("native", 16).subtract_branch(np.arange(count), 5, 0, 0)
+    assert found.difference.tolist() == [(k - 5) % 65_536 for k in range(count)]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_misfits_are_refused_by_name(place, unit_of):
+    unit = unit_of("native", 8)
+    name = ("minuend", "subtrahend", "target", "fall_through")[place]
+    for wrong, error in ((256, ValueError), (-129, ValueError), (1.0, TypeError), (True, TypeError)):
+        with pytest.raises(error, match=name):
+            unit.subtract_branch(*(wrong if k == place else 0 for k in range(4)))
+        with pytest.raises(error, match=name):
+            unit.explain(*(wrong if k == place else 0 for k in range(4)))
+    with pytest.raises(ValueError, match="broadcast"):
+        unit.subtract_branch([1, 2], [1, 2, 3], 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "ntk-limt"}, "unknown unit 'ntk-limt'; did you mean 'ntk-limit'"),
+        ({"name": "perceptron"}, "unknown unit 'perceptron' .*ntk, ntk-limit, native"),
+        ({"word_bits": 3}, "word_bits is 3; words have 4 to 64 bits"),
+        ({"word_bits": 65}, "word_bits is 65"),
+        ({"word_bits": 16.0}, "word_bits is 16.0"),
+        ({"word_bits": True}, "word_bits is True"),
+        ({"isa": "SBN"}, "unknown instruction set 'SBN' .*sbn, subleq"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"name": "ntk-limit", "group": 0}, "group is 0"),
+        ({"name": "ntk-limit", "group": 65}, "group is 65"),
+        ({"name": "ntk-limit", "group": 8.0}, "group is 8.0"),
+    ],
+    ids=str,
+)
+def test_a_unit_that_cannot_be_is_a_value_error(options, words):
+    with pytest.raises(ValueError, match=words):
+        load_unit(**{"name": "native", **options})
+
+
+def test_a_unit_says_what_is_learned_in_it(unit_of):
+    assert set(SCOPES) == {"ntk", "ntk-limit", "native"}
+    trained, limit, native = (unit_of(name) for name in SCOPES)
+    assert (trained.scope.difference, trained.scope.decision, trained.scope.select) == ("learned",) * 3
+    assert (limit.scope.difference, limit.scope.decision, limit.scope.select) == ("closed form",) * 3
+    assert (native.scope.difference, native.scope.decision, native.scope.select) == ("native",) * 3
+    assert "160" in trained.scope.sentence
+    assert sum(network["examples"] for network in trained.manifest["networks"].values()) == 160
+    assert "not a learned computation" in limit.scope.sentence
+    assert trained.detail.startswith("ensembles of 8 ") and "every input verified" in trained.detail
+    assert trained.seed == trained.manifest["seed_used"]
+
+
+# --- explanations -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "word_bits", "isa"),
+    [
+        ("ntk-limit", 5, "sbn"),
+        ("ntk", 16, "sbn"),
+        ("ntk-limit", 12, "subleq"),
+        pytest.param("ntk", 33, "subleq", marks=slow),
+    ],
+)
+def test_explanation_and_evaluation_agree_decision_by_decision(name, word_bits, isa, unit_of):
+    unit = unit_of(name, word_bits, isa)
+    cases = cases_of(word_bits, 12)
+    found = unit.subtract_branch(*cases)
+    for k, case in enumerate(zip(*(column.tolist() for column in cases), strict=True)):
+        decisions = unit.explain(*case)
+        last = {each.output: each.stage for each in decisions}
+        written = {
+            output: sum(each.value << each.bit for each in decisions if (each.output, each.stage) == (output, stage))
+            for output, stage in last.items()
+        }
+        assert written["d"] == found.difference[k]
+        assert written["chosen"] == found.next_pc[k]
+        for each in decisions:
+            assert each.value == (each.prediction > each.threshold)
+            assert 0 <= each.bit < word_bits
+            assert each.margin > 0
+        assert min(each.margin for each in decisions) == pytest.approx(found.margin[k], abs=2e-4)
+        stages = [each.stage for each in decisions]
+        assert stages == sorted(stages)
+
+
+def test_the_decisions_of_an_explanation_are_all_that_are_made(unit_of):
+    decisions = unit_of("ntk-limit", 12, "subleq").explain(5, 9, 100, 3)
+    found = {}
+    for each in decisions:
+        found.setdefault((each.stage, each.network), []).append((each.output, each.bit))
+    every = range(12)
+    assert found == {
+        (0, "first"): [(output, bit) for output in ("x", "G", "P") for bit in every],
+        (1, "prefix"): [(output, bit) for output in ("G", "P") for bit in every],
+        (2, "difference"): [("d", bit) for bit in every],
+        (3, "any"): [("some", 0), ("some", 1)],
+        (4, "any"): [("some", 0)],
+        (5, "select"): [("chosen", 0)],
+        (6, "select"): [("chosen", bit) for bit in every],
+    }
+
+
+def test_the_native_unit_has_no_decisions_to_explain(unit_of):
+    assert unit_of("native").explain(1, 2) == []
+
+
+# --- the same weights, used everywhere --------------------------------------------------------------------------------
+
+
+def test_one_set_of_weights_serves_every_width_and_instruction_set(unit_of):
+    units = [unit_of("ntk", word_bits, isa) for word_bits, isa in ((8, "sbn"), (16, "subleq"), (64, "sbn"))]
+    assert len({unit.manifest["tensor_hash"] for unit in units}) == 1
+    leaves = [jax.tree.leaves(unit.params) for unit in units]
+    assert all((one == two).all() for one, two in zip(leaves[0], leaves[2], strict=True))
+
+
+def test_the_weights_are_traced_and_not_part_of_the_compiled_code(unit_of):
+    unit = unit_of("ntk", 8)
+    leaves, structure = jax.tree.flatten(unit.params)
+    assert all(isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32 for leaf in leaves)
+    assert hash(unit.spec) == hash(load_unit("ntk", 8).spec)
+    words = [jnp.zeros(1, jnp.uint32)] * 4
+    jaxpr = jax.make_jaxpr(unit.spec.evaluate)(unit.params, *words)
+    assert sum(constant.size for constant in jaxpr.consts if hasattr(constant, "size")) < 100
+    assert structure.num_leaves == len(leaves) == 15
+
+
+# --- that it can be wrong ---------------------------------------------------------------------------------------------
+
+
+def with_noise(unit: Unit, seed: int = 0) -> Unit:
+    """The unit with all weights replaced by Gaussian noise of the same standard deviation; thresholds are kept."""
+    rng = np.random.default_rng(seed)
+    params = {}
+    for name, weights in unit.params.items():
+        inner, outer = (
+            jnp.asarray(rng.normal(0, np.std(np.asarray(each)), each.shape), jnp.float32)
+            for each in (weights.inner, weights.outer)
+        )
+        params[name] = weights._replace(inner=inner, outer=outer)
+    return Unit(unit.name, unit.spec, params, unit.scope)
+
+
+@both_isas
+def test_noise_in_place_of_weights_breaks_most_answers(isa, unit_of):
+    unit = with_noise(unit_of("ntk", 8, isa))
+    cases = cases_of(8, BLOCK)
+    found = unit.subtract_branch(*cases)
+    differences, next_pcs = exact(8, isa, cases)
+    assert np.mean(found.difference != differences) > 0.9
+    assert np.mean(found.next_pc != next_pcs) > 0.9
+
+
+@pytest.mark.parametrize("name", ["first", "difference", "select"])
+def test_noise_in_one_network_alone_breaks_most_answers(name, unit_of):
+    good = unit_of("ntk", 8)
+    unit = Unit("ntk", good.spec, {**good.params, name: with_noise(good).params[name]}, good.scope)
+    cases = cases_of(8, BLOCK)
+    found = unit.subtract_branch(*cases)
+    differences, next_pcs = exact(8, "sbn", cases)
+    wrong = (found.difference != np.array(differences)) | (found.next_pc != np.array(next_pcs))
+    assert wrong.mean() > 0.9
+    assert (found.difference.tolist() == differences) == (name == "select")
+
+
+@pytest.mark.parametrize("name", ["first", "difference"])
+def test_permuted_labels_break_most_answers_of_the_limit(name, unit_of):
+    good = unit_of("ntk-limit", 8)
+    form = good.params[name]
+    permuted = {**good.params, name: form._replace(labels=1 - form.labels)}
+    cases = cases_of(8, BLOCK)
+    found = Unit("ntk-limit", good.spec, permuted, good.scope).subtract_branch(*cases)
+    assert np.mean(found.difference != exact(8, "sbn", cases)[0]) > 0.9
+
+
+def test_untrained_networks_know_nothing(unit_of):
+    """The start of training, where every prediction is 0, answers hardly anything right: training does it."""
+    good = unit_of("ntk", 8)
+    params = {name: weights._replace(outer=jnp.zeros_like(weights.outer)) for name, weights in good.params.items()}
+    cases = cases_of(8, BLOCK)
+    found = Unit("ntk", good.spec, params, good.scope).subtract_branch(*cases)
+    assert np.mean(found.difference != exact(8, "sbn", cases)[0]) > 0.7
+
+
+# --- the operands that test it ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word_bits", [4, 5, 8, 16, 33, 64])
+def test_adversarial_operands_contain_what_they_say(word_bits):
+    count, high = 20_000, 2**word_bits - 1
+    columns = operands.adversarial(np.random.default_rng(SEED), count, word_bits)
+    assert all(column.dtype == np.uint64 and column.shape == (count,) for column in columns)
+    minuend, subtrahend, target, fall_through = (column.tolist() for column in columns)
+    assert max(map(max, (minuend, subtrahend, target, fall_through))) <= high
+    pairs = list(zip(minuend, subtrahend, strict=True))
+
+    def share(holds) -> float:
+        return sum(map(holds, pairs)) / count
+
+    def chain(pair) -> int:
+        """Longest run of positions a borrow passes through."""
+        borrow, run, longest = 0, 0, 0
+        for k in range(word_bits):
+            a, b = pair[0] >> k & 1, pair[1] >> k & 1
+            run = run + 1 if borrow and a == b else 0
+            longest = max(longest, run)
+            borrow = int(a - b - borrow < 0)
+        return longest
+
+    edges = {0, 1, high, 1 << (word_bits - 1), high >> 1}
+    assert share(lambda pair: pair[0] == pair[1]) > 0.06
+    assert share(lambda pair: (pair[1] - pair[0]) & high == 1) > 0.06
+    assert share(lambda pair: (pair[0] - pair[1]) & high == 1) > 0.06
+    assert share(lambda pair: (pair[0] ^ pair[1]).bit_count() == 1) > 0.06
+    assert share(lambda pair: set(pair) <= edges) > 0.06
+    assert {pair for pair in pairs if set(pair) <= edges} == set(itertools.product(edges, edges))
+    assert share(lambda pair: chain(pair) >= (word_bits - 1) // 2) > 0.02
+    assert max(map(chain, pairs)) == word_bits - 1
+    if word_bits >= 16:
+        assert share(lambda pair: pair[0].bit_count() <= word_bits // 4) > 0.06
+        assert share(lambda pair: pair[1].bit_count() >= 3 * word_bits // 4) > 0.06
+    for column in (target, fall_through):
+        assert sum(word == 0 for word in column) / count > 0.04
+    assert sum(word == high for word in target) / count > 0.04
+    assert sum(one == two for one, two in zip(target, fall_through, strict=True)) / count > 0.04
+
+
+@pytest.mark.parametrize("word_bits", [4, 33, 64])
+def test_uniform_operands_use_every_bit(word_bits):
+    for column in operands.uniform(np.random.default_rng(SEED), 4000, word_bits):
+        assert int(column.max()) <= 2**word_bits - 1
+        for k in range(word_bits):
+            assert 0.4 < np.mean(column >> np.uint64(k) & np.uint64(1)) < 0.6
+
+
+def test_limbs_and_words_agree_in_all_these_tests():
+    """`exact` is given plain integers; they are the words the unit sees."""
+    cases = cases_of(64, 100)
+    assert bits.limbs_to_words(bits.words_to_limbs(cases[0], 64), 64).tolist() == cases[0].tolist()

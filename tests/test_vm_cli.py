@@ -1,0 +1,176 @@
+"""The command as a process: exit codes, streams, signals, and what a start costs."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import IO
+
+import pytest
+
+ENDLESS = """
+        sbn char, -1
+loop:   sbn one, zero
+        sbn zero, zero
+        sbn one, zero, loop
+one:    .word 1
+zero:   .word 0
+char:   .word 'x'
+"""
+HEAVY = ("jax", "numpy", "lark", "prompt_toolkit")
+
+
+COMMAND = (sys.executable, "-c", "import sys; from vm.cli import main; sys.exit(main())")
+
+
+def start(
+    *arguments: str,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*COMMAND, *arguments], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env)
+
+
+def sbn(*arguments: str, input: bytes = b"") -> tuple[int, bytes, str]:
+    """Exit code, stdout and stderr of a whole run."""
+    process = start(*arguments, stdin=subprocess.PIPE)
+    out, err = process.communicate(input, timeout=120)
+    return process.returncode, out, err.decode()
+
+
+def loaded_modules(*arguments: str) -> set[str]:
+    """Which of the heavy modules a command has imported when it ends."""
+    code = f"""
+import sys
+from vm.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.fixture
+def endless(tmp_path):
+    path = tmp_path / "endless.sbn"
+    path.write_text(ENDLESS)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("run", "--help"), ("run",), ("programs",), ("programs", "hello")], ids=" ".join
+)
+def test_help_and_the_programs_load_nothing_heavy(arguments):
+    assert not loaded_modules(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("asm", "hello", "-o", "-"), ("dis", "hello"), ("list", "hello"), ("run", "nowhere.sbn")],
+    ids=" ".join,
+)
+def test_text_commands_and_refusals_never_load_jax(arguments):
+    assert "jax" not in loaded_modules(*arguments)
+
+
+def test_a_program_is_piped_through_and_the_summary_is_the_last_line_on_stderr():
+    code, out, err = sbn("run", "adder", "--unit", "native", input=b"17 25\n")
+    assert (code, out) == (0, b"42\n")
+    assert err.startswith("halted: ") and err.count("\n") == 1
+
+
+def test_a_program_comes_from_stdin_and_then_has_no_input():
+    code, out, _ = sbn(
+        "run", "-", "--unit", "native", input=b"loop: sbn -1, x\n sbn x, -1\n sbn z, x, -1\nx: .word 0\nz: .word 0\n"
+    )
+    assert (code, out) == (0, b"\xff")
+
+
+def test_input_is_read_as_the_program_asks_for_it():
+    process = start("run", "cat", "--unit", "native", stdin=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+    for block in (b"first\n", b"second\n"):
+        process.stdin.write(block)
+        process.stdin.flush()
+        assert process.stdout.read(len(block)) == block  # before there is any more input, or its end
+    process.stdin.close()
+    process.stdin = None
+    assert process.communicate(timeout=60)[0] == b""
+    assert process.returncode == 0
+
+
+def test_ctrl_c_hands_over_the_output_and_exits_130(endless):
+    process = start("run", endless, "--unit", "native")
+    assert process.stdout is not None and process.stdout.read(1) == b"x"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.decode().startswith("stopped: interrupted; ") and err.count(b"\n") == 1
+
+
+def test_ctrl_c_is_answered_while_waiting_for_input():
+    process = start("run", "cat", "--unit", "native", stdin=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"a")
+    process.stdin.flush()
+    assert process.stdout.read(1) == b"a"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("programs",), ("run", "primes", "--unit", "native"), ("list", "hello")], ids=" ".join
+)
+def test_a_closed_pipe_ends_quietly(arguments):
+    process = start(*arguments)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_output_that_cannot_be_written_is_one_line_of_error():
+    with open("/dev/full", "wb") as full:
+        process = start("run", "hello", "--unit", "native", stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err == b"sbn: error: No space left on device\n"
+
+
+def test_every_stream_may_be_closed():
+    command = [*COMMAND, "run", "cat", "--unit", "native"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&- 2>&-', "sh", *command], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_output_is_utf_8_in_any_locale():
+    environment = os.environ | {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    source = ".isa sbn\n x: .space 100 ; …\n".encode()
+    process = start("list", "-", stdin=subprocess.PIPE, env=environment)
+    out, err = process.communicate(source, timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert "…" in out.decode()
+
+
+def test_the_environment_may_have_the_last_word_on_xla():
+    code = "import os; from vm.command import jax_setup; jax_setup.prepare(); print(os.environ['XLA_FLAGS'])"
+
+    def flags(given: str) -> str:
+        environment = os.environ | {"XLA_FLAGS": given}
+        return subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        ).stdout.strip()
+
+    own = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1"
+    assert flags(own) == own
+    assert flags("").startswith("--xla_backend_extra_options=")
+    other = "--xla_cpu_enable_fast_math=false"
+    assert flags(other).startswith(f"{other} --xla_backend_extra_options=")

@@ -1,0 +1,498 @@
+"""What each command writes, and its exit code."""
+
+import dataclasses
+import io
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+
+import programs
+from vm.cli import main
+from vm.command import chosen_unit
+
+WEIGHTS = "weights"
+
+
+class Sbn:
+    """Runs commands in this process. Afterwards `out` (bytes) and `err` are what they wrote."""
+
+    def __init__(self, capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capture = capture
+        self._monkeypatch = monkeypatch
+        self.out, self.err = b"", ""
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> int:
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin))))
+        try:
+            code = main(arguments)
+        except SystemExit as leaving:
+            assert isinstance(leaving.code, int)
+            code = leaving.code
+        captured = self._capture.readouterr()
+        self.out, self.err = captured.out, captured.err.decode()
+        return code
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+
+@pytest.fixture
+def sbn(capsysbinary, monkeypatch):
+    return Sbn(capsysbinary, monkeypatch)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """source(text): the name of a file that holds it."""
+
+    def write(text: str, name: str = "program.sbn") -> str:
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+LOOP = "loop: sbn one, zero, loop\none: .word 1\nzero: .word 0\n"
+DECREMENTS = " sbn one, x\n sbn one, x\n sbn one, x, -1\none: .word 1\nx: .word 2\n"  # three steps to a halt
+READS = """
+again:  sbn -1, x
+        sbn one, x, -1          ; below 0, as the end of the input is: halt
+        sbn x, -1
+        sbn zero, zero
+        sbn one, zero, again
+one:    .word 1
+zero:   .word 0
+x:      .word 0
+"""
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_ends_with_a_summary_of_what_was_computed_and_checked(sbn):
+    assert sbn("run", "hello", "--unit", "ntk-limit") == 0
+    assert sbn.out == b"Hello, world!\n"
+    assert re.fullmatch(
+        r"halted: 87 closed-form steps \(ntk-limit, 16-bit, closed form at infinite width, groups of 8\) "
+        r"and 14 console steps, reference agrees on every step, smallest margin 1\.00, \d+\.\d s\n",
+        sbn.err,
+    )
+
+
+def test_a_run_on_the_trained_unit_counts_learned_steps(sbn, unit_of):
+    unit = unit_of("ntk")
+    assert sbn("run", "fibonacci") == 0
+    assert sbn.out == programs.sample_output("fibonacci")
+    assert re.fullmatch(
+        rf"halted: 2,145 learned steps \(ntk, 16-bit, {unit.detail}\) and 87 console steps, "
+        r"reference agrees on every step, smallest margin 0\.\d\d, \d+\.\d s\n",
+        sbn.err,
+    )
+
+
+def test_console_steps_are_not_mentioned_where_there_are_none(sbn, source):
+    assert sbn("run", source(DECREMENTS), "--unit", "native") == 0
+    assert sbn.err.startswith("halted: 3 native steps (native, 16-bit, integer arithmetic), reference agrees")
+    assert "smallest margin -," in sbn.err
+
+
+def test_quiet_says_nothing_of_a_run_that_went_well(sbn):
+    assert sbn("run", "hello", "--unit", "native", "-q") == 0
+    assert (sbn.out, sbn.err) == (b"Hello, world!\n", "")
+    assert sbn("-q", "run", "hello", "--unit", "native") == 0
+    assert sbn.err == ""
+
+
+@pytest.mark.parametrize("name", ["adder", "reverse", "collatz", "hello_subleq"])
+def test_bundled_programs_answer_their_samples(sbn, name):
+    assert sbn("run", name, "--unit", "native", stdin=programs.sample_input(name)) == 0
+    assert sbn.out == programs.sample_output(name)
+
+
+def test_input_comes_from_a_file_or_from_the_command_line(sbn, source):
+    assert sbn("run", "adder", "--unit", "native", "--input", source("1 2\n", "in.txt"), stdin=b"9 9\n") == 0
+    assert sbn.out == b"3\n"
+    assert sbn("run", "adder", "--unit", "native", "--input-text", "30 4\n", stdin=b"9 9\n") == 0
+    assert sbn.out == b"34\n"
+
+
+def test_a_program_from_stdin_reads_the_input_it_is_given(sbn):
+    text = programs.source("cat").encode()
+    assert sbn("run", "-", "--unit", "native", "--input-text", "ab", stdin=text) == 0
+    assert sbn.out == b"ab"
+    assert sbn("run", "-", "--unit", "native", stdin=text) == 0
+    assert sbn.out == b""
+    assert sbn("run", "-", "--unit", "native", "--input", "-", stdin=text) == 2
+
+
+def test_more_input_than_any_buffer_holds_goes_through(sbn):
+    data = np.random.default_rng(0).integers(0, 256, 200_000, np.uint8).tobytes()
+    assert sbn("run", "cat", "--unit", "native", "--no-check", stdin=data) == 0
+    assert sbn.out == data
+
+
+def test_a_spent_budget_says_how_to_go_on(sbn, source):
+    name = source(LOOP)
+    assert sbn("run", name, "--unit", "native", "--max-steps", "1_000") == 1
+    assert sbn.err.startswith(
+        f"stopped: the budget of 1,000 steps (--max-steps) is spent at pc 0 ({name}:1); "
+        "to go on, run it again with a larger one; 1,000 native steps"
+    )
+
+
+def test_a_budget_that_is_just_enough_is_enough(sbn, source):
+    name = source(DECREMENTS)
+    assert sbn("run", name, "--unit", "native", "--max-steps", "3") == 0
+    assert sbn("run", name, "--unit", "native", "--max-steps", "2") == 1
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 4, 5])
+def test_a_budget_counts_steps_before_and_after_reading(sbn, steps):
+    assert sbn("run", "cat", "--unit", "native", "--max-steps", str(steps), "--json", stdin=b"abcdef") == 1
+    assert (json.loads(sbn.err)["halt"], json.loads(sbn.err)["steps"]) == ("budget", steps)
+
+
+def test_a_bad_address_and_a_lost_pc_say_where(sbn, source):
+    assert sbn("run", source(".memory 100\n sbn 0, 500\n", "bad.sbn"), "--unit", "native") == 1
+    assert "stopped: bad address: the instruction at pc 0" in sbn.err and "bad.sbn:2)" in sbn.err
+    assert sbn("run", source("sbn z, z, .+3\nz: .word 0\n", "short.sbn"), "--unit", "native", "--memory", "4") == 1
+    assert sbn.err.startswith("stopped: pc 3 ")
+
+
+def test_without_checking_nothing_is_claimed_of_the_reference(sbn):
+    assert sbn("run", "hello", "--unit", "native", "--no-check") == 0
+    assert "not compared with the reference" in sbn.err and "agrees" not in sbn.err
+
+
+def test_json_tells_the_same_and_the_statistics(sbn):
+    assert sbn("run", "hello", "--unit", "ntk-limit", "--json") == 0
+    told = json.loads(sbn.err)
+    assert (told["halt"], told["steps"], told["unit_steps"], told["console_steps"]) == ("halted", 101, 87, 14)
+    assert (told["step_kind"], told["checked"], told["agrees"]) == ("closed-form", True, True)
+    assert told["evaluations"] == 87 * told["evaluations_per_step"] > 0
+    assert told["unit"]["name"] == "ntk-limit" and told["margin"] > 0.99
+    assert sbn("run", "hello", "--unit", "native", "--json", "--no-check") == 0
+    told = json.loads(sbn.err)
+    assert told["margin"] is None and told["agrees"] is None
+
+
+def test_statistics_say_what_was_computed_by_what(sbn):
+    assert sbn("run", "hello", "--unit", "ntk-limit", "--stats") == 0
+    for told in ("difference       closed form", "65,536 words", "8 evaluations a step, 696 in all", "steps/s"):
+        assert told in sbn.err
+    assert sbn.err.splitlines()[-1].startswith("halted: ")
+
+
+def test_the_trace_has_a_row_for_each_step(sbn, source, tmp_path):
+    trace = tmp_path / "trace.csv"
+    name = source(READS)
+    assert sbn("run", name, "--unit", "native", "--width", "8", "--trace", str(trace), "--input-text", "\1") == 0
+    assert trace.read_text().splitlines() == [
+        "step,pc,a,b,c,address,old,new,next_pc,margin",
+        "0,0,255,17,3,17,0,1,3,-",
+        "1,3,15,17,255,17,1,0,6,-",
+        "2,6,17,255,9,255,-,0,9,-",
+        "3,9,16,16,12,16,0,0,12,-",
+        "4,12,15,16,0,16,0,255,0,-",
+        "5,0,255,17,3,17,0,255,3,-",
+        "6,3,15,17,255,17,255,254,255,-",
+    ]
+
+
+def test_the_trace_follows_code_that_changes_itself(sbn, tmp_path):
+    trace = tmp_path / "trace.csv"
+    assert sbn("run", "arraysum", "--unit", "ntk-limit", "--trace", str(trace)) == 0
+    rows = [line.split(",") for line in trace.read_text().splitlines()[1:]]
+    for row, following in zip(rows, rows[1:], strict=False):
+        assert row[8] == following[1]
+    for _, _, a, b, _, address, old, new, _, margin in rows:
+        assert (margin == "-") == ("65535" in (a, b)) == (old == "-" or a == "65535")
+        assert address == b and 0 <= int(new) < 1 << 16
+
+
+def test_a_divergence_is_reported_and_fails(sbn, monkeypatch, unit_of):
+    unit = unit_of("ntk-limit")
+    table = {name: params._replace(table=-params.table) for name, params in unit.params.items()}
+    broken = dataclasses.replace(unit, params=unit.params | {"difference": table["difference"]})
+    monkeypatch.setattr(chosen_unit, "load", lambda *_: broken)
+    assert sbn("run", "fibonacci") == 1
+    assert re.match(r"step \d+ at pc \d+ \(fibonacci\.sbn:\d+\) differs\n  operands ", sbn.err)
+    assert re.match(r"stopped: the unit and the reference disagree at step \d+, as reported", sbn.err.splitlines()[-1])
+    assert sbn("run", "fibonacci", "--json") == 1
+    told = json.loads(sbn.err.splitlines()[-1])
+    assert (told["halt"], told["agrees"]) == ("diverged", False)
+
+
+# --- names, files and options -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "helo"), "no file and no bundled program 'helo'; there is a bundled program hello"),
+        (("run", "hello.sbn"), "hello.sbn: no such file; there is a bundled program hello"),
+        (("run", "some/where"), "some/where: no such file"),
+        (("run", "."), ".: Is a directory"),
+        (("run", "hello", "--unit", "ntkk"), "unknown unit 'ntkk'; did you mean 'ntk'?"),
+        (("run", "hello", "--unit", "native", "--group", "4"), "--group is for the NTK units"),
+        (("run", "hello", "--unit", "ntk-limit", "--group", "0"), "group is 0"),
+        (("run", "hello", "--unit", "ntk-limit", "--seed", "-1"), "seed is -1"),
+        (("run", "hello", "--unit", "native", "--input", "nowhere"), "nowhere: No such file"),
+        (("run", "hello", "--unit", "native", "--trace", "no/where"), "no/where: No such file"),
+        (("list", "hello", "--width", "99"), "not 99"),
+        (("asm", "hello", "-o", "no/where.img"), "no/where.img: No such file"),
+        (("programs", "prime"), "no bundled program 'prime'; there is a bundled program primes"),
+        (("explain", "100000", "1"), "minuend = 100000 does not fit a word of 16 bits"),
+        (("explain", "1", "1", "--width", "65"), "word_bits is 65"),
+        (("train", "native"), "nothing in the unit 'native' is trained"),
+        (("train", "ntk", "--group", "65"), "group is 65"),
+        (("train", "ntl"), "unknown unit 'ntl'; did you mean 'ntk'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_is_one_line_and_exit_code_2(sbn, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert sbn(*arguments) == 2
+    assert sbn.err.startswith("sbn: error: ") and said in sbn.err
+    assert sbn.err.count("\n") == 1 and sbn.out == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("rum",),
+        ("run",),
+        ("run", "hello", "--max-steps", "-1"),
+        ("run", "hello", "--isa", "x"),
+        ("explain", "1.5", "2"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_shows_the_usage(sbn, arguments):
+    assert sbn(*arguments) == 2
+    assert sbn.err.startswith("usage: sbn") and sbn.out == b""
+
+
+def test_an_assembly_error_is_drawn(sbn, source):
+    assert sbn("run", source("  sbn nowhere\n")) == 2
+    assert "error: undefined label `nowhere`" in sbn.err and "^^^^^^^" in sbn.err
+    assert "Traceback" not in sbn.err
+
+
+def test_a_contradicted_option_is_an_error(sbn):
+    assert sbn("run", "hello", "--width", "12") == 2
+    assert sbn("run", "hello", "--isa", "subleq") == 2
+
+
+def test_a_bundled_name_wins_over_a_folder_and_a_file_over_a_bundled_name(sbn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hello").mkdir()
+    assert sbn("run", "hello", "--unit", "native") == 0
+    (tmp_path / "hello").rmdir()
+    (tmp_path / "hello").write_text(DECREMENTS)
+    assert sbn("run", "hello", "--unit", "native") == 0
+    assert sbn.out == b"" and "3 native steps" in sbn.err
+
+
+def test_options_fill_in_what_words_leave_open(sbn, source):
+    name = source("-1 3 0  0 0 -1", "words.dec")
+    assert sbn("run", name, "--unit", "native", "--isa", "subleq", "--entry", "3", "--json") == 0
+    assert json.loads(sbn.err)["steps"] == 1
+    assert (
+        sbn(
+            "run",
+            source("sbn -1, x\n sbn x, -1\n sbn one, x\n x: .word 65\none: .word 1"),
+            "--unit",
+            "native",
+            "--input-mode",
+            "add",
+            "--input-text",
+            "\2",
+            "--max-steps",
+            "2",
+        )
+        == 1
+    )
+    assert sbn.out == b"C"
+
+
+def test_an_unexpected_error_is_one_line_unless_a_traceback_is_asked_for(sbn, monkeypatch):
+    def fail(name):
+        raise ZeroDivisionError("out of order")
+
+    monkeypatch.setattr(programs, "description", fail)
+    assert sbn("programs") == 1
+    assert sbn.err == "sbn: internal error: ZeroDivisionError: out of order; run again with --traceback\n"
+    assert sbn("programs", "--traceback") == 1
+    assert sbn.err.startswith("Traceback ") and sbn.err.endswith("run again with --traceback\n")
+
+
+# --- asm, dis, list, programs -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["img", "dec", "hex", "bin", "sbn"])
+def test_an_assembled_program_runs_the_same_from_every_format(sbn, tmp_path, suffix):
+    path = tmp_path / f"greeting.{suffix}"
+    assert sbn("asm", "hello", "-o", str(path)) == 0
+    assert sbn.out == b"" and sbn.err.startswith(f"{path}: 43 words, 16-bit sbn, entry 0")
+    assert sbn("run", str(path), "--unit", "native") == 0
+    assert sbn.out == b"Hello, world!\n"
+
+
+def test_an_image_goes_to_the_program_s_name_and_never_over_the_program(sbn, source, tmp_path):
+    assert sbn("asm", source(DECREMENTS)) == 0
+    image = tmp_path / "program.img"
+    assert image.exists()
+    assert sbn("asm", str(image)) == 2
+    assert "is the program itself" in sbn.err
+    assert sbn("asm", str(image), "-o", str(tmp_path / "unnamed")) == 0
+    assert (tmp_path / "unnamed").read_bytes() == image.read_bytes()
+
+
+def test_an_image_can_be_piped(sbn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sbn("asm", "hello", "-o", "-") == 0
+    image = sbn.out
+    assert sbn("run", "-", "--format", "img", "--unit", "native", stdin=image) == 0
+    assert sbn.out == b"Hello, world!\n"
+    assert sbn("asm", "-", stdin=programs.source("hello").encode()) == 0
+    assert sbn.out.splitlines()[0] == image.splitlines()[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_words_alone_come_with_the_options_they_need(sbn, tmp_path):
+    path = str(tmp_path / "greeting.hex")
+    assert sbn("asm", "hello_subleq", "-o", path) == 0
+    assert sbn.err.endswith("to use it, say also --isa subleq\n")
+    assert sbn("run", path, "--isa", "subleq", "--unit", "native") == 0
+
+
+def test_a_disassembled_image_assembles_to_the_same(sbn, source, tmp_path):
+    assert sbn("asm", "sort", "-o", str(tmp_path / "sort.dec")) == 0
+    assert sbn("dis", str(tmp_path / "sort.dec")) == 0
+    assert sbn("asm", source(sbn.text, "again.sbn"), "-o", str(tmp_path / "again.dec")) == 0
+    assert (tmp_path / "again.dec").read_text() == (tmp_path / "sort.dec").read_text()
+
+
+def test_the_listing_shows_address_words_and_source(sbn, source):
+    assert sbn("list", source("sbn x, x, -1 ; done\nx: .word 7\n")) == 0
+    assert re.search(r"^ +0 +3 +3 +-1 +1  sbn x, x, -1 ; done$", sbn.text, re.MULTILINE)
+
+
+def test_the_programs_are_listed_with_what_they_do_and_printed(sbn):
+    assert sbn("programs") == 0
+    assert [line.split()[0] for line in sbn.text.splitlines()] == list(programs.names())
+    assert programs.description("gcd") in sbn.text
+    assert sbn("programs", "gcd") == 0
+    assert sbn.text == programs.source("gcd")
+
+
+# --- units, train, explain, bench, demo -------------------------------------------------------------------------------
+
+
+def test_units_says_what_is_learned_and_refuses_damaged_weights_by_name(sbn, unit_of, trained_cache):
+    unit = unit_of("ntk")
+    damaged = trained_cache / WEIGHTS / "ntk-g3-seed7.safetensors"
+    damaged.write_bytes(b"not weights")
+    try:
+        assert sbn("units") == 0
+    finally:
+        damaged.unlink()
+    assert re.search(r"^ntk \(default\) +learned +learned +learned +template matching", sbn.text, re.MULTILINE)
+    assert re.search(r"^native +native +native +native +all$", sbn.text, re.MULTILINE)
+    assert "ntk-g3-seed7.safetensors: refused: damaged" in sbn.text
+    assert unit.manifest["tensor_hash"] in sbn.text
+    assert "every input enumerated" in sbn.text
+
+
+def test_train_prints_sizes_margins_and_where_the_weights_are(sbn, trained_cache):
+    arguments = ("train", "ntk", "--group", "2", "--seed", "1")
+    assert sbn(*arguments) == 0
+    assert "training 'first'" in sbn.err.splitlines()
+    path = trained_cache / WEIGHTS / "ntk-g2-seed1.safetensors"
+    assert path.exists() and str(path) in sbn.text
+    for network in ("first", "prefix", "difference", "select", "any"):
+        assert re.search(rf"^{network} +8 x \d+ .*, all +\d\.\d\d$", sbn.text, re.MULTILINE)
+    first = sbn.text
+    assert sbn(*arguments) == 0
+    assert (sbn.text, sbn.err) == (first, "these weights were stored already; --force trains them anew\n")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert sbn(*arguments, "-q") == 0
+    assert sbn.err.count("weights refused") == 1 and "sbn: warning: " in sbn.err
+    assert sbn.text == first
+    assert sbn(*arguments, "-q", "--force") == 0
+    assert (sbn.text, sbn.err) == (first, "")
+
+
+def test_explain_shows_each_decision_and_the_result(sbn):
+    assert sbn("explain", "-5", "3", "--unit", "ntk-limit", "--width", "8") == 0
+    lines = sbn.text.splitlines()
+    assert lines[0].split() == "pass network output bit matched prediction threshold value margin".split()
+    differences = [line.split() for line in lines if " difference " in line]
+    assert [row[7] for row in differences] == [*"00011111"]  # -8, lowest bit first
+    assert lines[-1].startswith("-5 - 3 = -8 (unsigned 248), next pc -1 (unsigned 255) (ntk-limit, 8-bit sbn); exact")
+    assert "exact arithmetic agrees; smallest margin 1.0" in lines[-1]
+
+
+def test_explain_takes_negative_numbers_in_every_base(sbn):
+    assert sbn("explain", "-0x10", "0b11", "--unit", "native", "--target", "-0x2", "--isa", "subleq") == 0
+    assert sbn.text.startswith("-16 - 3 = -19 (unsigned 65517), next pc -2 (unsigned 65534)")
+    assert sbn("explain", "7", "-0o7", "--unit", "native", "--fall-through", "12") == 0
+    assert sbn.text.startswith("7 - -7 = 14, next pc 12 ")
+
+
+def test_only_explain_reads_arguments_as_numbers(sbn):
+    assert sbn("run", "cat", "--unit", "native", "--input-text=-0x10") == 0
+    assert sbn.out == b"-0x10"
+
+
+def test_explain_as_json_holds_the_decisions(sbn, unit_of):
+    assert sbn("explain", "5", "3", "--width", "8", "--json") == 0
+    told = json.loads(sbn.out)
+    assert told["result"] == told["exact"] == {"difference": 2, "next_pc": 3}
+    assert told["agrees"] and 0 < told["margin"] == min(each["margin"] for each in told["decisions"])
+
+
+def test_explain_fails_where_exact_arithmetic_disagrees(sbn, monkeypatch, unit_of):
+    unit = unit_of("ntk-limit", 8)
+    params = {name: each._replace(table=-each.table) for name, each in unit.params.items()}
+    monkeypatch.setattr(chosen_unit, "load", lambda *_: dataclasses.replace(unit, params=params))
+    assert sbn("explain", "5", "3", "--width", "8") == 1
+    assert "exact arithmetic DISAGREES: 2, next pc 3" in sbn.text
+
+
+def test_bench_compares_the_units_with_the_reference(sbn, unit_of):
+    unit_of("ntk")
+    assert sbn("bench", "--steps", "300", "--repeat", "1", "--csv", "-q") == 0
+    head, *rows = [line.split(",") for line in sbn.text.splitlines()]
+    assert head[0] == "executor" and sbn.err == ""
+    assert [row[:2] for row in rows] == [
+        ["reference", ""],
+        *([name, lockstep] for name in ("native", "ntk-limit", "ntk") for lockstep in ("off", "on")),
+    ]
+    assert all(float(row[2]) > 0 for row in rows) and float(rows[0][3]) == 1
+    assert sbn("bench", "--steps", "300", "--repeat", "1") == 0
+    assert sbn.text.splitlines()[0].split()[:2] == ["executor", "lockstep"]
+    assert "16-bit sbn" in sbn.err.splitlines()[-1]
+
+
+def test_the_demo_trains_proves_runs_and_breaks_the_unit(sbn, unit_of):
+    unit_of("ntk")
+    assert sbn("demo", "-q") == 0
+    assert "Read from the cache" in sbn.text and "2,200,027 in all (just now" in sbn.text.replace("\n", " ")
+    assert sbn.text.count("agrees on every step") == 5
+    assert re.search(r"The reference catches it at step \d+", sbn.text)
+    assert sbn.err == ""
+
+
+def test_the_version_names_jax_device_and_cache(sbn, trained_cache):
+    assert sbn("--version") == 0
+    told = dict(line.split(maxsplit=1) for line in sbn.text.splitlines())
+    assert list(told) == ["sbn", "python", "jax", "device", "cache"]
+    assert told["cache"] == str(trained_cache)

@@ -1,0 +1,506 @@
+"""What one step means, on every unit, sentence by sentence; and the jitted loop around it."""
+
+import functools
+import re
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from assembler import Image, assemble
+from learned_units import Unit, bits
+from vm import Halt, Machine
+from vm.execution import TRACE_ROWS
+from vm.machine import fetch, make_stops, run_chunk, step, trace_columns
+from vm.reference import ReferenceMachine
+from vm.state import MachineState, boot
+
+SIZE = 16  # words of memory: every width has them, and one compiled loop a unit serves all these tests
+SEED = 20_250_217
+
+
+class Bench(NamedTuple):
+    """A unit, and its words."""
+
+    unit: Unit
+
+    @property
+    def word_bits(self) -> int:
+        return self.unit.word_bits
+
+    @property
+    def console(self) -> int:
+        return 2**self.word_bits - 1
+
+    @property
+    def least(self) -> int:
+        return 1 << (self.word_bits - 1)
+
+    @property
+    def zero_branches(self) -> bool:
+        return self.unit.isa == "subleq"
+
+    def machine(self, words: list[int], input: bytes | None = b"", memory: int = SIZE, entry: int = 0) -> Machine:
+        return Machine(Image(words, self.word_bits, self.unit.isa, entry), self.unit, input=input, memory=memory)
+
+    def after(self, words: list[int], steps: int = 1, input: bytes = b"") -> Machine:
+        """A machine that has executed exactly so many instructions, in agreement with the reference."""
+        machine = self.machine(words, input)
+        outcome = machine.run(steps)
+        assert outcome.steps == machine.steps == steps
+        assert outcome.divergence is None
+        return machine
+
+    def subtract(self, minuend: int, subtrahend: int) -> tuple[int, bool]:
+        """The difference one instruction leaves, and whether it branched."""
+        machine = self.after([3, 4, 6, subtrahend, minuend])
+        assert machine.pc in (3, 6)
+        return int(machine.memory[4]), machine.pc == 6
+
+
+DEFAULT = {("ntk-limit", 4, "subleq"), ("ntk-limit", 16, "sbn"), ("ntk-limit", 33, "subleq"),
+           ("ntk", 8, "subleq"), ("ntk", 16, "sbn")}  # fmt: skip
+FORMS = [
+    pytest.param(
+        form, id="-".join(map(str, form)), marks=() if form[0] == "native" or form in DEFAULT else pytest.mark.slow
+    )
+    for form in (
+        (name, word_bits, isa)
+        for name in ("native", "ntk-limit", "ntk")
+        for word_bits in (4, 8, 16, 33, 64)
+        for isa in ("sbn", "subleq")
+    )
+]
+every_unit = pytest.mark.parametrize("bench", FORMS, indirect=True)
+
+
+@pytest.fixture
+def bench(request, unit_of) -> Bench:
+    return Bench(unit_of(*request.param))
+
+
+@pytest.fixture
+def native(unit_of):
+    return lambda word_bits=16, isa="sbn": Bench(unit_of("native", word_bits, isa))
+
+
+# --- subtraction and branch -------------------------------------------------------------------------------------------
+
+
+@every_unit
+def test_the_source_is_subtracted_from_the_destination(bench):
+    machine = bench.after([3, 4, 6, 1, 7])
+    assert machine.memory.tolist() == [3, 4, 6, 1, 6] + [0] * 11
+    assert machine.pc == 3
+
+
+@every_unit
+def test_the_branch_looks_at_the_wrapped_result(bench):
+    least, most = bench.least, bench.least - 1
+    assert bench.subtract(2, 5) == (2**bench.word_bits - 3, True)
+    assert bench.subtract(5, 2) == (3, False)
+    assert bench.subtract(5, 5) == (0, bench.zero_branches)
+    assert bench.subtract(least, 1) == (most, False)
+    assert bench.subtract(0, least) == (least, True)
+    assert bench.subtract(most, bench.console) == (least, True)
+    assert bench.subtract(0, 1) == (bench.console, True)
+    assert bench.subtract(bench.console, bench.console) == (0, bench.zero_branches)
+
+
+@every_unit
+def test_a_cell_minus_itself_is_zero_and_branches_under_subleq_only(bench):
+    for word in (0, 1, bench.least - 1, bench.least, bench.console):
+        machine = bench.after([3, 3, 6, word])
+        assert (int(machine.memory[3]), machine.pc) == (0, 6 if bench.zero_branches else 3)
+
+
+# --- fetch ------------------------------------------------------------------------------------------------------------
+
+
+@every_unit
+def test_code_modifies_itself(bench):
+    machine = bench.after([9, 4, 3, 10, 12, 6, 0, 0, 0, 1, 2, 5], 2)
+    assert machine.memory.tolist()[4] == 11
+    assert machine.memory.tolist()[11] == 3
+    assert machine.pc == 6
+
+
+@every_unit
+def test_an_instruction_just_written_is_the_one_executed(bench):
+    # 0: sbn 9, 5 makes the target of the instruction at 3 from 7 to 6, which is then taken
+    machine = bench.after([9, 5, 3, 9, 10, 7, 0, 0, 0, 1, 0], 2)
+    assert machine.pc == 6
+
+
+@every_unit
+def test_an_instruction_is_fetched_whole_before_anything_is_written(bench):
+    overwrites_its_target = bench.after([4, 2, 7, 0, 10])
+    assert (int(overwrites_its_target.memory[2]), overwrites_its_target.pc) == (2**bench.word_bits - 3, 7)
+    overwrites_its_source = bench.after([3, 0, 6, 5])
+    assert (int(overwrites_its_source.memory[0]), overwrites_its_source.pc) == (2**bench.word_bits - 2, 6)
+    read_over_its_target = bench.after([bench.console, 2, 6], input=b"\x05")
+    assert (int(read_over_its_target.memory[2]), read_over_its_target.pc) == (5, 3)
+
+
+@every_unit
+def test_an_instruction_may_stand_at_any_address(bench):
+    machine = bench.machine([0, 0, 5, 6, 1, 3, 7], entry=2)
+    machine.run(1)
+    assert (int(machine.memory[6]), machine.pc) == (4, 5)
+
+
+# --- halting and errors -----------------------------------------------------------------------------------------------
+
+
+@every_unit
+def test_any_negative_pc_halts(bench):
+    for target in (bench.console, bench.least, bench.least + 2):
+        machine = bench.machine([3, 4, target, 1, 0])
+        outcome = machine.run(1)
+        assert (outcome.halt, outcome.steps, machine.pc) == (Halt.HALTED, 1, target)
+        again = machine.run(5)
+        assert (again.halt, again.steps, machine.steps, machine.pc) == (Halt.HALTED, 0, 1, target)
+
+
+@every_unit
+def test_a_negative_entry_halts_after_no_step(bench):
+    machine = bench.machine([3, 3, 6, 1], entry=bench.least)
+    outcome = machine.run()
+    assert (outcome.halt, outcome.steps, machine.pc, outcome.margin) == (Halt.HALTED, 0, bench.least, float("inf"))
+
+
+@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+def test_falling_through_the_largest_positive_pc_halts(name, unit_of):
+    machine = Bench(unit_of(name, 4, "sbn")).machine([0] * 16, entry=6)
+    outcome = machine.run()
+    assert (outcome.halt, outcome.steps, machine.pc) == (Halt.HALTED, 1, 9)
+
+
+@every_unit
+def test_an_instruction_must_lie_inside_memory_whole(bench):
+    if bench.word_bits == 4:
+        return  # from 8 on, pc is negative
+    for pc, steps in ((13, 1), (14, 0), (15, 0), (16, 0), (bench.least - 1, 0)):
+        machine = bench.machine([0] * 15 + [90], entry=pc)
+        outcome = machine.run()
+        assert (outcome.halt, outcome.steps) == (Halt.PC_OUTSIDE, steps)
+        assert machine.pc == (pc if not steps else 90 if bench.zero_branches else 16)
+        again = machine.run(3)
+        assert (again.halt, again.steps, machine.steps) == (Halt.PC_OUTSIDE, 0, steps)
+
+
+@every_unit
+def test_a_bad_target_is_an_error_of_the_next_step_only(bench):
+    if bench.word_bits == 4:
+        return
+    machine = bench.machine([3, 4, 90, 1, 0])
+    outcome = machine.run()
+    assert (outcome.halt, outcome.steps, machine.pc) == (Halt.PC_OUTSIDE, 1, 90)
+    untaken = bench.after([4, 5, 90, 0, 1, 7])
+    assert untaken.pc == 3
+
+
+@every_unit
+def test_an_address_outside_memory_is_an_error_that_changes_nothing(bench):
+    if bench.word_bits == 4:
+        return
+    console = bench.console
+    for words, at_fault in (
+        ([16, 3, 6], "A = 16"),
+        ([3, 16, 6], "B = 16"),
+        ([70, 80, 6], "A = 70"),
+        ([80, 70, 6], "A = 80"),
+        ([console, 80, 6], "B = 80"),
+        ([70, console, 6], "A = 70"),
+        ([console - 1, console - 2, 6], f"A = {console - 1}"),
+        ([bench.least, 3, 6], f"A = {bench.least}"),
+    ):
+        machine = bench.machine(words, input=b"x")
+        before = machine.memory.tolist()
+        for steps in (None, 5):
+            outcome = machine.run(steps)
+            assert (outcome.halt, outcome.steps, outcome.output) == (Halt.BAD_ADDRESS, 0, b"")
+            assert f"at pc 0 has an operand {at_fault}, outside the memory of 16 words" in outcome.message
+            assert (machine.memory.tolist(), machine.pc, machine.steps) == (before, 0, 0)
+
+
+def test_a_step_in_error_reads_no_input(native):
+    machine = native().machine([0xFFFF, 70, 6, 0xFFFF, 0xFFFF, 6], input=b"x")
+    assert machine.run().halt is Halt.BAD_ADDRESS
+    echo = native().machine([0xFFFF, 9, 3, 70, 0xFFFF, 6], input=b"x")
+    assert (echo.run().steps, int(echo.memory[9])) == (1, ord("x"))
+
+
+@pytest.mark.parametrize("memory", [1, 2])
+@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+def test_a_memory_with_no_room_for_an_instruction_has_every_pc_outside(memory, name, unit_of):
+    machine = Machine(Image([0] * memory, memory=memory), unit_of(name))
+    for steps in (0, 1, None):
+        outcome = machine.run(steps)
+        assert (outcome.halt, outcome.steps, machine.pc) == (Halt.PC_OUTSIDE, 0, 0)
+    assert machine.memory.tolist() == [0] * memory
+    assert Machine(Image([0] * memory, memory=memory, entry=-1), unit_of(name)).run().halt is Halt.HALTED
+
+
+@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+def test_a_memory_of_three_words_holds_one_instruction(name, unit_of):
+    machine = Machine(Image([1, 2, -1], memory=3), unit_of(name))
+    outcome = machine.run()  # mem[2] = -1 - 2 = -3: negative, to -1
+    assert (outcome.halt, outcome.steps, machine.memory.tolist()) == (Halt.HALTED, 1, [1, 2, 0xFFFD])
+    assert Machine(Image([3, 0, 0], memory=3), unit_of(name)).run().halt is Halt.BAD_ADDRESS
+
+
+@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+def test_an_operand_address_with_its_top_bit_set_is_legal_below_the_size_of_memory(name, unit_of):
+    words = [0x80, 0xFE, -1] + [0] * 253
+    words[0x80], words[0xFE] = 5, 3
+    machine = Machine(Image(words, 8), unit_of(name, 8))
+    assert machine.size == 256
+    assert machine.run().halt is Halt.HALTED
+    assert int(machine.memory[0xFE]) == 254
+
+
+@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+def test_the_console_is_no_memory_even_where_memory_has_that_address(name, unit_of):
+    words = [15, 15, 3, 15, 9, 6, 15, 10, -1] + [0] * 6 + [5]
+    machine = Machine(Image(words, 4), unit_of(name, 4), input=b"\x07\x02")
+    outcome = machine.run(3)
+    assert machine.output == b"\x07"
+    assert machine.memory.tolist()[9:] == [2, 15, 0, 0, 0, 0, 5]
+    assert (outcome.steps, outcome.console_steps, outcome.margin) == (3, 3, float("inf"))
+
+
+# --- console ----------------------------------------------------------------------------------------------------------
+
+
+@every_unit
+def test_reading_stores_the_next_byte_and_past_the_end_minus_one(bench):
+    machine = bench.after([bench.console, 9, -1, bench.console, 10, -1, 0, 0, 0, 7, 7], 2, b"\x00\xff")
+    assert machine.memory.tolist()[9:11] == [0, 255 & bench.console]
+    assert machine.pc == 6
+    ended = bench.after([bench.console, 9, -1, bench.console, 10, -1], 2, b"")
+    assert ended.memory.tolist()[9:11] == [bench.console] * 2
+    assert ended.pc == 6
+
+
+@every_unit
+def test_writing_sends_the_low_byte_and_falls_through(bench):
+    machine = bench.after([9, bench.console, -1, 10, bench.console, -1, 0, 0, 0, 5, bench.console], 2)
+    assert machine.output == bytes([5, bench.console & 255])
+    assert machine.memory.tolist()[9:11] == [5, bench.console]
+    assert machine.pc == 6
+
+
+@every_unit
+def test_the_console_as_both_operands_copies_a_byte(bench):
+    machine = bench.after([bench.console, bench.console, -1] * 2, 2, b"\xe9")
+    assert (machine.output, machine.pc) == (b"\xe9\xff", 6)
+
+
+def test_sbn_of_the_console_alone_reads_and_writes(native):
+    machine = Machine(assemble(".width 16\n sbn -1\n sbn -1\n"), native().unit, input=b"q", memory=SIZE)
+    machine.run(2)
+    assert machine.output == b"q\xff"
+
+
+@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+@pytest.mark.parametrize(
+    ("input_mode", "words"), [("set", [5, 0xFF, 0xFF]), ("add", [105, 99, 0]), ("sub", [95, 101, 2])]
+)
+def test_the_input_mode_says_how_a_byte_enters_memory(input_mode, words, name, unit_of):
+    image = Image([255, 12, 3, 255, 13, 6, 255, 14, -1, 0, 0, 0, 100, 100, 1], 8)
+    machine = Machine(image, unit_of(name, 8), input=b"\x05", memory=SIZE, input_mode=input_mode)
+    assert machine.run(3).console_steps == 3
+    assert machine.memory.tolist()[12:15] == words
+    in_image = Image(image.words, 8, input_mode=input_mode)
+    same = Machine(in_image, unit_of(name, 8), input=b"\x05", memory=SIZE)
+    same.run(3)
+    assert same.memory.tolist() == machine.memory.tolist()
+
+
+@pytest.mark.parametrize("word_bits", [4, 8, 33, 64])
+@pytest.mark.parametrize("input_mode", ["add", "sub"])
+def test_input_arithmetic_wraps_at_any_width(word_bits, input_mode, unit_of):
+    modulus, sign = 2**word_bits, 1 if input_mode == "add" else -1
+    for start in (0, 1, modulus - 1, modulus // 2, 2**32 % modulus, (2**32 - 1) % modulus):
+        image = Image([-1, 3, 6, start], word_bits, input_mode=input_mode)
+        for input in (b"\xab", b""):
+            machine = Machine(image, unit_of("native", word_bits), input=input, memory=SIZE)
+            machine.run(1)
+            byte = input[0] if input else -1
+            assert int(machine.memory[3]) == (start + sign * byte) % modulus
+
+
+def test_at_eight_bits_byte_255_and_the_end_of_input_are_the_same_word(native):
+    machine = native(8).after([0xFF, 9, 0, 0xFF, 10, 0], 2, b"\xff")
+    assert machine.memory.tolist()[9:11] == [0xFF, 0xFF]
+
+
+# --- random programs --------------------------------------------------------------------------------------------------
+
+MEMORY = 48
+
+
+def random_program(rng: np.random.Generator, word_bits: int) -> list[int]:
+    """Ten instructions and 18 words of data. They read and write the console, their own code, edges and nonsense."""
+    modulus = 2**word_bits
+    edges = [0, 1, modulus - 1, modulus // 2, modulus // 2 - 1, MEMORY - 1, MEMORY]
+
+    def operand() -> int:
+        kind = rng.integers(0, 50)
+        if kind < 40:
+            return int(rng.integers(30, MEMORY))
+        return modulus - 1 if kind < 44 else int(rng.integers(0, MEMORY)) if kind < 49 else edges[rng.integers(7)]
+
+    def target() -> int:
+        kind = rng.integers(0, 50)
+        return int(rng.integers(0, 10)) * 3 if kind < 46 else int(rng.integers(0, MEMORY)) if kind < 49 else modulus - 1
+
+    code = [word for _ in range(10) for word in (operand(), operand(), target())]
+    data = [
+        edges[rng.integers(7)] if rng.integers(3) == 0 else int(rng.integers(0, 2**64, dtype=np.uint64)) % modulus
+        for _ in range(18)
+    ]
+    return code + data
+
+
+@pytest.mark.parametrize(
+    ("name", "word_bits", "isa", "count"),
+    [("native", w, isa, 60) for w in (8, 16, 33, 64) for isa in ("sbn", "subleq")]
+    + [("ntk-limit", 8, "sbn", 60), ("ntk-limit", 16, "subleq", 60), ("ntk", 16, "subleq", 40)]
+    + [pytest.param(name, w, isa, 300, marks=pytest.mark.slow)
+       for name in ("native", "ntk-limit", "ntk") for w in (8, 16, 33, 64) for isa in ("sbn", "subleq")],
+)  # fmt: skip
+def test_random_programs_agree_with_the_reference_at_every_step(name, word_bits, isa, count, unit_of):
+    """Checking is off, so that it is the machine that is compared, not its checker; the seed of each is in the text."""
+    unit, steps = unit_of(name, word_bits, isa), 0
+    for seed in range(SEED, SEED + count):
+        rng = np.random.default_rng(seed)
+        words, input = random_program(rng, word_bits), rng.bytes(int(rng.integers(0, 5)))
+        reference = ReferenceMachine(words, word_bits, isa, 0, MEMORY, "set", input)
+        expected = reference.run(300)
+        machine = Machine(Image(words, word_bits, isa), unit, input=input, memory=MEMORY, check=False)
+        found = [], [], []
+
+        def note(chunk, found=found):
+            for column, part in zip(found, (chunk.pcs, chunk.addresses, chunk.words), strict=True):
+                column.extend(part)
+
+        outcome = machine.run(300, note)
+        assert found == (expected.pcs, expected.addresses, expected.words), seed
+        assert machine.memory.tolist() == reference.memory, seed
+        assert (machine.pc, machine.steps, machine.output) == (reference.pc, reference.steps, reference.output), seed
+        if outcome.steps < 300:
+            assert outcome.halt.name == expected.stop.name, seed
+        steps += outcome.steps
+    assert steps > 20 * count
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------------
+
+
+def arguments(bench: Bench, words: list[int], memory: int = SIZE) -> tuple[MachineState, np.ndarray]:
+    image = Image(words, bench.word_bits, bench.unit.isa)
+    rows = np.zeros((TRACE_ROWS, trace_columns(bench.word_bits)), np.uint32)
+    return boot(image.words, 0, memory, bench.word_bits), rows
+
+
+def compiled_loops() -> int:
+    """How many versions of the loop jax has compiled."""
+    return cast(Any, run_chunk)._cache_size()
+
+
+@every_unit
+def test_budgets_images_and_weights_of_one_shape_share_one_compiled_loop(bench):
+    bench.after([3, 3, 3, 1])
+    compiled = compiled_loops()
+    for words, budget in (([3, 3, 3, 1], 7), ([3, 4, -1, 1, 0], 100), ([bench.console] * 6, 2)):
+        bench.machine(words, input=b"abc").run(budget)
+    weights = jax.tree.map(lambda leaf: leaf * np.float32(0.9), bench.unit.params)
+    other = Unit(bench.unit.name, bench.unit.spec, weights, bench.unit.scope)
+    Machine(Image([3, 3, 3, 1], bench.word_bits, other.isa), other, memory=SIZE, check=False).run(3)
+    assert compiled_loops() == compiled
+
+
+def computations(text: str) -> dict[str, str]:
+    """The named computations of a compiled module, by name; the entry is not among them."""
+    found = re.findall(r"^%?([\w.\-]+) [^\n]*\{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    return {name: body for name, body in found if name != "ENTRY"}
+
+
+def reached(name: str, bodies: dict[str, str]) -> set[str]:
+    """A computation and all it calls."""
+    seen: set[str] = set()
+    todo = [name]
+    while todo:
+        each = todo.pop()
+        if each in bodies and each not in seen:
+            seen.add(each)
+            todo += re.findall(r"%([\w.\-]+)", bodies[each])
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("name", "word_bits", "isa"), [("native", 16, "sbn"), ("ntk-limit", 16, "sbn"), ("ntk", 16, "sbn"),
+                                   ("native", 64, "subleq"), pytest.param("ntk", 64, "subleq", marks=pytest.mark.slow)],
+)  # fmt: skip
+@pytest.mark.parametrize("stops", [None, make_stops(5003)], ids=["plain", "stops"])
+def test_no_step_copies_or_selects_over_the_memory(name, word_bits, isa, stops, unit_of):
+    bench = Bench(unit_of(name, word_bits, isa))
+    state, rows = arguments(bench, [3, 3, 3, 1], memory=5003)
+    spec, budget = bench.unit.spec, jnp.int32(5)
+    lowered = run_chunk.lower(state, rows, bench.unit.params, budget, spec=spec, input_mode="set", stops=stops)
+    text = lowered.compile().as_text()
+    assert text is not None
+    bodies = computations(text)
+    (loop,) = [body for body in re.findall(r"body=%([\w.\-]+)", text) if "u32[5003," in bodies[body]]
+    shape = rf"u32\[5003,{bits.limb_count(word_bits)}\]"
+    lines = [line for part in reached(loop, bodies) for line in bodies[part].splitlines()]
+    made = [re.search(rf"= {shape}\S* ([\w\-]+)\(", line) for line in lines]
+    operations = {match[1] for match in made if match}
+    assert operations & {"dynamic-update-slice", "fusion"}, operations
+    assert operations <= {"dynamic-update-slice", "fusion", "parameter", "get-tuple-element", "bitcast"}, operations
+    big = [line for line in lines if "5003" in line and re.search(r" (copy|copy-start|select|broadcast)\(", line)]
+    assert not big
+
+
+@pytest.mark.parametrize("halt", [Halt.HALTED, Halt.BAD_ADDRESS, Halt.PC_OUTSIDE, Halt.NEED_INPUT, Halt.OUTPUT_FULL])
+@pytest.mark.parametrize("words", [[3, 4, -1, 1, 0], [0xFFFF, 0xFFFF, 3], [3, 0xFFFF, 3], [70, 3, 3]])
+def test_a_stopped_state_is_a_fixpoint(halt, words, native):
+    unit = native().unit
+    before = boot(Image(words).words, 0, SIZE, 16)._replace(halt=jnp.int32(halt))
+    before = before._replace(input_length=jnp.int32(1), input_ended=jnp.bool_(True))
+    one = jax.jit(functools.partial(step, spec=unit.spec, input_mode="set"))
+    after, _, executed = one(before, fetch(before.memory, before.pc), None)
+    assert not executed
+    for field, old, new in zip(MachineState._fields, before, after, strict=True):
+        if field == "output":  # where nothing counts as written, whatever is behind the end may be there
+            continue
+        assert (np.asarray(old) == np.asarray(new)).all(), field
+
+
+def test_a_chunk_of_no_budget_changes_nothing(native):
+    state, rows = arguments(native(), [3, 4, -1, 1, 0])
+    kept = jax.tree.map(np.array, state)
+    unit = native().unit
+    after, trace = run_chunk(state, rows, unit.params, jnp.int32(0), spec=unit.spec, input_mode="set")
+    assert int(trace.steps) == 0
+    assert all((np.asarray(old) == np.asarray(new)).all() for old, new in zip(kept, after, strict=True))
+
+
+def test_margins_are_those_of_the_operands_and_the_smallest_is_reported(unit_of):
+    unit, words = unit_of("ntk"), [9, 11, -1, 10, 10, 6, 9, 10, 0, 1, 0, 4]
+    machine = Machine(Image(words), unit, memory=SIZE)
+    chunks = []
+    outcome = machine.run(on_chunk=chunks.append)
+    margins = [margin for chunk in chunks for margin in chunk.margins]
+    assert len(margins) == outcome.steps == 13
+    assert outcome.margin == min(margins) >= unit.manifest["verified"]["smallest_margin"] - 1e-4
+    reference = ReferenceMachine(words, memory_size=SIZE)
+    for margin in margins:
+        a, b, c = reference.memory[reference.pc : reference.pc + 3]
+        again = unit.subtract_branch(reference.memory[b], reference.memory[a], c, reference.pc + 3)
+        assert margin == pytest.approx(float(again.margin), abs=1e-4)
+        reference.run(1)

@@ -1,0 +1,34 @@
+"""How far a long run is: one line on stderr, on a terminal, beside the program's output."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from vm.command.terminal import Talk
+
+QUIET_SECONDS = 1.0  # a run that ends sooner shows no meter
+REDRAW_SECONDS = 0.5
+
+
+class Meter:
+    """Steps, steps a second and time; taken off the line before anything else is written."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._began = time.monotonic()
+        self._next = self._began + QUIET_SECONDS
+
+    def show(self, steps: int) -> None:
+        """Draw it, if it is time to, and standard error is a terminal."""
+        now = time.monotonic()
+        if now < self._next or sys.stderr is None or not sys.stderr.isatty():
+            return
+        self._next = now + REDRAW_SECONDS
+        seconds = now - self._began
+        minutes, rest = divmod(int(seconds), 60)
+        self._talk.status(f"{steps:,} steps, {steps / seconds:,.0f} steps/s, {minutes}:{rest:02}")
+
+    def clear(self) -> None:
+        """Take it off the line."""
+        self._talk.clear()
