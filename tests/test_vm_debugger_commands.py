@@ -61,9 +61,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     other = Session(Image((1, 2, 3), 8), load_unit("native", 8))
     commands.execute(other, "snapshot save other.snap")
-    Path("damaged.snap").write_bytes(
-        Path("other.snap").read_bytes().replace(b"sbn-snapshot 1\n{", b"sbn-snapshot 1\n[")
-    )
+    data = bytearray(Path("other.snap").read_bytes())
+    data[-1] ^= 1
+    Path("damaged.snap").write_bytes(data)
     return tmp_path
 
 

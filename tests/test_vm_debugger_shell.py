@@ -153,6 +153,29 @@ def test_a_statement_is_assembled_at_the_end_and_executed_at_once() -> None:
     assert shell.failed
 
 
+def test_a_macro_runs_to_its_end_with_what_it_shares() -> None:
+    shell, written = make_shell(statements=True)
+    for line in ("a: .word 6", "b: .word 7", "mul a, b", "mul a, b", "add a, b"):
+        shell.take(line)
+    assert shell.session.read(1) == 6 * 6 * 7 + 6 and not shell.failed
+    assert "steps before these)" in written.decode()
+    shell.take(":undo")
+    shell.take(":undo")
+    assert shell.session.read(1) == 6 * 6 * 7
+
+
+def test_a_macro_assembled_in_the_middle_puts_what_it_shares_behind_the_program() -> None:
+    image = assemble(SOURCE, "main.sbn")
+    shell = Shell(Session(image, load_unit("native")), bytearray().extend)
+    free = shell.session.free
+    shell.take("asm loop mul left, n")
+    assert not shell.failed and shell.session.free > free
+    shell.take("step 3")
+    assert not shell.failed
+    changed = [at for at, word in enumerate(image.words) if shell.session.history.edits[0].addresses.tolist().count(at)]
+    assert changed == list(range(len(changed))), "only the words of the call stand in the program"
+
+
 def test_a_branch_that_is_taken_says_where_it_leads() -> None:
     shell, written = make_shell(statements=True)
     for line in ("x: .word 0", "one: .word 1", "sbn one, x, 0"):

@@ -141,6 +141,46 @@ def test_a_raw_image_has_next_but_no_finish() -> None:
         execute(session, "finish")
 
 
+STANDARD = """
+        mov     a, b
+        mul     a, b
+        jlt     a, b, more
+        halt
+more:   mul     b, a
+        call    twice
+        putn    b
+        halt
+twice:  dbl     b
+        ret
+a:      .word   6
+b:      .word   0
+"""
+
+
+def test_standard_macros_are_stepped_over_with_what_they_share() -> None:
+    session = session_on(assemble(STANDARD, "main.sbn"))
+    lines = []
+    while not session.has_halted:
+        path = session.source.path(session.present.pc)
+        lines.append((path[0].line, path[0].text.split(":")[-1].split()[0]))
+        execute(session, "next")
+    assert [name for _, name in lines] == ["mov", "mul", "jlt", "mul", "call", "dbl", "ret", "putn", "halt"]
+    assert bytes(session.present.output) == b"72"
+
+
+def test_finish_leaves_a_shared_routine_and_returns_from_a_call() -> None:
+    session = session_on(assemble(STANDARD, "main.sbn"))
+    execute(session, "next")
+    execute(session, "step 12")
+    assert len(session.source.path(session.present.pc)) > 1
+    while session.level:
+        execute(session, "finish")
+    assert session.source.path(session.present.pc)[0].text.split()[0] == "jlt"
+    execute(session, "until twice")
+    execute(session, "finish")
+    assert session.source.path(session.present.pc)[0].text.split()[0] == "putn"
+
+
 RECURSION = """
 ; f(n): if n > 0, f(n - 1). `call` is one jump here, and the return is one, too.
 start:  sbn     zero, minus, f

@@ -326,7 +326,7 @@ def test_a_snapshot_after_on_chunk_raised_has_all_steps_and_all_output(check, na
     assert (snapshot.place.steps, snapshot.place.bytes_written) == (machine.steps, len(reference.output))
     with pytest.raises(Refused):
         machine.run(50_000, refuse)
-    machine.resume(start)
+    machine.restore(start)
     outcome = machine.run(10)
     assert (outcome.halt, outcome.steps, machine.output) == (Halt.BUDGET, 10, b"\x01" * 4)
 
@@ -410,8 +410,8 @@ def planted(monkeypatch, fault) -> None:
     """Let `fault(rows, state, first step of the chunk)` change what the device is seen to have done."""
     done = [0]
 
-    def faulty(state, rows, params, stops, budget, **static):
-        state, trace = run_chunk(state, rows, params, stops, budget, **static)
+    def faulty(state, rows, params, budget, **static):
+        state, trace = run_chunk(state, rows, params, budget, **static)
         changed = np.array(trace.rows)
         state = fault(changed, state, done[0], int(trace.steps)) or state
         done[0] += int(trace.steps)

@@ -12,8 +12,8 @@ import pytest
 from assembler import Image, assemble
 from learned_units import Unit, bits
 from vm import Halt, Machine
-from vm.execution import TRACE_ROWS, make_stops
-from vm.machine import fetch, run_chunk, step, trace_columns
+from vm.execution import TRACE_ROWS
+from vm.machine import fetch, make_stops, run_chunk, step, trace_columns
 from vm.reference import ReferenceMachine
 from vm.state import MachineState, boot
 
@@ -446,13 +446,12 @@ def reached(name: str, bodies: dict[str, str]) -> set[str]:
     ("name", "word_bits", "isa"), [("native", 16, "sbn"), ("ntk-limit", 16, "sbn"), ("ntk", 16, "sbn"),
                                    ("native", 64, "subleq"), pytest.param("ntk", 64, "subleq", marks=pytest.mark.slow)],
 )  # fmt: skip
-@pytest.mark.parametrize("stopping", [False, True])
-def test_no_step_copies_or_selects_over_the_memory(stopping, name, word_bits, isa, unit_of):
+@pytest.mark.parametrize("stops", [None, make_stops(5003)], ids=["plain", "stops"])
+def test_no_step_copies_or_selects_over_the_memory(name, word_bits, isa, stops, unit_of):
     bench = Bench(unit_of(name, word_bits, isa))
     state, rows = arguments(bench, [3, 3, 3, 1], memory=5003)
-    stops = make_stops(5003, margin_floor=0.1) if stopping else None
-    static = {"spec": bench.unit.spec, "input_mode": "set"}
-    lowered = run_chunk.lower(state, rows, bench.unit.params, stops, jnp.int32(5), **static)
+    spec, budget = bench.unit.spec, jnp.int32(5)
+    lowered = run_chunk.lower(state, rows, bench.unit.params, budget, spec=spec, input_mode="set", stops=stops)
     text = lowered.compile().as_text()
     assert text is not None
     bodies = computations(text)
@@ -474,7 +473,7 @@ def test_a_stopped_state_is_a_fixpoint(halt, words, native):
     before = boot(Image(words).words, 0, SIZE, 16)._replace(halt=jnp.int32(halt))
     before = before._replace(input_length=jnp.int32(1), input_ended=jnp.bool_(True))
     one = jax.jit(functools.partial(step, spec=unit.spec, input_mode="set"))
-    after, _, _, executed = one(before, fetch(before.memory, before.pc), None)
+    after, _, executed = one(before, fetch(before.memory, before.pc), None)
     assert not executed
     for field, old, new in zip(MachineState._fields, before, after, strict=True):
         if field == "output":  # where nothing counts as written, whatever is behind the end may be there
@@ -486,7 +485,7 @@ def test_a_chunk_of_no_budget_changes_nothing(native):
     state, rows = arguments(native(), [3, 4, -1, 1, 0])
     kept = jax.tree.map(np.array, state)
     unit = native().unit
-    after, trace = run_chunk(state, rows, unit.params, None, jnp.int32(0), spec=unit.spec, input_mode="set")
+    after, trace = run_chunk(state, rows, unit.params, jnp.int32(0), spec=unit.spec, input_mode="set")
     assert int(trace.steps) == 0
     assert all((np.asarray(old) == np.asarray(new)).all() for old, new in zip(kept, after, strict=True))
 

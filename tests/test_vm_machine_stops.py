@@ -6,8 +6,7 @@ import pytest
 from assembler import Image, assemble
 from learned_units import load_unit
 from vm import Halt, Machine, machine
-from vm.execution import make_stops
-from vm.machine import Stops
+from vm.machine import Stops, make_stops
 from vm.outcome import Chunk
 
 SOURCE = """
@@ -104,7 +103,7 @@ def test_a_machine_put_back_goes_on_from_there_checked_against_a_fresh_reference
     run.run(7)
     memory, pc = run.memory, run.pc
     assert run.run().halt is Halt.HALTED
-    run.restore(memory, pc, 7, unread=b"", input_ended=True, check=True)
+    run.put(memory, pc, 7, unread=b"", input_ended=True, check=True)
     outcome = run.run()
     assert outcome.halt is Halt.HALTED and run.steps == 16
     assert outcome.output == b"a`"

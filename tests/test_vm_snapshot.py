@@ -32,7 +32,7 @@ def test_a_restored_run_goes_on_bit_for_bit(unit: str, steps: int, tmp_path: Pat
     first.run(steps)
     save(tmp_path / "state", first.snapshot())
     second = Machine(PROGRAM, unit, input=b"")
-    second.resume(load(tmp_path / "state"))
+    second.restore(load(tmp_path / "state"))
     assert (second.pc, second.steps) == (first.pc, steps)
     outcome = second.run()
     assert outcome.halt is Halt.HALTED and outcome.steps == whole.steps - steps
@@ -50,7 +50,7 @@ def test_input_that_was_received_and_not_read_is_kept(tmp_path: Path) -> None:
     first.run(501)
     save(tmp_path / "state", first.snapshot())
     second = Machine(image, "native", input=None)
-    second.resume(load(tmp_path / "state"))
+    second.restore(load(tmp_path / "state"))
     second.run()
     second.feed(text[9000:])
     second.end_input()
@@ -65,7 +65,7 @@ def test_a_divergence_after_a_restore_is_reported_at_its_step_since_boot() -> No
     snapshot = first.snapshot()
     labels = {name: each._replace(labels=each.labels[::-1]) for name, each in limit.params.items()}
     broken = Machine(PROGRAM, type(limit)(limit.name, limit.spec, labels, limit.scope), input=b"")
-    broken.resume(snapshot)
+    broken.restore(snapshot)
     outcome = broken.run()
     assert outcome.halt is Halt.DIVERGED and outcome.divergence is not None
     assert outcome.divergence.step == broken.steps >= 50
@@ -87,7 +87,7 @@ def refusals() -> dict[str, tuple[Machine, str]]:
 def test_a_snapshot_that_does_not_fit_is_refused_with_the_reason(case: str) -> None:
     other, reason = refusals()[case]
     with pytest.raises(SnapshotError, match=reason):
-        other.resume(machine().snapshot())
+        other.restore(machine().snapshot())
     assert other.steps == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import signal
 import threading
 import time
@@ -12,19 +11,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from assembler import Image, assemble
 from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.unit import Unit
+from vm.divergence import describe
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
 from vm.outcome import HALT_MESSAGE, Chunk, Divergence, Outcome, Record
 from vm.reference import ReferenceMachine, Stop
 from vm.snapshot import Place, Snapshot, check_fits, image_digest
-from vm.state import INPUT_BYTES, WORDS, Halt, MachineState, boot
+from vm.state import INPUT_BYTES, Halt, MachineState, boot
 
 TRACE_ROWS = 1 << 16  # steps a chunk records at most
 FIRST_BUDGET = 1 << 10
@@ -187,30 +186,29 @@ class Machine:
         )
         return Snapshot(place, np.asarray(state.memory)[: self.size], unread)
 
-    def resume(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot. Raises SnapshotError, and changes nothing, if it does not fit this machine."""
         check_fits(snapshot, self.image, self.unit.name, self.size, self.input_mode)
         place = snapshot.place
         words = bits.limbs_to_words(snapshot.memory, self.image.word_bits)
-        checked = self._checker is not None
-        self.restore(words, place.pc, place.steps, snapshot.unread, place.input_ended, checked)
+        self.put(words, place.pc, place.steps, snapshot.unread, place.input_ended, self._checker is not None)
         self._written = place.bytes_written
         self._received = place.bytes_read + len(snapshot.unread)
 
-    def restore(self, memory: np.ndarray, pc: int, steps: int, unread: bytes, input_ended: bool, check: bool) -> None:
-        """Put the machine into a state that `steps` steps have led to; `output` begins anew from here.
+    def put(self, memory: np.ndarray, pc: int, steps: int, unread: bytes, input_ended: bool, check: bool) -> None:
+        """Put the machine into any state between two steps; `output` begins anew from here.
 
-        memory: unsigned words, [size]. unread: input not read yet; input_ended: whether the end follows it. check: as
-        for a new machine, from this state on.
+        memory: unsigned words, [size]. steps: since boot. unread: input that was received and not read yet;
+        input_ended: whether the end follows it. check: as for a new machine, from this state on.
         """
-        self._unread, self._input_ended = bytearray(unread), input_ended
-        self._output = bytearray()
+        self.divergence = None
         self._unreleased = None
         self.steps = steps
-        self.divergence = None
+        self._output = bytearray()
+        self._unread, self._input_ended = bytearray(unread), input_ended
         self._checker = self._check_from(memory.tolist(), pc) if check else None
         self._state = self._boot(memory, pc)
-        self._rows = np.zeros(self._rows.shape, np.uint32)
+        self._rows = np.zeros(self._rows.shape, np.uint32)  # a run that was broken off may have lost them
 
     def change_unit(self, unit: Unit) -> None:
         """Let another unit compute from here on. Raises ValueError for one of another width or instruction set."""
@@ -242,10 +240,10 @@ class Machine:
             state,
             self._rows,
             self.unit.params,
-            self._stops,
             np.int32(budget),
             spec=self.unit.spec,
             input_mode=self.input_mode,
+            stops=self._stops,
         )
         steps = int(trace.steps)
         seconds = time.monotonic() - began
@@ -294,9 +292,9 @@ class Machine:
         pcs, addresses, words, margins = (
             column.tolist() for column in (record.pcs, record.addresses, record.words, record.margins)
         )
-        console = (1 << self.image.word_bits) - 1
         # The bytes of the rows, which are what is compared, not those of the state's buffer.
-        output = bytes(word & 0xFF for address, word in zip(addresses, words, strict=True) if address == console)
+        sent = record.words[record.addresses == (1 << self.image.word_bits) - 1]
+        output = sent.astype(np.uint8).tobytes()
         chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, output, record)
         mismatch = None
         if self._checker is not None:
@@ -327,7 +325,7 @@ class Machine:
         k = mismatch.offset
         step = chunk.first_step + k
         before = self._checker.before(step)
-        self.divergence = self._describe(before, chunk, mismatch, step)
+        self.divergence = describe(self.image, self.unit, before, chunk, mismatch)
         self._state = self._boot(before.memory, before.pc)
         self._unread = bytearray(before.input[before.input_position :])
         self.steps, self.halt = step, Halt.DIVERGED
@@ -341,38 +339,6 @@ class Machine:
             output=bytes(before.output[len(self._output) :]),
             record=None if chunk.record is None else chunk.record.first(k),
         )
-
-    def _describe(self, before: ReferenceMachine, chunk: Chunk, mismatch: Mismatch, step: int) -> Divergence:
-        """The report on a diverging step, with the unit's own account of its operands."""
-        k, pc, console = mismatch.offset, mismatch.pc, (1 << self.image.word_bits) - 1
-        found = (chunk.addresses[k], chunk.words[k], chunk.pcs[k + 1] if k + 1 < len(chunk.pcs) else chunk.next_pc)
-        lines = [f"step {step:,} at pc {pc}{self._line(pc)} differs"]
-        operands = before.memory[pc : pc + 3]
-        if pc != before.pc or len(operands) < 3:
-            lines.append(f"  the reference is at pc {before.pc}")
-            return Divergence(step, pc, "\n".join(lines))
-        a, b, c = operands
-        is_console = console in (a, b)
-        if not is_console and max(a, b) < self.size:
-            lines.append(f"  operands   [{b}] = {before.memory[b]}, minus [{a}] = {before.memory[a]}, target {c}")
-        lines.append(f"  reference  [{mismatch.address}] <- {mismatch.word}, next pc {mismatch.next_pc}")
-        lines.append(f"  machine    [{found[0]}] <- {found[1]}, next pc {found[2]}")
-        if not is_console and max(a, b) < self.size:
-            case = (before.memory[b], before.memory[a], c, (pc + 3) & console)
-            decisions = self.unit.explain(*case)
-            if decisions:
-                weak = min(decisions, key=lambda decision: decision.margin)
-                lines.append(
-                    f"  smallest margin {weak.margin:.3f}: pass {weak.stage} ({weak.network}), "
-                    f"{weak.output} at bit {weak.bit}"
-                )
-            again = self.unit.subtract_branch(*case)
-            if (int(again.difference), int(again.next_pc)) != found[1:]:
-                lines.append(
-                    f"  evaluated again on these operands, the unit gives {int(again.difference)} "
-                    f"and next pc {int(again.next_pc)}: not what the machine recorded"
-                )
-        return Divergence(step, pc, "\n".join(lines))
 
     def _compare_whole(self) -> None:
         """At a final stop: the reference stops too, and the whole memories are equal."""
@@ -405,14 +371,6 @@ class Machine:
         return HALT_MESSAGE[self.halt].format(
             pc=pc, line=self._line(pc), steps=steps, size=self.size, address=address, divergence=self.divergence
         )
-
-
-def make_stops(size: int, mask: np.ndarray | None = None, margin_floor: float = -math.inf) -> Stops:
-    """Stops for a machine of `size` words. mask: uint8 [size], see Stops; without it, no address is marked."""
-    marked = np.zeros(max(size, WORDS), np.uint8)
-    if mask is not None:
-        marked[:size] = mask
-    return Stops(*jax.device_put((marked, np.float32(margin_floor))))
 
 
 def _check_unit(unit: Unit, image: Image) -> None:

@@ -9,6 +9,7 @@ never branches, and asks the unit nothing that is used.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -39,6 +40,14 @@ class Stops(NamedTuple):
 
     BREAK = 1
     WATCH = 2
+
+
+def make_stops(size: int, mask: np.ndarray | None = None, margin_floor: float = -math.inf) -> Stops:
+    """Stops for a machine of `size` words. mask: uint8 [size], see Stops; without it, no address is marked."""
+    marked = np.zeros(max(size, WORDS), np.uint8)
+    if mask is not None:
+        marked[:size] = mask
+    return Stops(*jax.device_put((marked, np.float32(margin_floor))))
 
 
 def trace_columns(word_bits: int) -> int:
@@ -102,8 +111,8 @@ def fetch(memory: jax.Array, pc: jax.Array) -> Fetched:
 
 def step(
     state: MachineState, fetched: Fetched, params: Any, *, spec: Spec, input_mode: str
-) -> tuple[MachineState, jax.Array, jax.Array, jax.Array]:
-    """Execute one instruction. Returns the next state, its trace row uint32 [4 L + 2], margin, and if it executed."""
+) -> tuple[MachineState, jax.Array, jax.Array]:
+    """Execute one instruction. Returns the next state, its trace row uint32 [4 L + 2], and whether it was executed."""
     word_bits = spec.word_bits
     size, limbs = state.memory.shape
     masks = bits.limb_masks(word_bits)
@@ -178,14 +187,14 @@ def step(
             state.output_length + (executes & writes).astype(jnp.int32),
         ),
         row,
-        margin,
         executes,
     )
 
 
-def _is_stop(stops: Stops, row: jax.Array, margin: jax.Array, pc: jax.Array) -> jax.Array:
-    """Whether a step that was executed, wrote what `row` says and went on to `pc` is one to leave the loop after."""
+def _is_stop(stops: Stops, row: jax.Array, pc: jax.Array) -> jax.Array:
+    """Whether an executed step that left this trace row and went on to `pc` is one to leave the loop after."""
     size, limbs = stops.mask.shape[0], pc.shape[0]
+    margin = jax.lax.bitcast_convert_type(row[-2], jnp.float32)
 
     def marked(address: jax.Array, kind: int) -> jax.Array:
         inside = _inside(address, size)
@@ -200,11 +209,11 @@ def run_chunk(
     state: MachineState,
     rows: jax.Array,
     params: Any,
-    stops: Stops | None,
     budget: jax.Array,
     *,
     spec: Spec,
     input_mode: str,
+    stops: Stops | None = None,
 ) -> tuple[MachineState, Trace]:
     """Run until the machine stops or `budget` (at most T) steps are done, recording each step.
 
@@ -218,10 +227,10 @@ def run_chunk(
 
     def body(carry):
         state, fetched, rows, steps = carry
-        state, row, margin, executed = step(state, fetched, params, spec=spec, input_mode=input_mode)
+        state, row, executed = step(state, fetched, params, spec=spec, input_mode=input_mode)
         rows = jax.lax.dynamic_update_index_in_dim(rows, row, steps, 0)
         if stops is not None:
-            leaves = executed & (state.halt == Halt.RUNNING) & _is_stop(stops, row, margin, state.pc)
+            leaves = executed & (state.halt == Halt.RUNNING) & _is_stop(stops, row, state.pc)
             state = state._replace(halt=jnp.where(leaves, jnp.int32(Halt.STOP), state.halt))
         return state, fetch(state.memory, state.pc), rows, steps + executed.astype(jnp.int32)
 

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         with stated_by_user():
             machine = Machine(image, unit, input=given, check=not options.no_check)
             if resumed is not None:
-                machine.resume(resumed)
+                machine.restore(resumed)
         execution = _Execution(machine, not options.no_check, trace, talk, options.save_state)
         made = execution.run(options.max_steps)
     terminal.flush()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from assembler import AssemblyError, ImageError, assemble
-from vm.debugger import arguments, rendering, state_file, stops, typed
+from learned_units import bits
+from vm import snapshot as snapshots
+from vm.debugger import arguments, rendering, stops, typed
 from vm.debugger.errors import CommandError, refused
 from vm.debugger.moving import displayed
-from vm.debugger.present import Registers
 from vm.debugger.session import Session
-from vm.debugger.state_file import Snapshot, SnapshotError
+from vm.snapshot import Place, Snapshot, SnapshotError
 
 SHOWN_DIFFERENCES = 20
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -81,34 +84,30 @@ def snapshot(session: Session, text: str) -> str:
     path = path.strip()
     if verb not in ("save", "load", "diff") or not path:
         raise CommandError("this is no use of `snapshot`", "usage: snapshot save|load|diff FILE")
+    present = session.present
     try:
         if verb == "save":
-            state_file.save(_taken(session), path)
-            return f"step {session.present.step:,} is saved in {path}"
-        found = state_file.load(path)
+            snapshots.save(path, _taken(session))
+            return f"step {present.step:,} is saved in {path}"
+        found = snapshots.load(path)
+        # The unit is free to be another: what it computes is the same.
+        snapshots.check_fits(found, session.image, found.place.unit, session.size, session.machine.input_mode)
     except (OSError, SnapshotError) as error:
         raise CommandError(_reason(error, path)) from None
-    mine = _taken(session)
-    for name in ("isa", "width", "memory", "input_mode"):
-        if getattr(found, name) != getattr(mine, name):
-            raise CommandError(
-                f"{path} is of another machine: its {name} is {getattr(found, name)}, here it is {getattr(mine, name)}"
-            )
-    differing = (found.words != mine.words).nonzero()[0].tolist()
+    words = bits.limbs_to_words(found.memory, session.word_bits)
+    differing = (words != present.memory).nonzero()[0].tolist()
     if verb == "diff":
-        return _differences(session, found, differing)
-    registers = session.present.registers()
-    registers = Registers(
-        pc=found.pc,
+        return _differences(session, found, words, differing)
+    registers = present.registers()
+    registers = registers._replace(
+        pc=found.place.pc,
         input=registers.input[: registers.input_position] + found.unread,
-        input_position=registers.input_position,
-        input_ended=found.input_ended,
-        output=found.output,
+        input_ended=found.place.input_ended,
     )
-    words = {address: int(found.words[address]) for address in differing}
-    dropped = session.edit(f"snapshot load {path}", words, registers=registers)
-    words_changed = rendering.counted(len(differing), "word")
-    said = f"the state of step {found.step:,} of {path}, as a change of {words_changed} by hand"
+    dropped = session.edit(
+        f"snapshot load {path}", {address: int(words[address]) for address in differing}, registers=registers
+    )
+    said = f"step {found.place.steps:,} of {path}, as a change of {rendering.counted(len(differing), 'word')} by hand"
     return _changed(session, f"{said}\n{rendering.location(session)}", dropped)
 
 
@@ -152,39 +151,35 @@ def _placed(session: Session, text: str) -> tuple[int, str]:
 
 def _taken(session: Session) -> Snapshot:
     present = session.present
-    return Snapshot(
+    place = Place(
+        image=snapshots.image_digest(session.image),
+        unit=session.unit.name,
+        word_bits=session.word_bits,
         isa=session.image.isa,
-        width=session.word_bits,
-        memory=session.size,
         input_mode=session.machine.input_mode,
         pc=present.pc,
-        step=present.step,
-        unread=present.unread,
+        steps=present.step,
+        bytes_read=present.input_position,
+        bytes_written=len(present.output),
         input_ended=present.input_ended,
-        output=bytes(present.output),
-        words=present.memory,
     )
+    return Snapshot(place, bits.words_to_limbs(present.memory, session.word_bits), present.unread)
 
 
-def _differences(session: Session, found: Snapshot, differing: list[int]) -> str:
-    lines = []
-    if found.pc != session.present.pc:
+def _differences(session: Session, found: Snapshot, words: np.ndarray, differing: list[int]) -> str:
+    present, lines = session.present, []
+    if found.place.pc != present.pc:
         lines.append(
-            f"pc: {rendering.place(session, found.pc)} there, {rendering.place(session, session.present.pc)} here"
+            f"pc: {rendering.place(session, found.place.pc)} there, {rendering.place(session, present.pc)} here"
         )
     for address in differing[:SHOWN_DIFFERENCES]:
-        there, here = int(found.words[address]), int(session.present.memory[address])
-        lines.append(
-            f"[{rendering.place(session, address)}]: {rendering.number(session, there)} there, "
-            f"{rendering.number(session, here)} here"
-        )
+        there, here = (rendering.number(session, int(each[address])) for each in (words, present.memory))
+        lines.append(f"[{rendering.place(session, address)}]: {there} there, {here} here")
     if len(differing) > SHOWN_DIFFERENCES:
         lines.append(f"and {len(differing) - SHOWN_DIFFERENCES:,} more words")
-    for name in ("output", "unread"):
-        there, here = getattr(found, name), getattr(_taken(session), name)
-        if there != here:
-            what = "output" if name == "output" else "input to come"
-            lines.append(f"{what} differs: {rendering.counted(len(there), 'byte')} there, {len(here):,} here")
+    if found.unread != present.unread:
+        there, here = (rendering.counted(len(unread), "byte") for unread in (found.unread, present.unread))
+        lines.append(f"input to come: {there} there, {here} here")
     return "\n".join(lines) or "there is no difference"
 
 
@@ -195,5 +190,5 @@ def _changed(session: Session, said: str, dropped: int) -> str:
 
 def _reason(error: Exception, name: str) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or name}: {error.strerror}"
+        return f"{name}: {error.strerror}"
     return str(error)

@@ -25,7 +25,7 @@ class Comparison:
     def start(self, present: Present) -> None:
         """Put the second machine where the first one is."""
         self.report = None
-        self._machine.restore(
+        self._machine.put(
             present.memory, present.pc, present.step, present.unread, present.input_ended, check=False
         )  # fmt: skip
 

@@ -18,8 +18,7 @@ from vm.debugger.errors import CommandError
 from vm.debugger.history import StepAccount
 from vm.debugger.present import Edit
 from vm.debugger.session import Session
-from vm.execution import make_stops
-from vm.machine import Stops
+from vm.machine import Stops, make_stops
 from vm.outcome import Record
 
 AFTER = (stops.WATCH, stops.MARGIN)  # these are seen after the step that did it, a break before its instruction

@@ -12,7 +12,7 @@ from vm.debugger import motion, moving, rendering
 from vm.debugger.errors import CommandError, refused
 from vm.debugger.session import TYPED, Session
 
-SHOWN_STEPS = 40  # of one statement
+SHOWN_STEPS, SHOWN_WORDS = 40, 12  # of one statement
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _LABELS = re.compile(r"\s*(?:[A-Za-z_]\w*\s*:\s*)*")
 _END = "end_of_typed_statement"
@@ -39,10 +39,10 @@ def assembled(session: Session, address: int, statement: str) -> Typed:
     """A statement assembled to an address. Raises CommandError."""
     image = _image(session, f".org {address}\n{statement}\n{_END}:", statement)
     end = image.symbols[_END]
-    if address != session.free and any(run.end > end for run in image.source_map or ()):
-        # What the macros share would run over what stands there: it goes behind the program.
-        placed = f".org {address}\n{statement}\n{_END}:\n.org {session.free}\n.word 0"
-        image = _image(session, placed, statement)
+    if any(run.end > end for run in image.source_map or ()):
+        # What the macros share goes behind the program, and behind a word of its own: nothing else may begin at `end`.
+        there = f".org {session.free}\n" if address != session.free else ""
+        image = _image(session, f".org {address}\n{statement}\n{_END}:\n{there}.word 0", statement)
     runs = image.source_map or ()
     words = {at: image.words[at] for run in runs for at in range(run.start, run.end)}
     if max(words, default=0) >= session.size:
@@ -60,8 +60,10 @@ def put(session: Session, typed: Typed) -> tuple[str, int]:
     session.add_typed(typed.words, typed.text)
     session.add_symbols(typed.labels)
     session.free = max(session.free, *(at + 1 for at in typed.words), 0)
-    words = " ".join(rendering.number(session, typed.words[at]) for at in sorted(typed.words))
-    return f"{rendering.place(session, typed.start)}: {words or '(no words)'}", dropped
+    shown = [rendering.number(session, typed.words[at]) for at in sorted(typed.words)[:SHOWN_WORDS]]
+    if len(typed.words) > SHOWN_WORDS:
+        shown.append(f"… {len(typed.words):,} words in all")
+    return f"{rendering.place(session, typed.start)}: {' '.join(shown) or '(no words)'}", dropped
 
 
 def enter(session: Session, statement: str) -> str:
@@ -78,7 +80,7 @@ def enter(session: Session, statement: str) -> str:
     else:
         outside = np.ones(session.size, np.bool_)
         outside[sorted(typed.words)] = False
-        outside[typed.end :][:1] = True
+        outside[typed.end : typed.end + 1] = True
         reasons = motion.forward(session, marks=outside)
     executed = session.present.step - began
     lines = [f"({executed - SHOWN_STEPS:,} steps before these)"] if executed > SHOWN_STEPS else []
