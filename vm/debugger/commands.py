@@ -55,6 +55,15 @@ def find(name: str) -> Command:
     raise CommandError(f"there is no command `{name}`", f"did you mean `{near[0]}`?" if near else "`help` lists them")
 
 
+def reference() -> str:
+    """All commands as a table in Markdown."""
+    rows = ["| command | short | does |", "| --- | --- | --- |"]
+    for command in TABLE:
+        usage, short = command.usage.replace("|", "\\|"), ", ".join(f"`{alias}`" for alias in command.aliases)
+        rows.append(f"| `{usage}` | {short} | {command.help} Example: `{command.example}` |")
+    return "\n".join(rows)
+
+
 def help_(session: Session, text: str) -> str:
     if text:
         command = find(text.removeprefix(":").strip())
