@@ -71,9 +71,7 @@ def help_(session: Session, text: str) -> str:
         return f"{command.usage}{aliases}\n  {command.help}\n  for example: {command.example}"
     lines = []
     for group in dict.fromkeys(command.group for command in TABLE):
-        names = (
-            "/".join((command.name, *command.aliases)) for command in TABLE if command.group == group
-        )  # fmt: skip
+        names = ("/".join((command.name, *command.aliases)) for command in TABLE if command.group == group)
         lines.append(f"{group:>9}: {', '.join(names)}")
     lines.append(
         "`help COMMAND` explains one. Any unambiguous beginning will do; an empty line repeats the last command."
