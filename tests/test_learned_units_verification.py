@@ -181,8 +181,11 @@ def by_definition(word_bits: int, isa: str, cases: operands.Cases) -> tuple[list
     return differences, next_pcs
 
 
+SMALL = [(4, 8), (5, 2), *(pytest.param(w, g, marks=pytest.mark.slow) for w, g in ((5, 8), (5, 5), (6, 1), (6, 8)))]
+
+
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(("word_bits", "group"), [(4, 8), (5, 8), (5, 2), (6, 1)])
+@pytest.mark.parametrize(("word_bits", "group"), SMALL)
 def test_every_pair_of_small_words_is_right_when_every_network_is(word_bits, isa, group):
     every = np.arange(2**word_bits, dtype=np.uint64)
     minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
