@@ -114,6 +114,14 @@ def test_help_names_every_command() -> None:
     assert all(command.name in said for command in commands.TABLE)
 
 
+def test_the_documentation_has_the_table() -> None:
+    page = Path(__file__).parent.parent / "docs" / "debugger.md"
+    head = page.read_text(encoding="utf-8").partition("| command |")[0]
+    if os.environ.get("SBN_REFRESH_GOLDEN"):
+        page.write_text(f"{head}{commands.reference()}\n", encoding="utf-8")
+    assert page.read_text(encoding="utf-8").endswith(f"\n\n{commands.reference()}\n")
+
+
 def test_a_colon_before_a_command_is_allowed_and_an_empty_one_says_nothing() -> None:
     session = session_of(str(GOLDEN / PROGRAM), b"")
     assert commands.execute(session, ":where") == commands.execute(session, " : where ")

@@ -213,6 +213,18 @@ def test_a_refused_command_in_a_pipe_is_said_and_makes_the_exit_code(program: Pa
     assert done.stdout.startswith("error: there is no command `bogus`") and "step 0" in done.stdout
 
 
+def test_what_is_refused_in_the_middle_is_one_line_and_the_session_goes_on(program: Path) -> None:
+    script = f"unit nonsense\nboth nonsense\nstep\nsnapshot save {program}\nreload\nwhere\n"
+    done = piped(["debug", str(program), "--unit", "native", "--group", "8"], script)
+    assert done.returncode == 2 and "--group" in done.stderr
+    done = piped(["debug", str(program), "--unit", "native"], script)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1 and done.stderr == ""
+    assert lines[0] == lines[1] == "error: unknown unit 'nonsense' (units: ntk, ntk-limit, native)"
+    assert lines[5].startswith("error: ") and "part of UTF-8" in lines[5]
+    assert lines[6].startswith("step 1") and "should not happen" not in done.stdout
+
+
 def test_the_programs_input_never_comes_from_the_pipe(tmp_path: Path) -> None:
     path = tmp_path / "cat.sbn"
     path.write_text("sbn -1, x\nsbn x, -1\nsbn x, x\nsbn one, x, -1\none: .word 1\nx: .word 0\n")

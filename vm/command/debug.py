@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from vm.command.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from assembler import Image
+    from learned_units.unit import Unit
     from vm.debugger.session import Session
     from vm.debugger.shell import Shell
 
@@ -27,8 +29,13 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("the commands are read from stdin, so the program cannot be; name its file")
     image = program_files.load(options)
     given = _given_input(options)
-    load = None if options.program in programs.names() else lambda: program_files.load(options)
-    session = make_session(options, image, given, load)
+    is_file = program_files.is_file(options.program)
+
+    def reload() -> Image:
+        with _refused():
+            return program_files.load(options)
+
+    session = make_session(options, image, given, reload if is_file else None)
     return meet(options, session, statements=False)
 
 
@@ -41,13 +48,13 @@ def make_session(
     from vm.command import chosen_unit
     from vm.debugger.session import Session
 
-    def load_unit(name: str):
-        asked = argparse.Namespace(**{**vars(options), "unit": name})
-        if name == "native":
-            asked.group = None
-        return chosen_unit.load(asked, image.word_bits, image.isa, talk)
+    def load_unit(name: str) -> Unit:
+        group = None if name == "native" else options.group
+        asked = argparse.Namespace(**{**vars(options), "unit": name, "group": group})
+        with _refused():
+            return chosen_unit.load(asked, image.word_bits, image.isa, talk)
 
-    unit = load_unit(options.unit)
+    unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
     with stated_by_user():
         return Session(
             image,
@@ -92,6 +99,17 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
     except Leave:
         pass
     return FAILED if shell.failed and not at_terminal else 0
+
+
+@contextlib.contextmanager
+def _refused() -> Iterator[None]:
+    """What is refused in the middle of a session is told there, and does not end it."""
+    from learned_units.store import WeightsError
+
+    try:
+        yield
+    except (UsageError, WeightsError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _greet(shell: Shell) -> None:

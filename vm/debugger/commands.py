@@ -55,6 +55,15 @@ def find(name: str) -> Command:
     raise CommandError(f"there is no command `{name}`", f"did you mean `{near[0]}`?" if near else "`help` lists them")
 
 
+def reference() -> str:
+    """All commands as a table in Markdown."""
+    rows = ["| command | short | does |", "| --- | --- | --- |"]
+    for command in TABLE:
+        usage, short = command.usage.replace("|", "\\|"), ", ".join(f"`{alias}`" for alias in command.aliases)
+        rows.append(f"| `{usage}` | {short} | {command.help} Example: `{command.example}` |")
+    return "\n".join(rows)
+
+
 def help_(session: Session, text: str) -> str:
     if text:
         command = find(text.removeprefix(":").strip())
@@ -62,9 +71,7 @@ def help_(session: Session, text: str) -> str:
         return f"{command.usage}{aliases}\n  {command.help}\n  for example: {command.example}"
     lines = []
     for group in dict.fromkeys(command.group for command in TABLE):
-        names = (
-            "/".join((command.name, *command.aliases)) for command in TABLE if command.group == group
-        )  # fmt: skip
+        names = ("/".join((command.name, *command.aliases)) for command in TABLE if command.group == group)
         lines.append(f"{group:>9}: {', '.join(names)}")
     lines.append(
         "`help COMMAND` explains one. Any unambiguous beginning will do; an empty line repeats the last command."

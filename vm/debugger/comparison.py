@@ -25,9 +25,7 @@ class Comparison:
     def start(self, present: Present) -> None:
         """Put the second machine where the first one is."""
         self.report = None
-        self._machine.put(
-            present.memory, present.pc, present.step, present.unread, present.input_ended, check=False
-        )  # fmt: skip
+        self._machine.put(present.memory, present.pc, present.step, present.unread, present.input_ended, check=False)
 
     def agreeing(self, record: Record, next_pc: int) -> int:
         """Compute the same number of steps on the second machine. Returns how many of the first ones are equal."""

@@ -155,10 +155,8 @@ class History:
                 overlay[address] = old
             a, b, c = read(pc), read(pc + 1), read(pc + 2)
             accounts.append(
-                StepAccount(
-                    step, pc, a, b, c, read(b), read(a), address, word, next_pc, float(row.margins[0])
-                )
-            )  # fmt: skip
+                StepAccount(step, pc, a, b, c, read(b), read(a), address, word, next_pc, float(row.margins[0]))
+            )
             next_pc = pc
         return accounts[::-1]
 

@@ -171,9 +171,14 @@ def profile(session: Session, text: str) -> str:
         if counts[pc]:
             said = rendering.instruction_at(session, pc)
             rows.append(
-                (f"{counts[pc]:,}", _share(int(counts[pc]), total), rendering.place(session, pc), said,
-                 rendering.line(session, pc))
-            )  # fmt: skip
+                (
+                    f"{counts[pc]:,}",
+                    _share(int(counts[pc]), total),
+                    rendering.place(session, pc),
+                    said,
+                    rendering.line(session, pc),
+                )
+            )
     lines: dict[str, int] = {}
     for pc in np.flatnonzero(counts).tolist():
         path = session.source.path(pc)
@@ -204,15 +209,18 @@ def stats(session: Session, text: str) -> str:
         ("ahead", rendering.counted(kept.end - present.step, "recorded step")),
         ("changes", f"{sum(edit.step <= present.step for edit in kept.edits):,} by hand"),
         ("output", f"{rendering.counted(len(present.output), 'byte')} written"),
-        ("input", f"{present.input_position:,} of {len(present.input):,} bytes read"
-                  f"{', then the end' if present.input_ended else ''}"),
+        (
+            "input",
+            f"{present.input_position:,} of {len(present.input):,} bytes read"
+            f"{', then the end' if present.input_ended else ''}",
+        ),
         ("unit", f"{session.unit.name}, {session.word_bits}-bit {session.unit.isa}: {session.unit.detail or '-'}"),
         ("units so far", ", ".join(f"{name} from step {step:,}" for step, name in session.units)),
         ("lockstep", "every step compared with the reference" if session.checks else "off"),
         ("smallest margin", f"{format_margin(margin, digits=4)}{at}"),
         ("last run", f"{session.ran:,} steps computed in {session.seconds:.2f} s"),
         ("memory", f"{session.size:,} words"),
-    ]  # fmt: skip
+    ]
     if session.comparison is not None:
         compared = session.comparison
         rows.append(("both", f"{session.unit.name} and {compared.unit.name} agree on {compared.steps:,} steps"))
@@ -225,8 +233,9 @@ def _instructions(session: Session, start: int, count: int) -> list[str]:
     rows = []
     for pc in range(start, min(start + 3 * count, session.size - 2), 3):
         mark = "=>" if pc == session.present.pc else "* " if pc in breaks else "  "
-        rows.append((mark, rendering.place(session, pc), rendering.instruction_at(session, pc),
-                     rendering.line(session, pc)))  # fmt: skip
+        rows.append(
+            (mark, rendering.place(session, pc), rendering.instruction_at(session, pc), rendering.line(session, pc))
+        )
     if not rows:
         raise CommandError(f"there is no room for an instruction at {start}")
     return table(rows).rstrip("\n").splitlines()

@@ -284,9 +284,7 @@ class Session:
         """Put the machine where the present is."""
         present = self.present
         if not self._is_synchronised or self.machine.steps != present.step:
-            self.machine.put(
-                present.memory, present.pc, present.step, present.unread, present.input_ended, check
-            )  # fmt: skip
+            self.machine.put(present.memory, present.pc, present.step, present.unread, present.input_ended, check)
         self._is_synchronised = True
 
     def travel(self, step: int) -> None:

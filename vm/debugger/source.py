@@ -123,9 +123,7 @@ class Source:
 
     def lines(self, file: str) -> dict[int, str]:
         """The lines of a file that the image knows."""
-        return {
-            origin.line: origin.text for path in self._paths for origin in path if origin.file == file
-        }  # fmt: skip
+        return {origin.line: origin.text for path in self._paths for origin in path if origin.file == file}
 
     @cached_property
     def _starts(self) -> frozenset[int]:
