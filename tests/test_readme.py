@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from assembler import assemble, macro_reference
-from vm.debugger.commands import TABLE
 from vm.reference import ReferenceMachine, Stop
 
 ROOT = Path(__file__).parent.parent
@@ -97,10 +96,3 @@ def test_the_sum_in_the_readme_adds() -> None:
     image = assemble(next(block for block in blocks("sbn") if "putn" in block))
     machine = ReferenceMachine(image.words, 32, image.isa, image.entry, image.memory_size(), input=b"1200 34 -5\n")
     assert machine.run(100_000).stop is Stop.HALTED and machine.output == b"1229\n"
-
-
-def test_the_readme_lists_every_debugger_command_with_its_own_help() -> None:
-    for command in TABLE:
-        aliases = ", ".join(f"`{alias}`" for alias in command.aliases) or "–"
-        row = f"| `{command.usage}` | {aliases} | {command.help} |"
-        assert row in README.replace("\\|", "|"), command.name
