@@ -151,8 +151,9 @@ class Machine:
             self._release(self._unreleased, on_chunk)
             if self.halt in _REFERENCE_STOP:
                 self._compare_whole()
-            if interrupted():
-                raise KeyboardInterrupt
+        # Asked once Ctrl-C is no longer deferred: none that was pressed before that is lost.
+        if interrupted():
+            raise KeyboardInterrupt
         return Outcome(
             self.halt,
             self._message(self.steps - first_step),
