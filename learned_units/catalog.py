@@ -60,7 +60,7 @@ def load_unit(
 
     name: "ntk", "ntk-limit" or "native". word_bits: 4..64. isa: "sbn" or "subleq". seed: the first one tried; the one
     used is `unit.seed`. progress(what, part done 0..1) is called while weights are made. group: bit positions one
-    network serves, 1..word_bits (default 8; word_bits is the paper's form); for the NTK units only.
+    network serves, 1..64 (default 8; word_bits is the paper's form); for the NTK units only.
     Raises ValueError for an argument out of range, WeightsError if no acceptable weights can be had.
     """
     if name not in SCOPES:

@@ -40,7 +40,7 @@ class Spread:
 class Pass:
     """One network applied to all groups of `positions` positions.
 
-    Every template set of an algorithm has the same `group`; a pooled set writes one bit a group.
+    The group is the template set's own; a pooled set writes one bit a group.
     """
 
     network: str
