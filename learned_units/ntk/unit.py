@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units import bits
-from learned_units.ntk import ensemble, limit
+from learned_units.ntk import ensemble, limit, predictor
 from learned_units.passes import PassTrace, Prediction, run_schedule
 from learned_units.tasks import subtract_branch
 from learned_units.unit import Decision, StepResult
@@ -91,10 +91,7 @@ class NtkSpec:
         sets = _template_sets(self.group)
 
         def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
-            weights = params[network]
-            if isinstance(weights, limit.LimitParams):
-                return limit.predict(weights, matched, sets[network].pooled)
-            return ensemble.predict(weights, matched)
+            return predictor.predict(sets[network], params[network], matched)
 
         fields = subtract_branch.input_fields(minuend, subtrahend, target, fall_through, self.word_bits)
         steps = subtract_branch.schedule(self.word_bits, self.isa, self.group)

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units import bits
-from learned_units.ntk import ensemble, limit
+from learned_units.ntk import predictor
 from learned_units.passes import Pass, Prediction, Read, Spread
 from learned_units.tasks.subtract_branch import DIFFERENCE_TERMS, FIRST_SPAN, RADIX, any_group, schedule, template_sets
 from learned_units.templates import TemplateSet
@@ -47,20 +47,13 @@ class Enumeration:
     smallest_margin: float
 
 
-def predict_network(template_set: TemplateSet, params: Any, matched: tuple[jax.Array, ...]) -> Prediction:
-    """The prediction the running unit makes with these parameters, whichever kind they are."""
-    if isinstance(params, limit.LimitParams):
-        return limit.predict(params, matched, template_set.pooled)
-    return ensemble.predict(params, matched)
-
-
 @functools.partial(jax.jit, static_argnames=("template_set",))
 def predict_inputs(params: Any, index: jax.Array, *, template_set: TemplateSet) -> Prediction:
     """Many inputs, int8 [inputs, group] as in TemplateSet.reachable_inputs -> Prediction [inputs, output bits]."""
 
     def one(positions: jax.Array) -> Prediction:
         matched = tuple((positions == f).astype(jnp.float32)[None] for f in range(len(template_set.families)))
-        prediction = predict_network(template_set, params, matched)
+        prediction = predictor.predict(template_set, params, matched)
         whole = jnp.broadcast_arrays(*prediction)
         return Prediction(*(each.reshape(-1) for each in whole))
 
