@@ -289,7 +289,7 @@ def test_a_batch_answers_its_lines_in_order(sbn, tmp_path):
     assert sbn.out == b"3\n34\n0\n-1\n15\n"
     last = sbn.err.splitlines()[-1]
     assert last.startswith("5 of 5 machines (5 halted): ") and " closed-form steps (ntk-limit, 16-bit, " in last
-    assert ", 5 machines replayed on the reference, smallest margin 1.00, " in last
+    assert ", 5 replayed on the reference, smallest margin 1.00, " in last
     assert sbn("run", "adder", "--unit", "native", "--batch", str(lines), "--json", "--no-check") == 0
     told = [json.loads(line) for line in sbn.out.splitlines()]
     assert [(each["machine"], each["halt"], each["output"]) for each in told][3] == (3, "halted", "-1\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ from learned_units.unit import Unit
 from vm.command import terminal
 from vm.command.launch import FAILED, INTERRUPTED
 from vm.command.meter import Meter
+from vm.command.program_files import STDIN
 from vm.command.terminal import Talk
 from vm.command.usage import UsageError, stated_by_user
 from vm.outcome import Outcome
@@ -28,8 +30,11 @@ def run(options: argparse.Namespace, image: Image) -> int:
     for name in ALONE:
         if getattr(options, name) is not None:
             raise UsageError(f"--{name.replace('_', '-')} is for one machine; leave it out, or --batch")
+    if options.batch == options.program == STDIN:
+        raise UsageError("the program itself is read from stdin; give the batch as a file")
     talk = Talk(options.quiet)
-    inputs = Path(options.batch).read_bytes().splitlines(keepends=True)
+    whole = sys.stdin.buffer.read() if options.batch == STDIN else Path(options.batch).read_bytes()
+    inputs = whole.splitlines(keepends=True)
     if not inputs:
         talk.say(f"{options.batch} holds no line, so there is nothing to run")
         return 0
@@ -44,10 +49,7 @@ def run(options: argparse.Namespace, image: Image) -> int:
 
     def take(index: int, outcome: Outcome) -> None:
         printer.take(index, outcome)
-        speed = printer.steps / max(time.monotonic() - began, 1e-6)
-        talk.progress(
-            f"{printer.taken:,} of {len(inputs):,} machines, {speed:,.0f} steps/s", printer.taken / len(inputs)
-        )
+        meter.show(printer.steps, f"{printer.taken:,} of {len(inputs):,} machines, ")
 
     interrupted = False
     try:
@@ -72,9 +74,7 @@ def run(options: argparse.Namespace, image: Image) -> int:
 def _closing(unit: Unit, printer: _Printer, machines: int, check: int, seconds: float) -> str:
     """The last line: how the machines ended, what was computed and what was checked."""
     done = ", ".join(f"{count:,} {halt}" for halt, count in printer.halts.most_common())
-    checked = (
-        f"{min(check, machines)} machines replayed on the reference" if check else "not compared with the reference"
-    )
+    checked = f"{min(check, machines) or 'none'} replayed on the reference"
     return (
         f"{printer.taken:,} of {machines:,} machines ({done or 'none ended'}): "
         f"{printer.steps - printer.console_steps:,} {unit.scope.step_kind} steps "
