@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--force", action="store_true", help="train anew where weights are stored already")
     _add_explain(command("explain", "show every prediction behind one subtract-and-branch, A - B"))
     _add_compute(command("compute", "add, subtract, multiply or permute outside the machine, live", COMPUTE_EPILOG))
+    _add_verify(command("verify", "prove a unit on every input, or run it on pairs of operands", VERIFY_EPILOG))
     command("units", "what is learned in each unit, and what was verified for the weights stored here")
     bundled = command("programs", "list the bundled programs, or print the source of one")
     bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
@@ -104,6 +105,13 @@ COMPUTE_EPILOG = """\
   sbn compute permute 10110 4,3,2,1,0       01101: the k-th number of the permutation, counted from 0 at the left, is
                                             the place the k-th bit goes to; also `reverse`, `rotate:K` (to the right)
                                             and `random:SEED`. Bits may be written 0x2C, four to a digit.
+"""
+VERIFY_EPILOG = """\
+The default unit is proved: every input its networks can receive is enumerated, and their composition is checked at
+every width. With --group N above 8, one network for words of N bits, all inputs of its first pass are run (up to 16
+bits; there it takes many hours). With --cases, and for other units, pairs of operands are run: all of them up to 8
+bits, else a sample. Shards that are finished are kept: the same command goes on from there. What was verified is
+recorded with the weights, see `sbn units`. Exit code 1, with a counterexample, if something is wrong.
 """
 HISTORY = 10_000_000
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
@@ -270,6 +278,20 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
         help="threshold half-way between none and one matched template (default), or at 0 as in the paper (ntk-limit)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_unit(parser)
+    parser.add_argument(
+        "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
+    )
+    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    parser.add_argument("--weights", metavar="FILE", help="verify the weights of the unit ntk in this safetensors file")
+    parser.add_argument(
+        "--cases", type=positive, metavar="N", help="run N pairs: half uniform, half adversarial (--seed)"
+    )
+    parser.add_argument("--shards", type=positive, metavar="N", help="stop after N more shards of the pairs")
+    parser.add_argument("--restart", action="store_true", help="forget the shards finished before")
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
