@@ -239,6 +239,7 @@ def test_a_killed_process_loses_at_most_one_shard(tmp_path):
         blocks += process.stdout.readline().startswith(b"verifying")
     process.send_signal(signal.SIGKILL)
     process.wait()
+    process.stdout.close()
     unit = load_unit("ntk-limit", 8)
     plan = verification.plan(unit)
     assert verification.finished(plan).shards >= 4
