@@ -29,10 +29,10 @@ def small_shards(monkeypatch, tmp_path, trained_cache):
 
 
 def limit_with_fault(word_bits: int, isa: str = "sbn") -> Unit:
-    """The closed form of labels one of which is wrong: x = 1 and nothing below does not assert the difference."""
+    """The closed form with a threshold of `difference`, at two matched templates, that nothing passes."""
     unit = load_unit("ntk-limit", word_bits, isa)
     form = unit.params["difference"]
-    broken = form._replace(labels=form.labels.at[2, 0].set(0))
+    broken = form._replace(table=form.table.at[3, 2].set(9))
     return dataclasses.replace(unit, params={**unit.params, "difference": broken})
 
 
@@ -168,7 +168,7 @@ def test_a_wrong_select_of_the_paper_form_is_found():
     sets = template_sets(6)
     params = {name: limit.make_params(each, readout.calibrated(each)) for name, each in sets.items()}
     form = params["select"]
-    params["select"] = form._replace(labels=form.labels.at[1, 0].set(0))
+    params["select"] = form._replace(table=form.table.at[3, 5].set(9))
     assert proof.enumerate_word_wide(params, 6)["select"].wrong > 0
 
 

@@ -65,18 +65,18 @@ class Computer:
             padding = (1 << (count - 1).bit_length()) - count
             found = _run_block(
                 self.params,
-                {field: np.pad(values, ((0, padding), (0, 0))) for field, values in block.items()},
+                {field: np.pad(values, ((0, padding), (0, 0))).T for field, values in block.items()},
                 task=self.algorithm,
             )
-            bits.append(np.asarray(found.bits)[:count])
+            bits.append(np.asarray(found.bits).T[:count])
             margins.append(np.asarray(found.margin)[:count])
         return np.concatenate(bits), np.concatenate(margins)
 
 
 @functools.partial(jax.jit, static_argnames=("task",))
 def _run_block(params: Mapping[str, Any], inputs: Mapping[str, jax.Array], *, task: Algorithm) -> Outcome:
-    predict = predictor.bound(task.networks, params)
-    return jax.vmap(lambda one: algorithm.run(task, one, predict))(inputs)
+    """Fields float32 [bits, cases] -> an Outcome of all cases."""
+    return algorithm.run(task, inputs, predictor.bound(task.networks, params))
 
 
 def closed_form(design: Design, threshold: str = "calibrated") -> Computer:
