@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from learned_units.algorithm import Algorithm
 from learned_units.ntk import limit, listed, predictor, readout
 from learned_units.tasks import addition, multiplication, permutation
 from learned_units.template_list import Template, TemplateList
+from learned_units.templates import TemplateSet
 
 GROUP = 8
 LENGTHS = (1, 2, 3, 5, 8, 16, 64)
@@ -118,6 +119,30 @@ def test_matching_and_labels_are_those_of_the_templates_one_by_one():
         assert {bit for bit, label in zip(writes, row, strict=True) if label} == set(template.then)
     assert not labels[len(network.templates) :].any()
     assert network.label_counts().tolist() == labels.sum(0).tolist()
+
+
+def said(template_set: TemplateSet, bit: Mapping[str, int]) -> set[str]:
+    """The outputs asserted when the lines hold these bits."""
+    holding = [each for each in template_set.families if all(bit[line] == want for line, want in each.when)]
+    assert len(holding) <= 1
+    return {output for each in holding for output in each.then}
+
+
+def test_add_says_the_sum_and_the_carry_of_a_pair_of_positions():
+    for values in itertools.product((0, 1), repeat=4):
+        bit: dict[str, int] = dict(zip(("a", "b", "a_below", "b_below"), values, strict=True))
+        outputs = said(addition.first(GROUP), bit)
+        assert ("x" in outputs) == (bit["a"] != bit["b"])
+        assert not {"G", "P"} <= outputs
+        for carry in (0, 1):
+            below = bit["a_below"] + bit["b_below"] + carry >= 2
+            assert ("G" in outputs or ("P" in outputs and bool(carry))) == (bit["a"] + bit["b"] + below >= 2)
+
+
+def test_a_full_adder_counts_its_three_bits():
+    for values in itertools.product((0, 1), repeat=3):
+        outputs = said(multiplication.full_adder(), dict(zip("uvw", values, strict=True)))
+        assert ("sum" in outputs) + 2 * ("carry" in outputs) == sum(values)
 
 
 # --- exact, through live passes ---------------------------------------------------------------------------------------
