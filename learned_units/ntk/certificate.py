@@ -23,9 +23,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from learned_units import counting
+from learned_units.algorithm import Algorithm, Rewrite
 from learned_units.ntk import kernel, limit
 from learned_units.ntk.unit import NtkSpec
 from learned_units.tasks import subtract_branch
+from learned_units.template_list import TemplateList
 from learned_units.templates import TemplateSet
 from learned_units.unit import Unit
 
@@ -90,17 +92,24 @@ def worst_distance(readout: Readout, templates: int, asserting: int, matched: in
     return min(distance(readout, templates, asserting, matched, m) for m in range(most + 1))
 
 
+def nearest(load: Load, readout: Readout) -> tuple[tuple[float, int], ...]:
+    """For each kind of output of a network, the distance at the worst n, and its decisions in one computation."""
+    matched = range(1, load.most_matched + 1)
+    return tuple(
+        (min(worst_distance(readout, load.templates, c, n, load.pooled) for n in matched), load.evaluations * number)
+        for c, number in load.outputs
+    )
+
+
+def union_of_tails(distances: Sequence[tuple[float, int]], networks: int, computations: int = 1) -> float:
+    """The sum over decisions of the probability that the mean of so many networks is on the wrong side; at most 1."""
+    root = math.sqrt(networks)
+    return min(1.0, computations * sum(number * tail(root * each) for each, number in distances))
+
+
 def failure_bound(loads: Sequence[Load], networks: int, readout: Readout, computations: int = 1) -> float:
     """Union bound on the probability that a plain ensemble errs anywhere in so many computations, at the worst n."""
-    total = 0.0
-    for load in loads:
-        for asserting, number in load.outputs:
-            nearest = min(
-                worst_distance(readout, load.templates, asserting, n, load.pooled)
-                for n in range(1, load.most_matched + 1)
-            )
-            total += computations * load.evaluations * number * tail(math.sqrt(networks) * nearest)
-    return min(1.0, total)
+    return union_of_tails([each for load in loads for each in nearest(load, readout)], networks, computations)
 
 
 def failure_bound_all_inputs(sets: Mapping[str, TemplateSet], networks: int, readout: Readout, whole: bool) -> float:
@@ -136,15 +145,10 @@ def paper_networks(loads: Sequence[Load], delta: float, decisions: int) -> int |
 
     At the worst n and m; None where the sign readout is on the wrong side. The paper's k is the number of decisions.
     """
-    nearest = min(
-        worst_distance("sign", load.templates, asserting, n, load.pooled)
-        for load in loads
-        for asserting, _ in load.outputs
-        for n in range(1, load.most_matched + 1)
-    )
-    if nearest <= 0:
+    worst = min(each for load in loads for each, _ in nearest(load, "sign"))
+    if worst <= 0:
         return None
-    return max(1, math.ceil(8 / nearest**2 * math.log(2 * decisions / delta)))
+    return max(1, math.ceil(8 / worst**2 * math.log(2 * decisions / delta)))
 
 
 def loads(spec: NtkSpec) -> list[Load]:
@@ -156,12 +160,25 @@ def loads(spec: NtkSpec) -> list[Load]:
     return [load_of(sets[name], number) for name, number in evaluations.items()]
 
 
-def load_of(template_set: TemplateSet, evaluations: int) -> Load:
-    """What one template set's network decides in so many evaluations."""
-    outputs = _outputs(template_set.label_counts(), template_set.pooled, template_set.group)
-    return Load(
-        template_set.name, template_set.size, template_set.group, outputs, evaluations, pooled=template_set.pooled
-    )
+def loads_of_algorithm(algorithm: Algorithm) -> list[Load]:
+    """What the networks of a task decide in one computation."""
+    named = {network.name: network for network in algorithm.networks}
+    evaluations: Counter[str] = Counter()
+    for step in algorithm.steps:
+        if isinstance(step, Rewrite):
+            evaluations.update(dict.fromkeys(step.networks, step.times))
+        else:
+            evaluations[step.network] += step.groups(named[step.network].most_matched)
+    return [load_of(named[name], number) for name, number in evaluations.items()]
+
+
+def load_of(templates: TemplateSet | TemplateList, evaluations: int) -> Load:
+    """What one network decides in so many evaluations."""
+    pooled, positions = False, 1
+    if isinstance(templates, TemplateSet):
+        pooled, positions = templates.pooled, templates.group
+    outputs = _outputs(templates.label_counts(), pooled, positions)
+    return Load(templates.name, templates.size, templates.most_matched, outputs, evaluations, pooled)
 
 
 def decisions_of_all_inputs(sets: Mapping[str, TemplateSet], whole: bool) -> int:
