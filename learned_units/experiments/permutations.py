@@ -225,7 +225,7 @@ def measure(quick: bool, progress: Progress) -> Table:
 
 
 def _report(progress: Progress, what: str, most: int, count: int) -> None:
-    progress(f"{what}, {count} networks", count / most)
+    progress(f"{what}, {count} networks", min(1.0, count / most))
 
 
 def _panel(rows: list[tuple[Cell, ...]], columns: tuple[str, ...], target: float) -> Panel:

@@ -52,6 +52,7 @@ def draw(panels: Sequence[Panel], type: str) -> bytes:
         axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
         if "x" in panel.log:
             axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter("{x:g}")
         if "y" in panel.log:
             axes.set_yscale("log")
         axes.grid(alpha=0.3)
