@@ -57,7 +57,8 @@ def measure(quick: bool, progress: Progress) -> Table:
         found = []
         for start in range(0, networks, batch):
             progress(f"training networks: {width} units, {start} of {networks}", start / networks)
-            found.append(predictions(width, min(batch, networks - start), seed=start))
+            # of its own for each width: draws of one key share their first numbers, whatever their shape
+            found.append(predictions(width, min(batch, networks - start), seed=width * WIDTHS[-1] + start))
         rows += [_row(width, n, each) for n, each in zip(MATCHED, np.concatenate(found).swapaxes(0, 1), strict=True)]
     return Table(
         f"Mean and variance over trained networks ({K} templates, plain starts), against the closed form",

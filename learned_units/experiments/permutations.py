@@ -235,5 +235,5 @@ def _panel(rows: list[tuple[Cell, ...]], columns: tuple[str, ...], target: float
     def curve(column: int, style: str) -> Curve:
         return Curve(columns[column], x, tuple(row[column] for row in mine), style)  # type: ignore[arg-type]
 
-    curves = (curve(2, "points"), curve(3, "dashed"), curve(4, "line"), curve(5, "dashed"), curve(6, "line"))
+    curves = (curve(2, "points"), curve(4, "line"), curve(3, "dashed"), curve(6, "line"), curve(5, "dashed"))
     return Panel(f"Networks for {target:.0%} of the strings", "bits k", "networks", curves, log="y")
