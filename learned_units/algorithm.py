@@ -63,63 +63,67 @@ class Algorithm:
 
 
 class Outcome(NamedTuple):
-    """What an algorithm computed: output bits, bool [bits], and the smallest margin of all decisions, float32 []."""
+    """What an algorithm computed: output bits, bool [bits, ...], and the smallest margin of all, float32 [...]."""
 
     bits: jax.Array
     margin: jax.Array
 
 
 def run(algorithm: Algorithm, inputs: Mapping[str, jax.Array], predict: Predictor) -> Outcome:
-    """Run every step for one case. Inputs are float32 vectors of 0 and 1 by field; a shorter one fills low bits."""
+    """Run every step. Inputs are float32 [bits, ...] of 0 and 1 by field; a shorter one fills low bits.
+
+    Further axes are a batch; they lie last, as in `passes`.
+    """
     named = {network.name: network for network in algorithm.networks}
-    fields = _start(algorithm)
+    batch = next(iter(inputs.values())).shape[1:]
+    fields = _start(algorithm, batch)
     for field, given in inputs.items():
         fields[field] = fields[field].at[: given.shape[0]].set(given) if field in fields else given
-    margin = jnp.float32(jnp.inf)
+    margin = jnp.full(batch, np.inf, jnp.float32)
     for step in algorithm.steps:
         if isinstance(step, Pass):
             network = named[step.network]
             assert isinstance(network, TemplateSet)
             trace = run_pass(step, network, fields, predict)
             fields |= written_fields(step, network, trace)
-            smallest = trace.margin.min()
+            margin = jnp.minimum(margin, trace.margin.min((0, 1, 2)))
         else:
             lists = [network for name in step.networks if isinstance(network := named[name], TemplateList)]
-            fields, smallest = _rewrite(lists, step.times, fields, predict)
-        margin = jnp.minimum(margin, smallest)
+            fields, margin = _rewrite(lists, step.times, fields, margin, predict)
     return Outcome(jnp.stack([fields[field][index] for field, index in algorithm.output]) > 0, margin)
 
 
-def _start(algorithm: Algorithm) -> dict[str, jax.Array]:
+def _start(algorithm: Algorithm, batch: tuple[int, ...]) -> dict[str, jax.Array]:
     """The fields of the template lists: 0, but for the bits that begin as 1."""
     lists = (network for network in algorithm.networks if isinstance(network, TemplateList))
-    fields = {field: np.zeros(length, np.float32) for each in lists for field, length in each.reads + each.writes}
+    lengths = {field: length for each in lists for field, length in each.reads + each.writes}
+    fields = {field: np.zeros((length, *batch), np.float32) for field, length in lengths.items()}
     for field, index in algorithm.ones:
         fields[field][index] = 1
     return {field: jnp.asarray(values) for field, values in fields.items()}
 
 
 def _rewrite(
-    lists: list[TemplateList], times: int, fields: dict[str, jax.Array], predict: Predictor
+    lists: list[TemplateList], times: int, fields: dict[str, jax.Array], margin: jax.Array, predict: Predictor
 ) -> tuple[dict[str, jax.Array], jax.Array]:
-    """All fields after the rewriting, and the smallest margin."""
+    """All fields after the rewriting, and the smallest margin, that of the passes before included."""
 
     def once(_, carry: tuple[dict[str, jax.Array], jax.Array]) -> tuple[dict[str, jax.Array], jax.Array]:
         before, margin = carry
         after = dict(before)
         for each in lists:
-            state = jnp.concatenate([before[field] for field, _ in each.reads])
+            state = jnp.moveaxis(jnp.concatenate([before[field] for field, _ in each.reads]), 0, -1)
             prediction = predict(each.name, (match(each, state),))
-            distance = prediction.value - prediction.threshold
-            margin = jnp.minimum(margin, (jnp.abs(distance) / prediction.half_gap).min())
-            bits = (distance > 0).astype(jnp.float32)
+            distance = (prediction.value - prediction.threshold) / prediction.half_gap
+            margin = jnp.minimum(margin, jnp.abs(distance).min(-1))
+            bits = jnp.moveaxis((distance > 0).astype(jnp.float32), -1, 0)
             start = 0
             for field, length in each.writes:
                 after[field] = bits[start : start + length]
                 start += length
         return after, margin
 
-    return jax.lax.fori_loop(0, times, once, (fields, jnp.float32(jnp.inf)))
+    return jax.lax.fori_loop(0, times, once, (fields, margin))
 
 
 def match(templates: TemplateList, state: ArrayLike) -> jax.Array:

@@ -42,12 +42,11 @@ def compute(task: Algorithm, params: dict, *operands: Sequence[int] | np.ndarray
 
     @jax.jit
     def every(params, inputs):
-        predict = predictor.bound(task.networks, params)
-        return jax.vmap(lambda inputs: algorithm.run(task, inputs, predict))(inputs)
+        return algorithm.run(task, inputs, predictor.bound(task.networks, params))
 
-    inputs = {field: as_bits(column, length) for (field, length), column in zip(task.inputs, operands, strict=True)}
+    inputs = {field: as_bits(column, length).T for (field, length), column in zip(task.inputs, operands, strict=True)}
     found = every(params, inputs)
-    return as_words(found.bits), float(found.margin.min())
+    return as_words(np.asarray(found.bits).T), float(found.margin.min())
 
 
 def all_pairs(length: int) -> tuple[np.ndarray, np.ndarray]:

@@ -62,3 +62,6 @@ def predict(params: ListedLimit | ListedEnsemble, matched: jax.Array) -> Predict
     value = jnp.dot(active, params.outer, precision=jax.lax.Precision.HIGHEST)
     value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[..., None]
     return Prediction(value, row[..., 1:], row[..., 0:1])
+
+
+predict_block = jax.jit(predict)

@@ -20,7 +20,7 @@ def predict(templates: TemplateSet | TemplateList, params: NetworkParams, matche
         return listed.predict(params, matched[0])
     assert isinstance(templates, TemplateSet)
     if isinstance(params, limit.LimitParams):
-        return limit.predict(params, matched, templates.pooled)
+        return limit.predict(params, matched, templates)
     return ensemble.predict(params, matched)
 
 
