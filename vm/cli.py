@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     command("units", "what is learned in each unit, and what was verified for the weights stored here")
     bundled = command("programs", "list the bundled programs, or print the source of one")
     bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
+    _add_certify(command("certify", "how likely a unit is to be wrong anywhere in a run, and what that rests on"))
+    _add_reproduce(command("reproduce", "measure a table or a figure of the papers again, or list those there are"))
     _add_bench(command("bench", "measure the speed of the units and of the reference, side by side"))
     return parser
 
@@ -263,6 +265,26 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
         "--fall-through", type=number, default=3, metavar="F", help="next pc if it is not taken (default 3)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+
+
+def _add_certify(parser: argparse.ArgumentParser) -> None:
+    _add_unit(parser)
+    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    parser.add_argument("--steps", type=positive, default=1_000_000, metavar="N", help="of the run (default 1,000,000)")
+    parser.add_argument("--delta", type=float, default=0.01, metavar="D", help="failure allowed (default 0.01)")
+    parser.add_argument(
+        "--networks", type=positive, metavar="M", help="also the bound of a plain ensemble of so many networks"
+    )
+
+
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="what to measure (default: list them)")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes: seconds, and coarser figures")
+    parser.add_argument(
+        "--csv", metavar="FILE", help="write the table as comma-separated values; - instead of the table"
+    )
+    parser.add_argument("--plot", metavar="FILE", help="draw the figures (.png, .svg, .pdf); needs matplotlib")
 
 
 def _add_compute(parser: argparse.ArgumentParser) -> None:
