@@ -18,7 +18,8 @@ import numpy as np
 
 from learned_units import bits
 from learned_units.store import Progress
-from learned_units.whole import one_network
+from learned_units.whole import construction, grouped, one_construction, one_network
+from learned_units.whole.grouped import Grouped
 from learned_units.whole.one_network import OneNetwork
 from learned_units.whole.state import Boundary, Iteration, WholeSpec
 
@@ -94,9 +95,16 @@ def load_whole(
         raise ValueError(
             f"a whole machine of {word_bits}-bit words in this form has {LEAST_CELLS} to {most:,} cells, not {cells:,}"
         )
-    if (unit, form) != ("ntk-limit", "one"):
-        raise ValueError("only the limit, in one network, so far")
+    if form == "grouped":
+        spec = Grouped(cells, word_bits, isa)
+        if unit == "ntk-limit":
+            return WholeMachine(unit, spec, grouped.limit_params(), "closed form of seven networks")
+        params, manifest = construction.obtain(seed, progress)
+        return WholeMachine(unit, spec, params, construction.describe(manifest), manifest["seed_used"], manifest)
     spec = OneNetwork(cells, word_bits, isa)
+    if unit == "ntk":
+        params, manifest = one_construction.obtain(spec, seed, progress)
+        return WholeMachine(unit, spec, params, one_construction.describe(manifest), manifest["seed_used"], manifest)
     templates = spec.templates
     detail = f"one network of {templates.size:,} templates and {templates.state_bits:,} state bits"
     return WholeMachine(unit, spec, one_network.limit_params(templates), detail)

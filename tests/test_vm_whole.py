@@ -19,7 +19,7 @@ from vm.whole import WholeRun
 
 whole_of = functools.cache(load_whole)
 both_isas = pytest.mark.parametrize("isa", ["sbn", "subleq"])
-FORMS = [("ntk-limit", "one")]
+FORMS = [("ntk-limit", "one"), ("ntk-limit", "grouped")]
 every_form = pytest.mark.parametrize(("unit", "form"), FORMS)
 
 
