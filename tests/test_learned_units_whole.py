@@ -1,14 +1,21 @@
-"""The templates of the whole machine in one network: training set and fast match from one description."""
+"""The whole machine's templates, passes and weights: what they say, and how they are made."""
 
+import functools
 import itertools
+from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units.ntk import kernel
-from learned_units.whole import one_network
+from learned_units import weights
+from learned_units.ntk import kernel, verification
+from learned_units.passes import Pick, run_schedule
+from learned_units.store import WeightsError
+from learned_units.whole import construction, grouped, grouped_passes, one_construction, one_network
 from learned_units.whole.families import Axis, Bit, Family, StateTemplates, Word
+from learned_units.whole.one_network import OneNetwork
 from learned_units.whole.one_templates import at_least, executable, templates
 
 SIZES = [(3, 4), (5, 4), (12, 4), (15, 4), (16, 8), (32, 8), (9, 18)]
@@ -118,3 +125,137 @@ def test_a_condition_on_a_word_may_leave_bits_open():
         matched = some.match(some.split(jnp.asarray([low, high, 0, 0], jnp.float32)))
         assert matched[0].tolist() == [low, (1 - low) * high]
         assert np.asarray(some.collect(matched))[2:].tolist() == [low + (1 - low) * high, (1 - low) * high]
+
+
+# --- the grouped form -------------------------------------------------------------------------------------------------
+
+
+def test_the_seven_networks_say_what_their_names_say():
+    sets = grouped_passes.template_sets()
+    assert verification.check_specifications(sets) == 16 + 9 * 2**8 + 16 + 81 + 12 + 8 + 2
+    assert {name: each.size for name, each in sets.items()} == {
+        "decode": 32,
+        "read": 64,
+        "first": 64,
+        "prefix": 40,
+        "difference": 32,
+        "select": 16,
+        "any": 8,
+    }
+
+
+@pytest.mark.parametrize("network", ["decode", "read"])
+def test_a_template_set_that_says_something_else_is_refused(network):
+    of_network = grouped_passes.template_sets()[network]
+    first, second, *others = of_network.families
+    mutant = replace(of_network, families=(first, replace(second, then=first.then[:-1]), *others))
+    with pytest.raises(verification.VerificationError, match=network):
+        verification.check_specifications({network: mutant})
+
+
+def test_read_can_receive_one_row_at_a_time_and_any_bits_of_it():
+    expected = {tuple(bits) for row in range(8) for bits in itertools.product((-1, row), repeat=8)}
+    found = grouped_passes.template_sets()["read"].reachable_inputs().tolist()
+    assert len(found) == len(expected) == 8 * 255 + 1
+    assert {tuple(each) for each in found} == expected
+
+
+def test_decode_can_receive_every_pair_of_nibbles():
+    found = grouped_passes.template_sets()["decode"].reachable_inputs().tolist()
+    assert sorted(map(tuple, found)) == sorted(itertools.product(range(16), repeat=2))
+
+
+@pytest.mark.parametrize(("cells", "word_bits"), [(32, 8), (20, 5), (256, 16), (250, 8), (9, 64)])
+def test_every_place_a_pass_reads_is_a_bit_of_a_field(cells, word_bits):
+    lengths = {"memory": cells * word_bits, "pc": word_bits, "fault": 1, "one": 1, "minus three": word_bits}
+    sets = grouped_passes.template_sets()
+    for _, step in grouped_passes.schedule(cells, word_bits, "subleq"):
+        assert {line for line, _ in step.reads} == set(sets[step.network].lines)
+        for _, source in step.reads:
+            if isinstance(source, Pick):
+                assert len(source.bits) == step.positions
+                assert all(bit is None or 0 <= bit[1] < lengths[bit[0]] for bit in source.bits)
+            else:
+                assert source.field in lengths
+        length = step.groups(sets[step.network].group) if sets[step.network].pooled else step.positions
+        lengths |= {field: length for _, field in step.writes}
+    assert (lengths["memory"], lengths["pc"], lengths["fault"]) == (cells * word_bits, word_bits, 1)
+
+
+@pytest.mark.parametrize(("cells", "word_bits"), [(32, 8), (254, 16), (17, 5)])
+def test_every_word_as_pc_flags_its_row_or_none(cells, word_bits):
+    """The passes that decode pc, on the closed form, for all 2^word_bits words."""
+    steps = [step for name, step in grouped_passes.schedule(cells, word_bits, "sbn") if name == "decode pc"]
+    sets, params = grouped_passes.template_sets(), grouped.limit_params()
+
+    @jax.jit
+    @jax.vmap
+    def decoded(pc):
+        fields = {"pc": pc, "one": jnp.ones(1)}
+        fields, _ = run_schedule(tuple(steps), sets, fields, functools.partial(grouped.predict, params))
+        return fields["row"], fields["row ok"][0], fields["pc fault"][0]
+
+    for words in np.array_split(np.arange(1 << word_bits), max(1, (1 << word_bits) // 2048)):
+        row, found, fault = decoded((words[:, None] >> np.arange(word_bits) & 1).astype(np.float32))
+        places = executable(cells, word_bits)
+        assert np.array_equal(np.asarray(found) > 0, words < places)
+        assert np.array_equal(np.asarray(fault) > 0, (words >= places) & (words < 1 << (word_bits - 1)))
+        low = np.asarray(row)[words < places]
+        assert np.array_equal(low, np.eye(places, dtype=np.float32)[words[words < places]])
+
+
+def test_the_trained_networks_are_enumerated_and_their_margins_recorded():
+    _, manifest = construction.obtain(0, None)
+    inputs = {name: each["inputs"] for name, each in manifest["networks"].items()}
+    assert inputs == {name: len(each.reachable_inputs()) for name, each in grouped_passes.template_sets().items()}
+    assert manifest["verified"]["inputs"] == sum(inputs.values()) == 2_202_324
+    assert manifest["verified"]["smallest_margin"] == min(
+        each["smallest_margin"] for each in manifest["networks"].values()
+    )
+    assert manifest["verified"]["smallest_margin"] >= 0.25
+
+
+def test_weights_that_claim_too_little_are_refused():
+    recipe = construction.recipe(0)
+    tensors, manifest = weights.obtain(recipe, None)
+    recipe.check(tensors, manifest)
+    for claims in ({"smallest_margin": 0.2}, {}, None):
+        with pytest.raises(WeightsError):
+            recipe.check(tensors, {**manifest, "verified": claims})
+    with pytest.raises(WeightsError, match="read"):
+        recipe.check({name: each for name, each in tensors.items() if name != "read.inner"}, manifest)
+
+
+# --- one network, trained ---------------------------------------------------------------------------------------------
+
+
+def test_the_states_a_trained_network_is_judged_on_are_of_every_phase_and_full_of_matches():
+    spec = OneNetwork(5, 4, "sbn")
+    states = one_construction.reached_states(spec)
+    assert states.shape == (one_construction.STATES, spec.templates.state_bits)
+    phases = spec.templates.split(states.T)["phase"].sum(1)
+    assert (phases > one_construction.STATES / 40).all()
+
+
+def test_one_network_is_trained_for_small_machines_only():
+    with pytest.raises(ValueError, match="form grouped"):
+        one_construction.obtain(OneNetwork(32, 8, "sbn"), 0, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cells", [5, 8])
+def test_one_trained_network_reaches_z_of_8_and_breaks_when_scrambled(cells):
+    spec = OneNetwork(cells, 4, "sbn")
+    params, manifest = one_construction.obtain(spec, 0, None)
+    assert manifest["verified"]["z"] >= 8 and manifest["verified"]["largest_error"] < 0.9
+    states = jnp.asarray(one_construction.reached_states(spec)[::16])
+    limit = one_network.limit_params(spec.templates)
+
+    def following(params):
+        return np.asarray(
+            jax.jit(jax.vmap(lambda state: one_network.iterate(spec.templates, params, state).state))(states)
+        )
+
+    assert np.array_equal(following(params), following(limit))
+    scrambled = np.random.default_rng(0).permutation(np.asarray(params.inner).reshape(-1)).reshape(params.inner.shape)
+    assert (following(params._replace(inner=scrambled)) != following(limit)).any(1).mean() > 0.9

@@ -19,8 +19,9 @@ from vm.whole import WholeRun
 
 whole_of = functools.cache(load_whole)
 both_isas = pytest.mark.parametrize("isa", ["sbn", "subleq"])
-FORMS = [("ntk-limit", "one"), ("ntk-limit", "grouped")]
-every_form = pytest.mark.parametrize(("unit", "form"), FORMS)
+MACHINES = [("ntk", "grouped"), ("ntk-limit", "one")]
+every_machine = pytest.mark.parametrize(("unit", "form"), MACHINES)
+OTHERS = [("ntk-limit", "grouped")]
 
 
 def image_of(name: str) -> Image:
@@ -74,17 +75,45 @@ def run_random_programs(unit: str, form: str, isa: str, cells: int, word_bits: i
 
 
 @both_isas
-@every_form
+@every_machine
 def test_random_self_modifying_programs_are_exact_after_every_instruction(unit, form, isa):
-    assert run_random_programs(unit, form, isa, 32, 8, 40, seed=1) > 2000
+    assert run_random_programs(unit, form, isa, 32, 8, 25, seed=1) > 1000
 
 
 @pytest.mark.slow
 @both_isas
-@every_form
-@pytest.mark.parametrize(("cells", "word_bits"), [(32, 8), (12, 4)])
-def test_a_thousand_random_programs_are_exact_after_every_instruction(unit, form, isa, cells, word_bits):
-    assert run_random_programs(unit, form, isa, cells, word_bits, 1000, seed=2) > 50_000
+@pytest.mark.parametrize(("unit", "form"), MACHINES + OTHERS)
+def test_a_thousand_random_programs_are_exact_after_every_instruction(unit, form, isa):
+    assert run_random_programs(unit, form, isa, 32, 8, 1000, seed=2) > 50_000
+
+
+@pytest.mark.slow
+@both_isas
+@pytest.mark.parametrize(
+    ("unit", "form", "cells", "word_bits"),
+    [
+        ("ntk", "grouped", 256, 16),
+        ("ntk", "grouped", 24, 33),
+        ("ntk", "grouped", 12, 4),
+        ("ntk-limit", "one", 15, 4),
+        ("ntk-limit", "one", 128, 16),
+        ("ntk-limit", "one", 24, 33),
+        ("ntk", "one", 5, 4),
+    ],
+)
+def test_random_programs_are_exact_on_machines_of_other_sizes(unit, form, cells, word_bits, isa):
+    assert run_random_programs(unit, form, isa, cells, word_bits, 50, seed=3) > 500
+
+
+def test_all_forms_give_the_same_states():
+    rng = np.random.default_rng(4)
+    for words in (random_program(rng, 32, 8, "sbn") for _ in range(5)):
+        found = set()
+        for unit, form in MACHINES + OTHERS:
+            machine = WholeRun(Image(words, 8, "sbn", memory=32), whole_of(32, 8, "sbn", unit, form), check=False)
+            outcome = machine.run(50)
+            found.add((outcome.halt, outcome.steps, machine.pc, tuple(machine.memory.tolist())))
+        assert len(found) == 1
 
 
 @pytest.mark.parametrize(
@@ -118,46 +147,57 @@ def test_one_bundled_program_executes_what_it_wrote():
 # --- where the machine rests ------------------------------------------------------------------------------------------
 
 
-@every_form
+def stopped_at(unit: str, form: str, isa: str, words: list[int], pc: int) -> WholeRun:
+    """A machine of 32 cells x 8 bits that ran until it rested."""
+    machine = WholeRun(Image(words, 8, isa, pc, 32), whole_of(32, 8, isa, unit, form))
+    outcome = machine.run(1000)
+    assert machine.run().halt is outcome.halt, "a machine that rests does so for ever"
+    return machine
+
+
+@every_machine
 @both_isas
-@pytest.mark.parametrize("pc", [0x80, 0xFF, 0xA0])
-def test_a_negative_pc_is_a_fixpoint(unit, form, isa, pc):
+def test_a_negative_pc_is_a_fixpoint(unit, form, isa):
     whole = whole_of(32, 8, isa, unit, form)
-    words = list(range(32))
-    state = whole.boot(words, pc)
-    after, _ = jax.jit(whole.spec.instruction)(whole.params, state)
-    assert np.array_equal(after, state)
-    machine = WholeRun(Image(words, 8, isa, pc, 32), whole)
-    assert (machine.run().halt, machine.steps) == (Halt.HALTED, 0)
+    instruction = jax.jit(lambda params, state: whole.spec.instruction(params, state)[0])
+    for pc in (0x80, 0xFF, 0xA0):
+        state = whole.boot(list(range(32)), pc)
+        assert np.array_equal(instruction(whole.params, state), state)
+        assert stopped_at(unit, form, isa, [0] * 32, pc).steps == 0
 
 
-@every_form
+@every_machine
 @both_isas
-@pytest.mark.parametrize("pc", [30, 31, 32, 33, 64, 127])
-def test_a_pc_without_room_for_an_instruction_sets_the_fault_bit(unit, form, isa, pc):
-    machine = WholeRun(Image([0] * 32, 8, isa, pc, 32), whole_of(32, 8, isa, unit, form))
-    assert machine.run().halt is Halt.PC_OUTSIDE
-    assert (machine.pc, machine.steps) == (pc, 0)
-    assert machine.run().halt is Halt.PC_OUTSIDE, "a fault is for ever"
+def test_a_pc_without_room_for_an_instruction_sets_the_fault_bit(unit, form, isa):
+    for pc in (30, 31, 32, 33, 64, 127):
+        machine = stopped_at(unit, form, isa, [0] * 32, pc)
+        assert (machine.run().halt, machine.pc, machine.steps) == (Halt.PC_OUTSIDE, pc, 0)
 
 
-@every_form
+@every_machine
 @both_isas
-@pytest.mark.parametrize("operands", [(32, 0), (0, 32), (254, 1), (1, 128), (255, 255)])
-def test_an_operand_that_is_no_cell_sets_the_fault_bit_and_changes_nothing(unit, form, isa, operands):
-    words = [*operands, 3, *range(29)]
-    machine = WholeRun(Image(words, 8, isa, 0, 32), whole_of(32, 8, isa, unit, form))
-    outcome = machine.run()
-    assert outcome.halt is Halt.BAD_ADDRESS
-    assert ("no console" in outcome.message) == (255 in operands)
-    assert (machine.memory.tolist(), machine.pc, machine.steps) == (words, 0, 0)
+def test_an_operand_that_is_no_cell_sets_the_fault_bit_and_changes_nothing(unit, form, isa):
+    for operands in ((32, 0), (0, 32), (254, 1), (1, 128), (255, 255)):
+        words = [*operands, 3, *range(29)]
+        machine = stopped_at(unit, form, isa, words, 0)
+        outcome = machine.run()
+        assert outcome.halt is Halt.BAD_ADDRESS
+        assert ("no console" in outcome.message) == (255 in operands)
+        assert (machine.memory.tolist(), machine.pc, machine.steps) == (words, 0, 0)
 
 
-@every_form
-def test_every_last_instruction_of_memory_can_be_executed(unit, form):
-    words = [0] * 29 + [0, 1, 255]
-    words[0] = 1
-    machine = WholeRun(Image(words, 8, "sbn", 29, 32), whole_of(32, 8, "sbn", unit, form))
+@every_machine
+def test_a_fault_outlasts_a_pc_that_would_halt(unit, form):
+    whole = whole_of(32, 8, "sbn", unit, form)
+    boundary = whole.spec.decode(whole.boot([32, 0, 0], 0))
+    faulted = whole.spec.instruction(whole.params, whole.spec.encode(boundary))[0]
+    again = whole.spec.decode(whole.spec.instruction(whole.params, faulted)[0])
+    assert again.fault.tolist() == [1] and np.array_equal(again.memory, boundary.memory)
+
+
+@every_machine
+def test_the_last_instruction_of_memory_can_be_executed(unit, form):
+    machine = stopped_at(unit, form, "sbn", [1] + [0] * 28 + [0, 1, 255], 29)
     assert (machine.run().halt, machine.memory[1], machine.pc) == (Halt.HALTED, 255, 255)
 
 
@@ -172,6 +212,26 @@ def test_a_planted_fault_is_caught_and_named():
     outcome = WholeRun(image, replace(whole, params=params)).run()
     assert outcome.halt is Halt.DIVERGED and outcome.divergence is not None
     assert "cell 7" in outcome.divergence.report
+
+
+@pytest.mark.parametrize("network", ["decode", "read", "first", "prefix", "difference", "select", "any"])
+def test_scrambled_weights_of_any_network_break_the_trained_machine(network):
+    whole = whole_of(32, 8, "sbn", "ntk", "grouped")
+    inner = np.asarray(whole.params[network].inner)
+    scrambled = np.random.default_rng(0).permutation(inner.reshape(-1)).reshape(inner.shape)
+    params = whole.params | {network: whole.params[network]._replace(inner=scrambled)}
+    outcome = WholeRun(image_of("multiply"), replace(whole, params=params), [6, 7]).run(50)
+    assert outcome.halt is Halt.DIVERGED
+    assert outcome.divergence is not None and "smallest margin" in outcome.divergence.report
+
+
+def test_a_planted_fault_in_the_trained_machine_is_caught_and_named():
+    whole = whole_of(32, 8, "sbn", "ntk", "grouped")
+    read = whole.params["read"]
+    params = whole.params | {"read": read._replace(outer=read.outer.at[:, 0, 3].set(0))}  # bit 3 is never read
+    outcome = WholeRun(Image([6, 7, 3, 6, 7, 255, 9, 0], 8, memory=32), replace(whole, params=params)).run()
+    assert outcome.halt is Halt.DIVERGED and outcome.steps == 0
+    assert outcome.divergence is not None and "cell 7: reference 247, machine 255" in outcome.divergence.report
 
 
 def test_noise_in_place_of_the_closed_form_breaks_the_machine():

@@ -23,7 +23,7 @@ def limit_params() -> dict[str, limit.LimitParams]:
     return {name: limit.make_params(each, readout.calibrated(each)) for name, each in sets.items()}
 
 
-def _predict(params: Mapping[str, Any], network: str, matched: tuple[jax.Array, ...]) -> Prediction:
+def predict(params: Mapping[str, Any], network: str, matched: tuple[jax.Array, ...]) -> Prediction:
     """A network on many groups: each as a case of its own, so that they are one matrix product."""
     template_set = grouped_passes.template_sets()[network]
 
@@ -64,7 +64,7 @@ class Grouped:
         smallest = jnp.float32(jnp.inf)
         for _, step in grouped_passes.schedule(self.cells, self.word_bits, self.isa):
             template_set = grouped_passes.template_sets()[step.network]
-            trace = run_pass(step, template_set, fields, functools.partial(_predict, params))
+            trace = run_pass(step, template_set, fields, functools.partial(predict, params))
             fields |= written_fields(step, template_set, trace)
             smallest = jnp.minimum(smallest, trace.margin.min())
         return self.encode(Boundary(fields["memory"], fields["pc"], fields["fault"])), smallest
@@ -111,4 +111,4 @@ class Grouped:
 def _pass(params: Mapping[str, Any], fields: dict[str, jax.Array], *, spec: Grouped, number: int) -> PassTrace:
     step = grouped_passes.schedule(spec.cells, spec.word_bits, spec.isa)[number][1]
     template_set = grouped_passes.template_sets()[step.network]
-    return run_pass(step, template_set, fields, functools.partial(_predict, params))
+    return run_pass(step, template_set, fields, functools.partial(predict, params))
