@@ -121,7 +121,8 @@ def _picked(fields: Mapping[str, jax.Array], source: Pick, positions: int) -> ja
     for position, bit in enumerate(source.bits[:positions]):
         if bit is not None:
             line[position] = first[bit[0]] + bit[1]
-    return jnp.concatenate([jnp.zeros(1, jnp.float32), *(fields[name] for name in used)])[line]
+    batch = fields[used[0]].shape[1:] if used else ()
+    return jnp.concatenate([jnp.zeros((1, *batch), jnp.float32), *(fields[name] for name in used)])[line]
 
 
 def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Array], predict: Predictor) -> PassTrace:

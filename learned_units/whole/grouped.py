@@ -24,13 +24,12 @@ def limit_params() -> dict[str, limit.LimitParams]:
 
 
 def predict(params: Mapping[str, Any], network: str, matched: tuple[jax.Array, ...]) -> Prediction:
-    """A network on many groups: each as a case of its own, so that they are one matrix product."""
+    """A network on many groups, as a batch of inputs: one matrix product instead of sums of single rows."""
     template_set = grouped_passes.template_sets()[network]
-
-    def one(group: tuple[jax.Array, ...]) -> Prediction:
-        return predictor.predict(template_set, params[network], tuple(each[None] for each in group))
-
-    return Prediction(*(each[:, 0] for each in jax.vmap(one)(matched)))
+    as_batch = tuple(jnp.moveaxis(each, 0, 1)[None] for each in matched)
+    return Prediction(
+        *(jnp.moveaxis(each[0], 2, 0) for each in predictor.predict(template_set, params[network], as_batch))
+    )
 
 
 @dataclass(frozen=True)
