@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from learned_units import bits
+from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.whole import construction, grouped, one_construction, one_network
 from learned_units.whole.grouped import Grouped
@@ -81,19 +81,16 @@ def load_whole(
     unit: "ntk" or "ntk-limit". form: one of FORMS; by default "grouped" for the trained machine, "one" for the limit.
     Raises ValueError for an argument out of range, WeightsError if no acceptable weights can be had.
     """
-    if word_bits not in range(bits.MIN_WORD_BITS, bits.MAX_WORD_BITS + 1):
-        raise ValueError(f"word_bits is {word_bits}; words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits")
-    if isa not in ("sbn", "subleq"):
-        raise ValueError(f"unknown instruction set '{isa}' (instruction sets: sbn, subleq)")
+    catalog.recipe("ntk-limit", word_bits, isa, seed)  # refuses what no unit can have
     if unit not in UNITS:
         raise ValueError(f"there is no whole machine of the unit '{unit}' (units: {', '.join(UNITS)})")
     form = form or UNITS[unit]
     if form not in FORMS:
         raise ValueError(f"unknown form '{form}' of the whole machine (forms: {', '.join(FORMS)})")
     most = min(MOST_CELLS[form], (1 << word_bits) - 1)
-    if not LEAST_CELLS <= cells <= most:
+    if not bits.is_integer(cells) or not LEAST_CELLS <= cells <= most:
         raise ValueError(
-            f"a whole machine of {word_bits}-bit words in this form has {LEAST_CELLS} to {most:,} cells, not {cells:,}"
+            f"a whole machine of {word_bits}-bit words in this form has {LEAST_CELLS} to {most:,} cells, not {cells}"
         )
     if form == "grouped":
         spec = Grouped(cells, word_bits, isa)

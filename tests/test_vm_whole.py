@@ -147,6 +147,14 @@ def test_one_bundled_program_executes_what_it_wrote():
 # --- where the machine rests ------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def following_of(unit: str, form: str, isa: str):
+    """The state one instruction later, whatever the state: a function of states of 32 cells x 8 bits."""
+    whole = whole_of(32, 8, isa, unit, form)
+    instruction = jax.jit(lambda params, state: whole.spec.instruction(params, state)[0])
+    return functools.partial(instruction, whole.params)
+
+
 def stopped_at(unit: str, form: str, isa: str, words: list[int], pc: int) -> WholeRun:
     """A machine of 32 cells x 8 bits that ran until it rested."""
     machine = WholeRun(Image(words, 8, isa, pc, 32), whole_of(32, 8, isa, unit, form))
@@ -158,11 +166,10 @@ def stopped_at(unit: str, form: str, isa: str, words: list[int], pc: int) -> Who
 @every_machine
 @both_isas
 def test_a_negative_pc_is_a_fixpoint(unit, form, isa):
-    whole = whole_of(32, 8, isa, unit, form)
-    instruction = jax.jit(lambda params, state: whole.spec.instruction(params, state)[0])
+    whole, following = whole_of(32, 8, isa, unit, form), following_of(unit, form, isa)
     for pc in (0x80, 0xFF, 0xA0):
         state = whole.boot(list(range(32)), pc)
-        assert np.array_equal(instruction(whole.params, state), state)
+        assert np.array_equal(following(state), state)
         assert stopped_at(unit, form, isa, [0] * 32, pc).steps == 0
 
 
@@ -188,11 +195,10 @@ def test_an_operand_that_is_no_cell_sets_the_fault_bit_and_changes_nothing(unit,
 
 @every_machine
 def test_a_fault_outlasts_a_pc_that_would_halt(unit, form):
-    whole = whole_of(32, 8, "sbn", unit, form)
-    boundary = whole.spec.decode(whole.boot([32, 0, 0], 0))
-    faulted = whole.spec.instruction(whole.params, whole.spec.encode(boundary))[0]
-    again = whole.spec.decode(whole.spec.instruction(whole.params, faulted)[0])
-    assert again.fault.tolist() == [1] and np.array_equal(again.memory, boundary.memory)
+    whole, following = whole_of(32, 8, "sbn", unit, form), following_of(unit, form, "sbn")
+    faulted = following(whole.boot([32, 0, 0], 0))
+    again = whole.spec.decode(following(faulted))
+    assert again.fault.tolist() == [1] and again.memory[0].tolist() == [0, 0, 0, 0, 0, 1, 0, 0]
 
 
 @every_machine
@@ -274,6 +280,14 @@ def test_the_console_is_refused_by_name():
 def test_a_machine_of_another_size_is_refused():
     with pytest.raises(ValueError, match="3 to 15 cells"):
         load_whole(16, 4, "sbn", "ntk-limit")
+    with pytest.raises(ValueError, match="3 to 256 cells"):
+        load_whole(257, 16)
+    with pytest.raises(ValueError, match="trained for up to 400"):
+        load_whole(32, 8, form="one")
+    with pytest.raises(ValueError, match="3 bits|word_bits is 3"):
+        load_whole(4, 3)
+    with pytest.raises(ValueError, match="seed"):
+        load_whole(8, 8, seed=-1)
     with pytest.raises(ValueError, match="no whole machine of the unit 'native'"):
         load_whole(16, 8, "sbn", "native")
 

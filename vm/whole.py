@@ -27,7 +27,8 @@ from vm.outcome import Divergence
 from vm.reference import ReferenceMachine, Stop
 from vm.state import WORDS, Halt
 
-CHUNK_ROWS = 4096  # instructions a chunk records at most
+CHUNK_ROWS = 4096  # instructions a chunk records at most, fewer where memories are large
+TRACE_WORDS = 1 << 18
 FIRST_BUDGET = 64
 CHUNK_SECONDS = 0.05  # so that Ctrl-C is answered and progress is shown
 
@@ -39,8 +40,9 @@ class Trace(NamedTuple):
     pc: jax.Array  # [T, L]
 
 
-def make_trace(rows: int, spec: WholeSpec) -> Trace:
+def make_trace(spec: WholeSpec) -> Trace:
     """Room for a trace."""
+    rows = min(CHUNK_ROWS, max(1, TRACE_WORDS // spec.cells))
     limbs = bits.limb_count(spec.word_bits)
     return Trace(jnp.zeros((rows, spec.cells, limbs), jnp.uint32), jnp.zeros((rows, limbs), jnp.uint32))
 
@@ -59,7 +61,7 @@ def _rests(boundary: Boundary) -> jax.Array:
     return (boundary.pc[-1] > 0) | (boundary.fault[0] > 0)
 
 
-@functools.partial(jax.jit, static_argnames=("spec",), donate_argnames=("trace",))
+@functools.partial(jax.jit, static_argnames=("spec",))
 def run_chunk(params: Any, state: jax.Array, budget: jax.Array, trace: Trace | None, *, spec: WholeSpec) -> Chunk:
     """Execute instructions until the state is a fixpoint or `budget` of them are done, recording each if asked to.
 
@@ -126,7 +128,7 @@ class WholeRun:
         if check:
             self._reference = ReferenceMachine(words, spec.word_bits, spec.isa, image.entry, spec.cells)
         self._budget = FIRST_BUDGET
-        self._trace = make_trace(CHUNK_ROWS, spec) if check else None
+        self._trace = make_trace(spec) if check else None
 
     @property
     def memory(self) -> np.ndarray:
@@ -146,14 +148,17 @@ class WholeRun:
     def run(self, max_steps: int | None = None, on_chunk: Callable[[int], None] | None = None) -> WholeOutcome:
         """Execute instructions until the machine rests, or `max_steps` of them.
 
-        `on_chunk(steps)` is called with all steps since boot, each checked. Ctrl-C between two chunks raises
-        KeyboardInterrupt.
+        `on_chunk(steps)` is called with all steps since boot, each checked. Ctrl-C raises KeyboardInterrupt, with the
+        machine as it was after the last chunk. Raises ValueError for a negative max_steps.
         """
+        if max_steps is not None and max_steps < 0:
+            raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
         began, first, smallest = time.monotonic(), self.steps, float("inf")
         halt = self._rest()
         while halt is Halt.RUNNING:
-            left = CHUNK_ROWS if max_steps is None else max_steps - (self.steps - first)
-            budget = min(self._budget, CHUNK_ROWS, left)
+            room = CHUNK_ROWS if self._trace is None else len(self._trace.pc)
+            left = room if max_steps is None else max_steps - (self.steps - first)
+            budget = min(self._budget, room, left)
             started = time.monotonic()
             chunk = run_chunk(self.whole.params, self._state, np.int32(budget), self._trace, spec=self.whole.spec)
             steps = int(chunk.steps)
@@ -161,7 +166,6 @@ class WholeRun:
             if steps and steps == self._budget:
                 measured = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
                 self._budget = max(1, min(measured, 8 * self._budget))
-            self._trace = chunk.trace
             smallest = float(np.minimum(smallest, float(chunk.margin)))
             self.divergence = self._check(chunk, steps)
             if self.divergence is not None:
@@ -248,7 +252,7 @@ class WholeRun:
         """The report on an instruction after which machine and reference differ. before: the reference just before."""
         lines = [f"step {step:,} at pc {before.pc}{self._line(before.pc)} differs"]
         if expected is None:
-            lines.append("  the reference cannot execute it without a console")
+            lines.append("  the reference does not execute it, or needs a console for it")
         else:
             cells = [k for k, (one, other) in enumerate(zip(found[0], expected[0], strict=True)) if one != other]
             for k in cells[:4]:

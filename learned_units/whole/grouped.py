@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,13 @@ def predict(params: Mapping[str, Any], network: str, matched: tuple[jax.Array, .
     return Prediction(
         *(jnp.moveaxis(each[0], 2, 0) for each in predictor.predict(template_set, params[network], as_batch))
     )
+
+
+class Evaluated(NamedTuple):
+    """One pass that was run, and the fields it wrote."""
+
+    trace: PassTrace
+    written: dict[str, jax.Array]
 
 
 @dataclass(frozen=True)
@@ -60,32 +67,41 @@ class Grouped:
     def instruction(self, params: Mapping[str, Any], state: jax.Array) -> tuple[jax.Array, jax.Array]:
         """One instruction: the state after it, and the smallest margin of its passes."""
         fields = self._fields(state)
-        smallest = jnp.float32(jnp.inf)
-        for _, step in grouped_passes.schedule(self.cells, self.word_bits, self.isa):
-            template_set = grouped_passes.template_sets()[step.network]
-            trace = run_pass(step, template_set, fields, functools.partial(predict, params))
-            fields |= written_fields(step, template_set, trace)
-            smallest = jnp.minimum(smallest, trace.margin.min())
-        return self.encode(Boundary(fields["memory"], fields["pc"], fields["fault"])), smallest
+        passes = self.run(params, fields)
+        for each in passes:
+            fields |= each.written
+        margins = [each.trace.margin.min() for each in passes]
+        following = self.encode(Boundary(fields["memory"], fields["pc"], fields["fault"]))
+        return following, functools.reduce(jnp.minimum, margins)
 
     def explain(self, params: Mapping[str, Any], state: jax.Array) -> list[Iteration]:
         """The passes of one instruction, by the code that `instruction` runs."""
         sets = grouped_passes.template_sets()
         fields = self._fields(state)
         found = []
-        for number, (name, step) in enumerate(grouped_passes.schedule(self.cells, self.word_bits, self.isa)):
-            trace = _pass(params, fields, spec=self, number=number)
-            after = written_fields(step, sets[step.network], trace)
+        steps = grouped_passes.schedule(self.cells, self.word_bits, self.isa)
+        for (name, step), (trace, written) in zip(steps, _run(params, fields, spec=self), strict=True):
+            after = {field: self._shaped(field, bits) for field, bits in written.items()}
             before = {
-                field: self._shaped(field, fields.get(field, jnp.zeros(len(bits)))) for field, bits in after.items()
+                field: self._shaped(field, fields[field]) if field in fields else np.zeros_like(bits)
+                for field, bits in after.items()
             }
-            written = changes(
-                before, {field: self._shaped(field, bits) for field, bits in after.items()}, self.word_bits
-            )
             matched = int(sum(float(each.sum()) for each in trace.matched))
             evaluations = step.groups(sets[step.network].group)
-            found.append(Iteration(name, step.network, evaluations, matched, float(trace.margin.min()), written))
-            fields |= after
+            margin = float(trace.margin.min())
+            changed = changes(before, after, self.word_bits)
+            found.append(Iteration(name, step.network, evaluations, matched, margin, changed))
+            fields |= written
+        return found
+
+    def run(self, params: Mapping[str, Any], fields: Mapping[str, jax.Array]) -> list[Evaluated]:
+        """Every pass of one instruction, in order."""
+        state, found = dict(fields), []
+        for _, step in grouped_passes.schedule(self.cells, self.word_bits, self.isa):
+            template_set = grouped_passes.template_sets()[step.network]
+            trace = run_pass(step, template_set, state, functools.partial(predict, params))
+            found.append(Evaluated(trace, written_fields(step, template_set, trace)))
+            state |= found[-1].written
         return found
 
     def _fields(self, state: jax.Array) -> dict[str, jax.Array]:
@@ -106,8 +122,6 @@ class Grouped:
         return found.reshape(self.cells, self.word_bits) if field == "memory" else found
 
 
-@functools.partial(jax.jit, static_argnames=("spec", "number"))
-def _pass(params: Mapping[str, Any], fields: dict[str, jax.Array], *, spec: Grouped, number: int) -> PassTrace:
-    step = grouped_passes.schedule(spec.cells, spec.word_bits, spec.isa)[number][1]
-    template_set = grouped_passes.template_sets()[step.network]
-    return run_pass(step, template_set, fields, functools.partial(predict, params))
+@functools.partial(jax.jit, static_argnames=("spec",))
+def _run(params: Mapping[str, Any], fields: dict[str, jax.Array], *, spec: Grouped) -> list[Evaluated]:
+    return spec.run(params, fields)
