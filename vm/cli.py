@@ -201,6 +201,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the closing line as a JSON object")
     parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
     parser.add_argument("--save-state", metavar="FILE", help="save the machine, at the end and now and then before it")
+    parser.add_argument("--batch", metavar="FILE", help="run a machine on each line of FILE as its input, side by side")
     parser.add_argument("--resume", metavar="FILE", help="go on from a saved machine (with the same program)")
 
 

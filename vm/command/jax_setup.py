@@ -14,8 +14,11 @@ import warnings
 _WHOLE_LOOPS = "xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=200000"
 
 
-def prepare() -> None:
-    """Import jax, set up. What the user's environment says about these things stands."""
+def prepare(every_core: bool = False) -> None:
+    """Import jax, set up. What the user's environment says about these things stands.
+
+    every_core: make each core of the processor a device of its own, over which a batch is spread.
+    """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --{_WHOLE_LOOPS}".lstrip()
@@ -31,3 +34,7 @@ def prepare() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    if every_core and "xla_force_host_platform_device_count" not in flags:
+        jax.config.update(
+            "jax_num_cpu_devices", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        )

@@ -43,6 +43,11 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--form is for --whole")
     talk = Talk(options.quiet)
     image = program_files.load(options)
+    if options.batch is not None:
+        jax_setup.prepare(every_core=True)
+        from vm.command import run_batch
+
+        return run_batch.run(options, image)
     given = _given_input(options)
     jax_setup.prepare()
     from vm.command import account, chosen_unit
