@@ -18,7 +18,7 @@ from learned_units.whole.families import Axis, Bit, Family, StateTemplates, Word
 from learned_units.whole.one_network import OneNetwork
 from learned_units.whole.one_templates import at_least, executable, templates
 
-SIZES = [(3, 4), (5, 4), (12, 4), (15, 4), (16, 8), (32, 8), (9, 18)]
+SIZES = [(3, 4), (15, 4), (16, 8), (9, 18)]
 every_size = pytest.mark.parametrize(("cells", "word_bits"), SIZES)
 both_isas = pytest.mark.parametrize("isa", ["sbn", "subleq"])
 
@@ -40,12 +40,16 @@ def random_states(templates: StateTemplates, count: int) -> list[np.ndarray]:
 @both_isas
 def test_the_fast_match_is_the_expanded_templates(cells, word_bits, isa):
     of_machine = templates(cells, word_bits, isa)
-    for state in random_states(of_machine, 4):
-        matched = of_machine.match(of_machine.split(jnp.asarray(state)))
-        flat = np.concatenate([np.asarray(each).reshape(-1) for each in matched])
+
+    @jax.jit
+    def fast(state):
+        matched = of_machine.match(of_machine.split(state))
+        return jnp.concatenate([each.reshape(-1) for each in matched]), of_machine.collect(matched)
+
+    for state in random_states(of_machine, 8):
+        flat, asserting = (np.asarray(each) for each in fast(state))
         expected = matched_by_hand(of_machine, state)
         assert flat.tolist() == expected.astype(float).tolist()
-        asserting = np.asarray(of_machine.collect(matched))
         assert asserting.tolist() == (expected.astype(np.float32) @ of_machine.labels()).tolist()
 
 
@@ -53,8 +57,7 @@ def test_the_fast_match_is_the_expanded_templates(cells, word_bits, isa):
 @both_isas
 def test_the_readout_knows_how_many_templates_assert_each_bit(cells, word_bits, isa):
     of_machine = templates(cells, word_bits, isa)
-    counts = np.asarray(one_network.limit_params(of_machine).counts)
-    assert counts.tolist() == of_machine.labels().sum(0).tolist()
+    assert of_machine.label_counts().tolist() == of_machine.labels().sum(0).tolist()
 
 
 def test_conditions_and_assertions_outside_their_field():
@@ -108,7 +111,7 @@ def test_the_margin_in_float32_is_nominal_at_the_worst_n_reachable(cells, word_b
     of_machine = templates(cells, word_bits, "sbn")
     most = cells * word_bits + 12 * word_bits + 2 * cells + 8
     own, common = (each.astype(np.float32) for each in kernel.coefficients(of_machine.size, most))
-    c = np.asarray(one_network.limit_params(of_machine).counts).max()
+    c = np.float32(of_machine.label_counts().max())
     for n in range(1, most + 1):
         half = own[n] * np.float32(0.5)
         taken_off = common[n] * c
@@ -232,7 +235,9 @@ def test_weights_that_claim_too_little_are_refused():
 def test_the_states_a_trained_network_is_judged_on_are_of_every_phase_and_full_of_matches():
     spec = OneNetwork(5, 4, "sbn")
     states = one_construction.reached_states(spec)
-    assert states.shape == (one_construction.STATES, spec.templates.state_bits)
+    starts = one_construction.STATES // (one_construction.INSTRUCTIONS * spec.evaluations)
+    assert states.shape == (starts * one_construction.INSTRUCTIONS * spec.evaluations, spec.templates.state_bits)
+    assert one_construction.STATES - len(states) < 14
     phases = spec.templates.split(states.T)["phase"].sum(1)
     assert (phases > one_construction.STATES / 40).all()
 

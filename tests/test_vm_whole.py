@@ -98,7 +98,7 @@ def test_a_thousand_random_programs_are_exact_after_every_instruction(unit, form
         ("ntk-limit", "one", 15, 4),
         ("ntk-limit", "one", 128, 16),
         ("ntk-limit", "one", 24, 33),
-        ("ntk", "one", 5, 4),
+        ("ntk", "one", 8, 4),
     ],
 )
 def test_random_programs_are_exact_on_machines_of_other_sizes(unit, form, cells, word_bits, isa):

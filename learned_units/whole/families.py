@@ -145,6 +145,16 @@ class StateTemplates:
                     rows[first + asserted, place[asserted]] = 1
         return rows
 
+    def label_counts(self) -> np.ndarray:
+        """How many templates assert each bit (c in the formulas): int [state_bits]."""
+        counts = np.zeros(self.state_bits, int)
+        for _, family in self._numbered():
+            index = np.indices(family.axes).reshape(len(family.axes), -1)
+            for assertion in family.then:
+                places, values = self._places(assertion, index)
+                np.add.at(counts, places[(places >= 0) & (values > 0)], 1)
+        return counts
+
     def _numbered(self) -> list[tuple[int, Family]]:
         firsts = np.cumsum([0, *(family.size for family in self.families)])
         return [(int(first), family) for first, family in zip(firsts, self.families, strict=False)]

@@ -29,7 +29,7 @@ from learned_units.whole.state import Boundary
 UNIT = "whole-one"  # in manifests
 UNITS_TRIED = (8192, 12288, 16384, 24576, 32768)  # of the whole ensemble, both halves counted
 MOST_TEMPLATES = 400  # n grows with the memory, and the width with n: more would not fit UNITS_TRIED
-STATES = 65_536
+STATES = 65_536  # as many whole runs as fit
 INSTRUCTIONS = 2  # from each start
 BLOCK = 1024
 
@@ -94,7 +94,7 @@ def report(manifest: Manifest) -> Report:
 
 
 def reached_states(spec: OneNetwork) -> np.ndarray:
-    """STATES states that machines pass through, of every phase: float32 [STATES, state bits].
+    """Some STATES states that machines pass through, equally many of every iteration: float32 [states, state bits].
 
     Half of them from uniform memories, half from memories that are dense, sparse, or full of addresses, so that
     instructions work on themselves and on each other. The first pc is one of an instruction.

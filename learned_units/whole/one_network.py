@@ -42,8 +42,7 @@ def limit_params(templates: StateTemplates) -> LimitParams:
     """The closed form of a network, for any number of matched templates."""
     form = kernel.coefficients(templates.size, templates.size)
     table = np.stack([form.own, form.common], axis=1).astype(np.float32)
-    everything = tuple(np.ones(family.axes, np.float32) for family in templates.families)
-    return LimitParams(jax.device_put(table), templates.collect(jax.device_put(everything)))
+    return LimitParams(*jax.device_put((table, templates.label_counts().astype(np.float32))))
 
 
 def trained_params(templates: StateTemplates, inner: np.ndarray, outer: np.ndarray) -> TrainedParams:

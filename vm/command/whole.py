@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 SHOWN_CELLS = 16  # of the machine that `explain` makes, or half as many where words are too short
-NOT_FOR_WHOLE = ("group", "trace", "save_state", "resume", "input_mode")
+NOT_FOR_WHOLE = ("group", "trace", "save_state", "resume", "input_mode", "batch")
 
 
 def run(options: argparse.Namespace) -> int:
