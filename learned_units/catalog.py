@@ -12,6 +12,8 @@ from learned_units.ntk import task_weights
 from learned_units.store import Progress, WeightsError
 from learned_units.unit import Scope, Unit
 from learned_units.weights import Recipe
+from learned_units.whole import construction as whole
+from learned_units.whole import one_construction as whole_one
 
 DEFAULT_UNIT = "ntk"
 ISAS = ("sbn", "subleq")
@@ -36,6 +38,13 @@ UNITS: Mapping[str, Entry] = {
     "ntk": Entry(ntk.TRAINED, ntk.load_trained, ntk.recipe, ntk.recipe_of, options=("group",)),
     "ntk-limit": Entry(ntk.LIMIT, ntk.load_limit, options=("group",)),
     "native": Entry(native.SCOPE, native.load),
+}
+
+# Weights that are no unit's: how they are made, by what their manifests call `unit`.
+OTHER_WEIGHTS: Mapping[str, Callable[[Mapping[str, Any]], Recipe] | None] = {
+    task_weights.UNIT: task_weights.recipe_of,
+    whole.UNIT: whole.recipe_of,
+    whole_one.UNIT: whole_one.recipe_of,
 }
 
 
@@ -70,12 +79,12 @@ def recipe(name: str, word_bits: int = 16, isa: str = "sbn", seed: int = 0, grou
 def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
     """The recipe of stored weights. Raises WeightsError where the manifest is of no unit here."""
     unit = manifest.get("unit")
-    entry = UNITS.get(unit) if isinstance(unit, str) else None
-    found = task_weights.recipe_of if unit == task_weights.UNIT else entry.recipe_of if entry else None
-    if found is None:
+    described_by = {**OTHER_WEIGHTS} | {name: entry.recipe_of for name, entry in UNITS.items()}
+    recipe_of = described_by.get(unit) if isinstance(unit, str) else None
+    if recipe_of is None:
         raise WeightsError(f"weights of no unit here: the manifest says {unit!r}")
     try:
-        return found(manifest)
+        return recipe_of(manifest)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"the manifest does not describe weights of the unit '{unit}' ({error!r})") from None
 

@@ -11,7 +11,6 @@ of their number (arXiv 2502.16763, section 3; the scale follows from its unit-no
 from __future__ import annotations
 
 import functools
-import itertools
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,8 +32,8 @@ class TemplateSet:
     """The families one network learns, over `group` positions.
 
     `never` names pairs of lines that are never both 1 at a position (a fact the wiring keeps, checked by
-    `verification.py`); `below` names lines that repeat another line one position lower. `pooled` sets have one bit
-    of each output for the whole group instead of one a position.
+    `verification.py`); `below` names lines that repeat another line one position lower, `shared` those that are the
+    same at every position. `pooled` sets have one bit of each output for the whole group instead of one a position.
     At most one family matches at a position: checked when the set is made.
     """
 
@@ -44,6 +43,7 @@ class TemplateSet:
     group: int
     never: tuple[tuple[str, str], ...] = ()
     below: tuple[tuple[str, str], ...] = ()
+    shared: tuple[str, ...] = ()
     pooled: bool = False
 
     def __post_init__(self) -> None:
@@ -109,29 +109,48 @@ class TemplateSet:
             return np.any(asserted, axis=-2)
         return np.moveaxis(asserted, -1, -2).reshape(*index.shape[:-1], -1)
 
+    def assignments(self) -> np.ndarray:
+        """What the lines of one position can say: bool [assignments, lines], all that keep `never`."""
+        code = np.arange(1 << len(self.lines), dtype=np.uint32)
+        values = (code[:, None] >> np.arange(len(self.lines), dtype=np.uint32) & 1).astype(bool)
+        number = {line: k for k, line in enumerate(self.lines)}
+        kept = np.ones(len(values), bool)
+        for one, other in self.never:
+            kept &= ~(values[:, number[one]] & values[:, number[other]])
+        return values[kept]
+
+    def matches(self, values: np.ndarray) -> np.ndarray:
+        """Which families match at one position: bool [assignments, lines] -> bool [assignments, families]."""
+        number = {line: k for k, line in enumerate(self.lines)}
+        found = [
+            np.all([values[:, number[line]] == bool(bit) for line, bit in family.when], axis=0)
+            for family in self.families
+        ]
+        return np.stack(found, axis=1)
+
     def patterns(self) -> np.ndarray:
         """What can match at one position, over all assignments that keep `never`: bool [patterns, families]."""
-        lines = self.lines
-        seen = {}
-        for values in itertools.product((0, 1), repeat=len(lines)):
-            bit = dict(zip(lines, values, strict=True))
-            if any(bit[one] and bit[other] for one, other in self.never):
-                continue
-            pattern = tuple(all(bit[line] == want for line, want in family.when) for family in self.families)
-            seen[pattern] = None
-        return np.array(sorted(seen), bool)
+        return np.unique(self.matches(self.assignments()), axis=0)
 
     def reachable_inputs(self) -> np.ndarray:
         """Every input the network can receive (or a superset), as the family matched at each position.
 
         int8 [inputs, group]; -1 where none matches. Positions whose lines are tied by `below` are enumerated through
-        their assignments; independent positions as the product of their patterns, which covers every wiring.
+        their assignments, those tied by `shared` for each assignment of the shared lines; independent positions as
+        the product of their patterns, which covers every wiring.
         """
         if self.below:
             return self._tied_inputs()
-        options = np.array([pattern.argmax() if pattern.any() else -1 for pattern in self.patterns()], np.int8)
-        grid = np.meshgrid(*[options] * self.group, indexing="ij")
-        return np.stack([axis.reshape(-1) for axis in grid], -1)
+        values = self.assignments()
+        matches = self.matches(values)
+        index = np.where(matches.any(1), matches.argmax(1), -1).astype(np.int8)
+        together = values[:, [line in self.shared for line in self.lines]]
+        which = np.unique(together, axis=0, return_inverse=True)[1].reshape(-1)
+        inputs = []
+        for case in range(which.max(initial=0) + 1):
+            grid = np.meshgrid(*[np.unique(index[which == case])] * self.group, indexing="ij")
+            inputs.append(np.stack([axis.reshape(-1) for axis in grid], -1))
+        return inputs[0] if len(inputs) == 1 else np.unique(np.concatenate(inputs), axis=0)
 
     def _tied_inputs(self) -> np.ndarray:
         own = [line for line in self.lines if line not in dict(self.below)]

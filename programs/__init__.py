@@ -5,21 +5,24 @@ from importlib.resources import files
 _SUFFIX = ".sbn"
 
 
-def names() -> tuple[str, ...]:
-    """The names of all bundled programs, in alphabetical order."""
-    entries = [entry.name for entry in files(__name__).iterdir()]
+WHOLE = "whole"  # the folder of those for the whole machine
+
+
+def names(folder: str = "") -> tuple[str, ...]:
+    """The names of all bundled programs, in alphabetical order; of those in a folder, where one is given."""
+    entries = [entry.name for entry in files(__name__).joinpath(folder).iterdir()]
     return tuple(sorted(entry.removesuffix(_SUFFIX) for entry in entries if entry.endswith(_SUFFIX)))
 
 
-def source(name: str) -> str:
+def source(name: str, folder: str = "") -> str:
     """The assembly source of a bundled program."""
-    _require(name)
-    return files(__name__).joinpath(name + _SUFFIX).read_text(encoding="utf-8")
+    _require(name, folder)
+    return files(__name__).joinpath(folder, name + _SUFFIX).read_text(encoding="utf-8")
 
 
-def description(name: str) -> str:
+def description(name: str, folder: str = "") -> str:
     """What a bundled program does, in one sentence: the first comment line of its source."""
-    return source(name).partition("\n")[0].removeprefix(";").strip()
+    return source(name, folder).partition("\n")[0].removeprefix(";").strip()
 
 
 def sample_input(name: str) -> bytes:
@@ -35,6 +38,6 @@ def sample_output(name: str) -> bytes:
     return files(__name__).joinpath("samples", f"{name}.out.txt").read_bytes()
 
 
-def _require(name: str) -> None:
-    if name not in names():
-        raise FileNotFoundError(f"no bundled program '{name}'; try one of: {', '.join(names())}")
+def _require(name: str, folder: str = "") -> None:
+    if name not in names(folder):
+        raise FileNotFoundError(f"no bundled program '{name}'; try one of: {', '.join(names(folder))}")

@@ -13,6 +13,7 @@ INPUT_MODES = ("set", "add", "sub")
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
 DIALECTS = ("sqasm",)
 COMPUTED = ("permute", "add", "subtract", "multiply")
+WHOLE_FORMS = ("one", "grouped")
 WIDTH = 16
 
 EPILOG = """\
@@ -91,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
 RUN_EPILOG = """\
 The program's input is stdin, read when the program asks for it, unless --input or --input-text gives it; with program
 - there is none unless given. --trace writes step,pc,a,b,c,address,old,new,next_pc,margin with unsigned words.
+
+With --whole, NAME is a program for the whole machine of S cells, which has no console: the decimal numbers of its
+input are put into word S - 2 and downwards before the first instruction, and word S - 1 is printed at the end.
 """
 DEBUG_EPILOG = """\
 Commands are read from the terminal, or from a pipe: sbn debug FILE < SCRIPT. `help` lists them. The program's input
@@ -193,9 +197,21 @@ def _add_unit(parser: argparse.ArgumentParser) -> None:
     _add_weights(parser)
 
 
+def _add_whole(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--whole", action="store_true", help="the whole machine by networks: fetch, reads, write-back and branch, too"
+    )
+    parser.add_argument(
+        "--form",
+        choices=WHOLE_FORMS,
+        help="of the whole machine: one network, iterated (default for ntk-limit), or small ones (for ntk)",
+    )
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_program(parser, "FILE")
     _add_unit(parser)
+    _add_whole(parser)
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--input", metavar="FILE", help="the program's input, from a file")
     given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
@@ -256,6 +272,7 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("minuend", type=number, metavar="A", help="a number, also -5, 0x1F or -0x1F")
     parser.add_argument("subtrahend", type=number, metavar="B", help="what is subtracted")
     _add_unit(parser)
+    _add_whole(parser)
     parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     parser.add_argument(

@@ -151,8 +151,8 @@ def check_specifications(sets: Mapping[str, TemplateSet]) -> int:
     Raises VerificationError naming the set and the assignment.
     """
     checked = 0
-    for name, meaning in _MEANINGS.items():
-        template_set = sets[name]
+    for name, template_set in sets.items():
+        meaning = MEANINGS[name]
         for values in itertools.product((0, 1), repeat=len(template_set.lines)):
             bit = dict(zip(template_set.lines, values, strict=True))
             if any(bit[one] and bit[other] for one, other in template_set.never):
@@ -207,12 +207,23 @@ def _any_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
     return said["some"] == bool(bit["bit"])  # at one position; pooled sets are the or of their positions
 
 
-_MEANINGS: dict[str, Callable[[Mapping[str, int], Mapping[str, bool]], bool]] = {
+def _decode_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
+    value = sum(bit[f"bit{k}"] << k for k in range(len(bit)))
+    return all(answer == (output == f"is{value}") for output, answer in said.items())
+
+
+def _read_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
+    return said["bit"] == any(bit[f"row{k}"] and bit[f"cell{k}"] for k in range(len(bit) // 2))
+
+
+MEANINGS: dict[str, Callable[[Mapping[str, int], Mapping[str, bool]], bool]] = {
     "first": _first_means,
     "prefix": _prefix_means,
     "difference": _difference_means,
     "select": _select_means,
     "any": _any_means,
+    "decode": _decode_means,
+    "read": _read_means,
 }
 
 

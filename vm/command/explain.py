@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vm.command import jax_setup, terminal
 from vm.command.launch import FAILED
 from vm.command.terminal import Talk
-from vm.command.usage import stated_by_user
+from vm.command.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from learned_units.unit import Decision, Unit
@@ -27,6 +27,12 @@ class Result:
 
 def run(options: argparse.Namespace) -> int:
     """Print the decisions and the result. Exit code 0 if it is that of exact arithmetic."""
+    if options.whole:
+        from vm.command import whole
+
+        return whole.explain(options)
+    if options.form is not None:
+        raise UsageError("--form is for --whole")
     talk = Talk(options.quiet)
     jax_setup.prepare()
     from learned_units import bits, catalog

@@ -16,8 +16,8 @@ from vm.command.usage import UsageError, stated_by_user
 STDIN = "-"
 
 
-def load(options: argparse.Namespace) -> Image:
-    """The image of `options.program`, with what the other options state about it."""
+def load(options: argparse.Namespace, folder: str = "") -> Image:
+    """The image of `options.program`, with what the other options state about it; names are looked up in a folder."""
     stated = {
         "isa": options.isa,
         "word_bits": options.width,
@@ -30,22 +30,22 @@ def load(options: argparse.Namespace) -> Image:
         if name == STDIN:
             data = _all_of_stdin()
             return read_image(data, "<stdin>", options.format or "sbn", os.curdir, dialect=options.dialect, **stated)
-        if is_file(name):
+        if is_file(name, folder):
             return load_image(name, options.format, dialect=options.dialect, **stated)
         if options.dialect is not None:
             raise UsageError(f"no such file: {printable(name)}; --dialect reads files, bundled programs need none")
-        data = bundled_source(name, sought="file and no bundled program").encode()
+        data = bundled_source(name, folder, sought="file and no bundled program").encode()
         return read_image(data, f"{name}.sbn", options.format or "sbn", **stated)
 
 
-def is_file(name: str) -> bool:
+def is_file(name: str, folder: str = "") -> bool:
     """Whether a program is meant as a file: it exists, or looks like a path. Any other word is a bundled program."""
-    if os.path.isdir(name) and name in programs.names():
+    if os.path.isdir(name) and name in programs.names(folder):
         return False
     separators = [separator for separator in (os.sep, os.altsep) if separator]
     looks_like_one = any(separator in name for separator in separators) or has_known_suffix(name)
     if looks_like_one and not os.path.exists(name):
-        raise UsageError(f"{printable(name)}: no such file{_suggestion(name)}")
+        raise UsageError(f"{printable(name)}: no such file{_suggestion(name, folder)}")
     return looks_like_one or os.path.exists(name)
 
 
@@ -54,17 +54,20 @@ def has_known_suffix(name: str) -> bool:
     return os.path.splitext(name)[1].lower().removeprefix(".") in FORMATS
 
 
-def bundled_source(name: str, sought: str = "bundled program") -> str:
+def bundled_source(name: str, folder: str = "", sought: str = "bundled program") -> str:
     """The source of a bundled program; UsageError, with suggestions, where there is none of that name."""
-    if name not in programs.names():
-        raise UsageError(f"no {sought} '{printable(name)}'{_suggestion(name)}; `sbn programs` lists all")
-    return programs.source(name)
+    if name not in programs.names(folder):
+        purpose = " for the whole machine" if folder else ""
+        raise UsageError(
+            f"no {sought} '{printable(name)}'{purpose}{_suggestion(name, folder)}; `sbn programs` lists all"
+        )
+    return programs.source(name, folder)
 
 
-def _suggestion(name: str) -> str:
+def _suggestion(name: str, folder: str = "") -> str:
     """What may have been meant, as "; there is a bundled program ...", or nothing."""
     stem = os.path.splitext(os.path.basename(name))[0]
-    near = difflib.get_close_matches(stem, programs.names(), n=3)
+    near = difflib.get_close_matches(stem, programs.names(folder), n=3)
     return f"; there is a bundled program {' or '.join(near)}" if near else ""
 
 

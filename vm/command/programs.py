@@ -11,7 +11,15 @@ from vm.command import program_files, terminal
 def run(options: argparse.Namespace) -> int:
     """List the programs, or print the source of one."""
     if options.name is None:
-        terminal.write(terminal.table([(name, programs.description(name)) for name in programs.names()]))
+        terminal.write(_listed(""))
+        terminal.heading("For the whole machine, sbn run --whole NAME (sbn programs whole/NAME prints one):")
+        terminal.write(_listed(programs.WHOLE))
     else:
-        terminal.write(program_files.bundled_source(options.name))
+        folder, slash, name = options.name.rpartition("/")
+        known = slash and folder == programs.WHOLE
+        terminal.write(program_files.bundled_source(*((name, folder) if known else (options.name,))))
     return 0
+
+
+def _listed(folder: str) -> str:
+    return terminal.table([(name, programs.description(name, folder)) for name in programs.names(folder)])

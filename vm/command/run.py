@@ -35,6 +35,12 @@ FIRST_SLICE = 10_000  # steps before the first time
 
 def run(options: argparse.Namespace) -> int:
     """Run a program. Exit code 0 if it halted, and agreed with the reference where that was checked."""
+    if options.whole:
+        from vm.command import whole
+
+        return whole.run(options)
+    if options.form is not None:
+        raise UsageError("--form is for --whole")
     talk = Talk(options.quiet)
     image = program_files.load(options)
     if options.cluster is not None and options.batch is None:

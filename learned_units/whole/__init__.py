@@ -1,0 +1,1 @@
+"""The whole machine by networks: fetch, operand reads, subtraction, write-back and branch."""

@@ -1,0 +1,138 @@
+"""The trained networks of the grouped whole machine: those of the unit `ntk`, and two of its own, made like those.
+
+What is proved of them: every input each of the seven can receive is enumerated, with a margin of at least
+`ntk.construction.MARGIN_FLOOR`. The wiring between them is checked by tests; see docs/whole_machine.md.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from learned_units import weights
+from learned_units.ntk import construction, ensemble, loading, readout, training, verification
+from learned_units.ntk.construction import GROUPED_UNITS, MARGIN_FLOOR, NETWORKS, SEEDS_TRIED, checked_weights
+from learned_units.store import Progress, WeightsError
+from learned_units.templates import TemplateSet
+from learned_units.weights import Made, Manifest, Recipe, Report, Tensors
+from learned_units.whole import grouped_passes
+
+UNIT = "whole"  # in manifests
+
+
+def own_sets() -> dict[str, TemplateSet]:
+    """The template sets that the unit `ntk` does not have."""
+    sets = grouped_passes.template_sets()
+    return {name: sets[name] for name in ("decode", "read")}
+
+
+def obtain(seed: int, progress: Progress | None) -> tuple[dict[str, ensemble.EnsembleParams], Manifest]:
+    """The parameters of all seven networks and a manifest that covers them.
+
+    Raises WeightsError if no acceptable weights can be had.
+    """
+    shared, shared_manifest = weights.obtain(loading.recipe(16, "sbn", seed), progress)
+    own, own_manifest = weights.obtain(recipe(seed), progress)
+    params = construction.as_params(shared, grouped_passes.GROUP) | _as_params(own)
+    networks = {**own_manifest["networks"], **shared_manifest["networks"]}
+    manifest = {
+        "seed_used": own_manifest["seed_used"],
+        "networks": {name: networks[name] for name in grouped_passes.template_sets()},
+        "ensemble_size": NETWORKS,
+        "verified": {
+            "kind": own_manifest["verified"]["kind"],
+            "inputs": sum(each["inputs"] for each in networks.values()),
+            "smallest_margin": min(each["smallest_margin"] for each in networks.values()),
+        },
+        "tensor_hash": own_manifest["tensor_hash"],
+        "unit_tensor_hash": shared_manifest["tensor_hash"],
+    }
+    return params, manifest
+
+
+def describe(manifest: Manifest) -> str:
+    """The weights in a few words, for summaries."""
+    return f"seven networks, {construction.describe(manifest)}"
+
+
+def recipe(seed: int) -> Recipe:
+    """The weights of `own_sets`, which fit every size of machine."""
+    return Recipe(
+        f"whole-g{grouped_passes.GROUP}-seed{seed}",
+        {"unit": UNIT, "group": grouped_passes.GROUP, "seed": seed, "design": _design()},
+        functools.partial(_make, seed),
+        _check,
+        report,
+    )
+
+
+def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+    """The recipe of stored weights, whatever version of the program made them. Raises KeyError or TypeError for a
+    manifest that cannot be of the whole machine."""
+    return recipe(manifest["seed"])
+
+
+def report(manifest: Manifest) -> Report:
+    """What is known of trained weights."""
+    rows: list[tuple[str, ...]] = [
+        ("network", "networks x width", "examples", "iterations", "inputs checked", "smallest margin")
+    ]
+    for name, each in manifest["networks"].items():
+        sizes = f"{manifest['ensemble_size']} x {each['width']}"
+        checked, margin = f"{each['inputs']:,}, all", f"{each['smallest_margin']:.2f}"
+        rows.append((name, sizes, str(each["examples"]), str(each["iterations"]), checked, margin))
+    widths = sorted({each["width"] for each in manifest["networks"].values()})
+    found = manifest["verified"]
+    return Report(
+        subject="the whole machine in groups, any number of cells and any word width",
+        sizes=f"{manifest['ensemble_size']} x {'-'.join(map(str, dict.fromkeys((widths[0], widths[-1]))))}",
+        verified=f"{found['kind']}: {found['inputs']:,} inputs, smallest margin {found['smallest_margin']:.2f}",
+        table=rows,
+    )
+
+
+def _design() -> str:
+    recipe = (own_sets(), NETWORKS, construction.INITIALISATION, MARGIN_FLOOR, GROUPED_UNITS, training.TOLERANCE)
+    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
+
+
+def _make(seed: int, progress: Progress) -> Made:
+    verification.check_specifications(grouped_passes.template_sets())
+    for tried in range(seed, seed + SEEDS_TRIED):
+        tensors: Tensors = {}
+        reports: dict[str, Any] = {}
+        for name, template_set in own_sets().items():
+            judge = construction.judge_every_input(template_set)
+            accepted = construction.widen(name, template_set.labels(), GROUPED_UNITS, tried, judge, progress)
+            if accepted is None:
+                break
+            inner, outer, reports[name] = accepted
+            tensors |= {f"{name}.inner": inner, f"{name}.outer": outer}
+        else:
+            verified = {
+                "kind": "every input enumerated",
+                "inputs": sum(each["inputs"] for each in reports.values()),
+                "smallest_margin": min(each["smallest_margin"] for each in reports.values()),
+            }
+            fields = {"ensemble_size": NETWORKS, "initialisation": construction.INITIALISATION, "seed_used": tried}
+            return Made(tensors, {**fields, "networks": reports, "verified": verified})
+    raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave acceptable weights for the whole machine")
+
+
+def _check(tensors: Tensors, manifest: Manifest) -> None:
+    verified = manifest.get("verified")
+    if not isinstance(verified, dict) or set(manifest.get("networks", {})) != set(own_sets()):
+        raise WeightsError("the manifest does not say what was verified")
+    if verified.get("smallest_margin", 0) < MARGIN_FLOOR:
+        raise WeightsError(f"the manifest claims too little: {verified}")
+    _as_params(tensors)
+
+
+def _as_params(tensors: Tensors) -> dict[str, ensemble.EnsembleParams]:
+    params = {}
+    for name, template_set in own_sets().items():
+        inner, outer = checked_weights(tensors, name, template_set.size, template_set.output_bits)
+        params[name] = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
+    return params
