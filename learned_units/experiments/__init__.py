@@ -28,4 +28,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "training-sets": Experiment(
         "training_sets", "number of training examples against number of inputs to be right on", "1 s"
     ),
+    "neural-gpu": Experiment(
+        "neural_gpu", "the Neural GPU's error rate by length, 20 to 2,000 bits, and its original encoding", "20 min"
+    ),
 }

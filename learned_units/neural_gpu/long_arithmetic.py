@@ -67,7 +67,7 @@ def multiply(adder: Network, first: int, second: int, progress: Progress = silen
         pairs = [(lower >> span, upper) for lower, upper in zip(rows[0::2], rows[1::2], strict=True)]
         sums = [a or b for a, b in pairs]
         adding = [k for k, (a, b) in enumerate(pairs) if a and b]  # nothing is decided in adding 0
-        length = max((max(a.bit_length(), b.bit_length()) for a, b in pairs), default=1)
+        length = max(first.bit_length(), 1) + span  # room for every row of this level
         block = measuring.rows_at_once(length)
         for begin in range(0, len(adding), block):
             part = (sum(work[:level]) + work[level] * begin / len(adding)) / sum(work)

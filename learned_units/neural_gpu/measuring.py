@@ -58,8 +58,8 @@ def predictions(weights: Network, task: Task, operands: Operands) -> Iterator[tu
     for begin in range(0, count, rows):
         block = slice(begin, min(begin + rows, count))
         given = symbols[block]
-        if count > rows:  # one compilation for all blocks
-            given = np.pad(given, ((0, rows - len(given)), (0, 0)))
+        padded = min(rows, 1 << (len(given) - 1).bit_length())  # few shapes: few compilations
+        given = np.pad(given, ((0, padded - len(given)), (0, 0)))
         yield block, np.asarray(_predict(weights, given))[: block.stop - begin]
 
 

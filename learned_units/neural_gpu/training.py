@@ -46,6 +46,7 @@ class Batch(NamedTuple):
 
     symbols: jax.Array  # uint8 [batch, positions]; 0 pads
     answers: jax.Array  # uint8 [batch, positions]
+    noise: jax.Array  # float32 [], half width of the uniform noise on the state
 
 
 class Learner(NamedTuple):
@@ -92,7 +93,7 @@ def _batch(rng: np.random.Generator, task: Task) -> Batch:
     first, second = first * inside, second * inside
     symbols = tape.lay_out(task, first, second, lengths)
     answers = tape.answers(task, first, second, lengths)
-    return Batch(*jax.device_put((symbols, answers)))
+    return Batch(*jax.device_put((symbols, answers, np.float32(NOISE))))
 
 
 @functools.cache
@@ -131,7 +132,7 @@ def _loss(weights: Network, batch: Batch, key: jax.Array) -> jax.Array:
         state, penalty = carry
         number, key = each
         noise = jax.random.bits(key, state.shape, jnp.uint8).astype(jnp.float32) / np.float32(127.5) - np.float32(1)
-        moved, activity = network.step(weights, (state + np.float32(NOISE) * noise) * inside)
+        moved, activity = network.step(weights, (state + batch.noise * noise) * inside)
         runs = (number < steps)[:, None, None]
         beyond = sum((jax.nn.relu(jnp.abs(each) - LINEAR_RANGE) * inside).mean() for each in activity)
         return (jnp.where(runs, moved * inside, state), penalty + beyond), None
