@@ -82,7 +82,8 @@ NOTES = (
     f"operands of 1 to {training.LONGEST} bits. 'Accepted' is decided on operands of up to {max(acceptance.SAMPLED)} "
     "bits. A case is wrong if any bit of its answer is. Long multiplication adds the rows of the scheme with the "
     "adder; choosing and shifting them is native. Published, not measured here: the Neural GPU trained on 20 bits, no "
-    "errors at 2,000; a neural cellular automaton trained on 16 digits, exact at 1,000,000; position coupling, 30 to 200 digits.",
+    "errors at 2,000; a neural cellular automaton trained on 16 digits, exact at 1,000,000; position coupling, "
+    "30 to 200 digits.",
     f"The original encoding, one string: one net of {STRING_MAPS} maps, {STRING_UPDATES:,} updates on numbers of up to "
     f"{STRING_LENGTHS[-1]} bits, a budget of a minute or two; the paper's is far larger.",
 )
