@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from learned_units import bits, native
+from learned_units.neural_gpu import loading as neural_gpu
 from learned_units.ntk import loading as ntk
 from learned_units.ntk import task_weights
 from learned_units.store import Progress, WeightsError
@@ -37,6 +38,7 @@ class Entry(NamedTuple):
 UNITS: Mapping[str, Entry] = {
     "ntk": Entry(ntk.TRAINED, ntk.load_trained, ntk.recipe, ntk.recipe_of, options=("group",)),
     "ntk-limit": Entry(ntk.LIMIT, ntk.load_limit, options=("group",)),
+    "neural-gpu": Entry(neural_gpu.SCOPE, neural_gpu.load, neural_gpu.recipe, neural_gpu.recipe_of),
     "native": Entry(native.SCOPE, native.load),
 }
 

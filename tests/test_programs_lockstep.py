@@ -6,11 +6,17 @@ import programs
 from assembler import assemble
 from vm import Halt, Machine
 
-UNITS = ("native", "ntk-limit", "ntk")
+UNITS = ("native", "ntk-limit", "ntk", "neural-gpu")
+NEURAL_GPU_BY_DEFAULT = ("primes", "sort")
+RUNS = [
+    pytest.param(name, unit, marks=pytest.mark.slow if slow else ())
+    for name in programs.names()
+    for unit in UNITS
+    for slow in [unit == "neural-gpu" and name not in NEURAL_GPU_BY_DEFAULT]
+]
 
 
-@pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("name", programs.names())
+@pytest.mark.parametrize(("name", "unit"), RUNS)
 def test_a_bundled_program_agrees_with_the_reference_at_every_step(name: str, unit: str) -> None:
     image = assemble(programs.source(name), f"{name}.sbn")
     machine = Machine(image, unit, input=programs.sample_input(name))

@@ -500,13 +500,14 @@ def test_explain_fails_where_exact_arithmetic_disagrees(sbn, monkeypatch, unit_o
 
 
 def test_bench_compares_the_units_with_the_reference(sbn, unit_of):
-    unit_of("ntk")
+    for name in ("ntk", "neural-gpu"):
+        unit_of(name)
     assert sbn("bench", "--steps", "300", "--repeat", "1", "--csv", "-q") == 0
     head, *rows = [line.split(",") for line in sbn.text.splitlines()]
     assert head[0] == "executor" and sbn.err == ""
     assert [row[:2] for row in rows] == [
         ["reference", ""],
-        *([name, lockstep] for name in ("native", "ntk-limit", "ntk") for lockstep in ("off", "on")),
+        *([name, lockstep] for name in ("native", "ntk-limit", "ntk", "neural-gpu") for lockstep in ("off", "on")),
     ]
     assert all(float(row[2]) > 0 for row in rows) and float(rows[0][3]) == 1
     assert sbn("bench", "--steps", "300", "--repeat", "1") == 0

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
-    train.add_argument("unit", metavar="UNIT", help="ntk")
+    train.add_argument("unit", metavar="UNIT", help="ntk or neural-gpu")
     _add_weights(train)
     train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
@@ -193,7 +193,7 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_unit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit or native")
+    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu or native")
     _add_weights(parser)
 
 

@@ -44,4 +44,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "groups": Experiment(
         "groups", "bit positions a network serves: examples, inputs, width it takes, and whether it is proved", "3 min"
     ),
+    "neural-gpu": Experiment(
+        "neural_gpu", "the Neural GPU's error rate by length, 20 to 2,000 bits, and its original encoding", "20 min"
+    ),
 }

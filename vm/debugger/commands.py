@@ -185,7 +185,8 @@ TABLE: tuple[Command, ...] = (
         "explain 5 3", learned.explain, LEARNED,
     ),
     Command(
-        "unit", (), "unit [NAME]", "Let another unit compute from here on: ntk, ntk-limit or native.", "unit native",
+        "unit", (), "unit [NAME]",
+        "Let another unit compute from here on: ntk, ntk-limit, neural-gpu or native.", "unit native",
         learned.unit, LEARNED, UNITS,
     ),
     Command(

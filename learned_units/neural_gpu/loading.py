@@ -1,0 +1,149 @@
+"""The Neural GPU's weights by task, the unit they make, and what is learned in it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from learned_units import weights
+from learned_units.neural_gpu import acceptance, network, operands, tape, training
+from learned_units.neural_gpu.network import Network
+from learned_units.neural_gpu.tape import Task
+from learned_units.neural_gpu.unit import NeuralGpuSpec
+from learned_units.store import Progress, WeightsError
+from learned_units.unit import Scope, Unit
+from learned_units.weights import Made, Recipe, Report
+
+NAME = "neural-gpu"
+SEEDS_TRIED = 8
+
+SCOPE = Scope(
+    sentence=(
+        "A convolutional gated recurrent network, trained by gradient descent on operands of 1 to 20 bits and used at "
+        "any width, predicts every bit of the difference, the borrow and whether the branch is taken; one set of "
+        "weights for each instruction set. That it is right on all longer words is tested, not proved. Laying the "
+        "operands out on the tape, the threshold, and the choice between target and fall-through by the predicted "
+        "bit are not learned."
+    ),
+    difference="learned",
+    decision="learned",
+    select="native",
+    glue="tape layout, threshold, choice of the next pc",
+    step_kind="learned",
+)
+
+
+def load(word_bits: int, isa: str, seed: int, progress: Progress | None) -> Unit:
+    """The unit. Raises WeightsError if no acceptable weights can be had."""
+    task = tape.UNIT_TASKS[isa]
+    trained, manifest = obtain(task, seed, progress)
+    detail = f"one network of {trained.gate_kernel.shape[0]} maps trained on words of up to {training.LONGEST} bits"
+    return Unit(NAME, NeuralGpuSpec(word_bits, isa), trained, SCOPE, manifest["seed_used"], detail, manifest)
+
+
+def obtain(task: Task, seed: int, progress: Progress | None) -> tuple[Network, dict[str, Any]]:
+    """The accepted network of a task and its manifest, trained on first use. Raises WeightsError."""
+    tensors, manifest = weights.obtain(recipe_for(task, seed), progress)
+    return as_network(task, tensors), manifest
+
+
+def recipe(word_bits: int, isa: str, seed: int) -> Recipe:
+    """The weights of the unit: one set for every width."""
+    del word_bits
+    return recipe_for(tape.UNIT_TASKS[isa], seed)
+
+
+def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+    """The recipe of stored weights, whatever version of the program made them. Raises KeyError or TypeError for a
+    manifest that cannot be of this unit."""
+    return recipe_for(tape.TASKS[manifest["task"]], manifest["seed"])
+
+
+def recipe_for(task: Task, seed: int) -> Recipe:
+    """The weights of one task."""
+    return Recipe(
+        f"{NAME}-{task.name}-seed{seed}",
+        {"unit": NAME, "task": task.name, "seed": seed, "design": design()},
+        functools.partial(_make, task, seed),
+        functools.partial(_check, task),
+        report,
+    )
+
+
+def design() -> str:
+    """A fingerprint of everything that decides the weights but task and seed."""
+    whole = (training.RECIPE, operands.TRAINING_MIX, acceptance.RECIPE, network.NEIGHBOURS)
+    return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
+
+
+def as_network(task: Task, tensors: Mapping[str, np.ndarray]) -> Network:
+    """Stored tensors as a network on the device. Raises WeightsError for one that is missing or misshapen."""
+    wanted = network.shapes(task.symbols, training.MAPS)
+    if tensors.keys() != wanted.keys():
+        raise WeightsError(f"the tensors are {sorted(tensors)}, and {sorted(wanted)} are needed")
+    for name, shape in wanted.items():
+        tensor = tensors[name]
+        if tensor.shape != shape or tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            raise WeightsError(f"the tensor '{name}' is not finite float32 of shape {shape}")
+    return Network(**jax.device_put(dict(tensors)))
+
+
+def report(manifest: Mapping[str, Any]) -> Report:
+    """What is known of trained weights."""
+    found = manifest["verified"]
+    cases, margin = f"{found['cases']:,}", f"{found['smallest_margin']:.2f}"
+    return Report(
+        subject=f"{manifest['task']}, any word width",
+        sizes=f"{manifest['maps']} maps, {manifest['parameters']:,} weights",
+        verified=f"{found['kind']}: {cases} cases, smallest margin {margin}",
+        table=[
+            ("network", "maps", "weights", "updates", "seeds tried", "cases checked", "smallest margin"),
+            (
+                manifest["task"],
+                str(manifest["maps"]),
+                f"{manifest['parameters']:,}",
+                f"{manifest['updates']:,}",
+                str(manifest["seed_used"] - manifest["seed"] + 1),
+                cases,
+                margin,
+            ),
+        ],
+    )
+
+
+def _make(task: Task, seed: int, progress: Progress) -> Made:
+    """Train until a net is accepted, seed after seed. Raises WeightsError if none is."""
+    for tried in range(seed, seed + SEEDS_TRIED):
+        doing = f"training '{task.name}'" + (f", seed {tried}" if tried > seed else "")
+        trained = training.train(
+            task, tried, lambda part, loss, doing=doing: progress(f"{doing}: loss {loss:.4f}", part)
+        )
+        found = acceptance.examine(trained, task, progress)
+        if acceptance.accepted(found):
+            tensors = {name: np.asarray(tensor) for name, tensor in trained._asdict().items()}
+            fields = {
+                "seed_used": tried,
+                "maps": training.MAPS,
+                "parameters": sum(tensor.size for tensor in tensors.values()),
+                "updates": training.UPDATES,
+                "verified": {
+                    "kind": f"every pair of up to {acceptance.EXHAUSTIVE} bits, adversarial and uniform pairs of "
+                    + " and ".join(map(str, acceptance.SAMPLED)),
+                    "cases": found.cases,
+                    "smallest_margin": found.smallest_margin,
+                },
+            }
+            return Made(tensors, fields)
+    raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave an acceptable net for '{task.name}'")
+
+
+def _check(task: Task, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> None:
+    as_network(task, tensors)
+    verified = manifest.get("verified")
+    if not isinstance(verified, dict) or verified.get("smallest_margin", 0) < acceptance.MARGIN_FLOOR:
+        raise WeightsError(f"the manifest claims too little: {verified}")

@@ -1,0 +1,479 @@
+"""The Neural GPU: the cell, the tape, the training set, what a trained net does, and that its weights do it."""
+
+import itertools
+import random
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from learned_units import Unit, WeightsError, catalog, load_unit, operands, store
+from learned_units.neural_gpu import acceptance, loading, long_arithmetic, measuring, network, tape, training
+from learned_units.neural_gpu import operands as pairs_of_bits
+from learned_units.neural_gpu.network import Network
+from learned_units.unit import BLOCK
+
+SEED = 20_151_125
+slow = pytest.mark.slow
+ISAS = ("sbn", "subleq")
+each_task = pytest.mark.parametrize("task", tape.TASKS.values(), ids=tape.TASKS)
+# The default suite trains one net, of the unit for sbn; whatever needs another is slow.
+each_isa = pytest.mark.parametrize("isa", ["sbn", pytest.param("subleq", marks=slow)])
+
+
+@pytest.fixture(scope="module")
+def subtracter(unit_of) -> Network:
+    return unit_of("neural-gpu").params
+
+
+@pytest.fixture(scope="module")
+def adder(trained_cache) -> Network:
+    return loading.obtain(tape.ADD, 0, None)[0]
+
+
+# --- the cell ---------------------------------------------------------------------------------------------------------
+
+
+def cell_by_the_book(weights: Network, state: np.ndarray) -> np.ndarray:
+    """One step, position by position and map by map, from the formulas in the module's docstring; float64."""
+    positions, maps = state.shape
+    padded = np.vstack([np.zeros(maps), state, np.zeros(maps)])
+
+    def convolution(kernel: np.ndarray, of: np.ndarray, outputs: int) -> np.ndarray:
+        out = np.zeros((positions, outputs))
+        for i in range(positions):
+            for k, neighbour in enumerate((i - 1, i, i + 1)):
+                out[i] += of[neighbour + 1] @ kernel[:, k * outputs : (k + 1) * outputs]
+        return out
+
+    given = {name: np.asarray(value, np.float64) for name, value in weights._asdict().items()}
+    gates = np.clip((convolution(given["gate_kernel"], padded, 2 * maps) + given["gate_bias"]) / 2 + 0.5, 0, 1)
+    reset, update = gates[:, :maps], gates[:, maps:]
+    reset_state = np.vstack([np.zeros(maps), reset * state, np.zeros(maps)])
+    candidate = np.clip(convolution(given["candidate_kernel"], reset_state, maps) + given["candidate_bias"], -1, 1)
+    third = maps // 3
+    shifted = state.copy()
+    shifted[:, maps - 2 * third : maps - third] = padded[:-2, maps - 2 * third : maps - third]
+    shifted[:, maps - third :] = padded[2:, maps - third :]
+    return update * shifted + (1 - update) * candidate
+
+
+@pytest.mark.parametrize("maps", [3, 16])
+def test_a_step_is_what_the_formulas_say(maps):
+    weights = network.initialise(jax.random.key(1), 7, maps)
+    state = np.random.default_rng(2).uniform(-1, 1, (9, maps)).astype(np.float32)
+    found, _ = network.step(weights, jnp.asarray(state))
+    assert np.abs(np.asarray(found) - cell_by_the_book(weights, state)).max() < 1e-5
+    assert {name: value.shape for name, value in weights._asdict().items()} == network.shapes(7, maps)
+
+
+def test_nothing_travels_faster_than_one_position_a_step():
+    weights = network.initialise(jax.random.key(3), 7, 6)
+    state = np.zeros((9, 6), np.float32)
+    changed = state.copy()
+    changed[4] = 0.5
+    after = [np.asarray(network.step(weights, jnp.asarray(each))[0]) for each in (state, changed)]
+    differs = np.flatnonzero((after[0] != after[1]).any(1))
+    assert differs.tolist() == [3, 4, 5]
+
+
+def test_a_batch_of_tapes_is_evaluated_like_each_alone():
+    weights = network.initialise(jax.random.key(4), 7, 9)
+    tapes = np.random.default_rng(5).integers(1, 7, (3, 11)).astype(np.int32)
+    together = np.asarray(network.run(weights, jnp.asarray(tapes)))
+    alone = np.stack([np.asarray(network.run(weights, jnp.asarray(each))) for each in tapes])
+    assert np.abs(together - alone).max() < 1e-5
+
+
+# --- the tape ---------------------------------------------------------------------------------------------------------
+
+
+def test_operands_are_aligned_least_significant_first_with_the_ends_behind():
+    first, second = tape.to_bits([0b011, 0b1], 3), tape.to_bits([0b101, 0b0], 3)
+    lengths = np.array([3, 1])
+    assert tape.lay_out(tape.SUBTRACT_SBN, first, second, lengths).tolist() == [[4, 3, 2, 5, 6], [3, 5, 6, 0, 0]]
+    assert tape.lay_out(tape.ADD, first, second, lengths).tolist() == [[4, 3, 2, 5], [3, 5, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("task", "first", "second", "answer"),
+    [
+        (tape.ADD, 7, 1, "0001"),
+        (tape.ADD, 2, 1, "1100"),
+        (tape.SUBTRACT_SBN, 3, 5, "01111"),  # -2; borrow, negative
+        (tape.SUBTRACT_SBN, 5, 3, "01000"),
+        (tape.SUBTRACT_SBN, 3, 7, "00111"),  # -4 as a signed word of 3 bits: taken
+        (tape.SUBTRACT_SBN, 4, 1, "11000"),  # MIN - 1 wraps to MAX: no borrow, not taken
+        (tape.SUBTRACT_SBN, 6, 6, "00000"),
+        (tape.SUBTRACT_SUBLEQ, 6, 6, "00001"),  # zero: subleq takes the branch
+        (tape.SUBTRACT_SUBLEQ, 5, 3, "01000"),
+    ],
+)
+def test_the_exact_answer_of_three_bits_is(task, first, second, answer):
+    bits = tape.answers(task, tape.to_bits([first], 3), tape.to_bits([second], 3), np.array([3]))
+    assert "".join(map(str, bits[0])) == answer
+
+
+@each_task
+def test_bits_and_integers_convert_both_ways_at_any_length(task):
+    rng = random.Random(SEED)
+    for length in (1, 7, 8, 9, 64, 65, 200):
+        numbers = [rng.getrandbits(length) for _ in range(20)] + [0, (1 << length) - 1]
+        bits = tape.to_bits(numbers, length)
+        assert bits.shape == (22, length) and tape.to_ints(bits) == numbers
+        assert [sum(int(bit) << k for k, bit in enumerate(row)) for row in bits] == numbers
+
+
+# --- the operands -----------------------------------------------------------------------------------------------------
+
+
+def longest_run(first: int, second: int, length: int, task: tape.Task) -> int:
+    """Most positions in a row that a carry (or borrow) passes through."""
+    carry, run, longest = 0, 0, 0
+    for k in range(length):
+        a, b = first >> k & 1, second >> k & 1
+        passes = (a != b) if task.adds else (a == b)
+        run = run + 1 if carry and passes else 0
+        longest = max(longest, run)
+        carry = int(a + b + carry > 1) if task.adds else int(a - b - carry < 0)
+    return longest
+
+
+@each_task
+def test_adversarial_operands_have_carries_through_the_whole_number(task):
+    length = 40
+    first, second = pairs_of_bits.adversarial(np.random.default_rng(SEED), 2000, length, task)
+    assert first.dtype == second.dtype == np.uint8 and set(np.unique([first, second])) == {0, 1}
+    pairs = list(zip(tape.to_ints(first), tape.to_ints(second), strict=True))
+    runs = [longest_run(a, b, length, task) for a, b in pairs]
+    assert max(runs) == length - 1
+    assert np.mean([run >= length // 2 for run in runs]) > 0.1
+    assert any(a == b for a, b in pairs)
+    assert any(bin(a).count("1") <= 3 for a, _ in pairs) and any(bin(b).count("1") >= 37 for _, b in pairs)
+
+
+def test_every_pair_is_every_pair():
+    first, second = pairs_of_bits.every_pair(3)
+    assert sorted(zip(tape.to_ints(first), tape.to_ints(second), strict=True)) == list(
+        itertools.product(range(8), range(8))
+    )
+
+
+@each_task
+def test_no_example_of_the_training_set_is_longer_than_twenty_bits(task):
+    rng = np.random.default_rng(SEED)
+    seen = set()
+    for _ in range(300):
+        batch = training._batch(rng, task)
+        positions = (np.asarray(batch.symbols) != tape.PAD).sum(1)
+        seen |= set((positions - len(task.ends)).tolist())
+    assert seen == set(range(1, training.LONGEST + 1)) and training.LONGEST == 20
+
+
+# --- the trained net --------------------------------------------------------------------------------------------------
+
+
+def exact(word_bits: int, isa: str, cases) -> tuple[list[int], list[int]]:
+    """The definition in Python integers: differences and next pcs."""
+    differences, next_pcs = [], []
+    for minuend, subtrahend, target, fall_through in zip(*(column.tolist() for column in cases), strict=True):
+        difference = (minuend - subtrahend) % 2**word_bits
+        taken = difference >= 2 ** (word_bits - 1) or (isa == "subleq" and difference == 0)
+        differences.append(difference)
+        next_pcs.append(target if taken else fall_through)
+    return differences, next_pcs
+
+
+def hard_and_random(word_bits: int, count: int, seed: int = SEED):
+    rng = np.random.default_rng(seed)
+    halves = (operands.uniform(rng, count // 2, word_bits), operands.adversarial(rng, count // 2, word_bits))
+    return tuple(np.concatenate(column) for column in zip(*halves, strict=True))
+
+
+def check(unit: Unit, cases) -> None:
+    found = unit.subtract_branch(*cases)
+    differences, next_pcs = exact(unit.word_bits, unit.isa, cases)
+    assert found.difference.tolist() == differences
+    assert found.next_pc.tolist() == next_pcs
+    assert (found.margin > 0).all() and (found.margin <= 1).all()
+
+
+def all_pairs_of_8_bits():
+    every = np.arange(256, dtype=np.uint64)
+    minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
+    rng = np.random.default_rng(SEED)
+    return minuend, subtrahend, *(operands.words(rng, len(minuend), 8) for _ in range(2))
+
+
+@each_isa
+def test_the_unit_is_exact_on_all_65536_pairs_of_8_bits(isa, unit_of):
+    check(unit_of("neural-gpu", 8, isa), all_pairs_of_8_bits())
+
+
+@each_isa
+@pytest.mark.parametrize(
+    "word_bits", [4, 16, 33, 64] + [pytest.param(w, marks=slow) for w in (5, 7, 17, 31, 32, 48, 63)]
+)
+def test_the_unit_is_exact_on_hard_and_random_cases_of_any_width(word_bits, isa, unit_of):
+    check(unit_of("neural-gpu", word_bits, isa), hard_and_random(word_bits, 2 * BLOCK))
+
+
+@slow
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("word_bits", [16, 32, 64])
+def test_the_unit_is_exact_on_200000_cases(word_bits, isa, unit_of):
+    unit = unit_of("neural-gpu", word_bits, isa)
+    for seed in range(10):
+        check(unit, hard_and_random(word_bits, 20_000, SEED + seed))
+    for seed in range(2):
+        rng = np.random.default_rng(SEED + seed)
+        first, second = pairs_of_bits.adversarial(rng, 20_000, word_bits, tape.UNIT_TASKS[isa])
+        words = [np.array(tape.to_ints(each), np.uint64) for each in (first, second)]
+        check(unit, (*words, *(operands.words(rng, 20_000, word_bits) for _ in range(2))))
+
+
+@pytest.mark.parametrize("kind", ["adversarial", "uniform"])
+def test_trained_on_20_bits_it_is_exact_at_100(kind, subtracter):
+    task, rng = tape.SUBTRACT_SBN, np.random.default_rng(SEED)
+    chosen = (
+        pairs_of_bits.adversarial(rng, 300, 100, task)
+        if kind == "adversarial"
+        else pairs_of_bits.uniform(rng, 300, 100)
+    )
+    found = measuring.measure(subtracter, task, chosen)
+    assert (found.cases, found.wrong) == (300, 0) and found.smallest_margin > 0
+
+
+@slow
+@pytest.mark.parametrize("task", tape.TASKS.values(), ids=tape.TASKS)
+def test_trained_on_20_bits_it_is_exact_on_10000_cases_of_256(task):
+    weights, _ = loading.obtain(task, 0, None)
+    rng = np.random.default_rng(SEED)
+    for chosen in (pairs_of_bits.adversarial(rng, 5000, 256, task), pairs_of_bits.uniform(rng, 5000, 256)):
+        found = measuring.measure(weights, task, chosen)
+        assert found.wrong == 0, found
+
+
+def test_one_set_of_weights_serves_every_width(unit_of):
+    units = [unit_of("neural-gpu", word_bits) for word_bits in (4, 16, 64)]
+    assert len({unit.manifest["tensor_hash"] for unit in units}) == 1
+    assert all(
+        (one == two).all()
+        for one, two in zip(jax.tree.leaves(units[0].params), jax.tree.leaves(units[2].params), strict=True)
+    )
+
+
+def test_the_weights_are_traced_and_not_part_of_the_compiled_code(unit_of):
+    unit = unit_of("neural-gpu")
+    words = [jnp.zeros(1, jnp.uint32)] * 4
+    jaxpr = jax.make_jaxpr(unit.spec.evaluate)(unit.params, *words)
+    assert sum(constant.size for constant in jaxpr.consts if hasattr(constant, "size")) < 100
+    assert hash(unit.spec) == hash(load_unit("neural-gpu").spec)
+
+
+def test_explanation_and_evaluation_agree_decision_by_decision(unit_of):
+    unit = unit_of("neural-gpu", 12)
+    cases = hard_and_random(12, 40)
+    found = unit.subtract_branch(*cases)
+    for k, case in enumerate(zip(*(column.tolist() for column in cases), strict=True)):
+        decisions = unit.explain(*case)
+        outputs = [(each.output, each.bit) for each in decisions]
+        assert outputs == [("difference", bit) for bit in range(12)] + [("borrow", 0), ("taken", 0)]
+        assert sum(each.value << each.bit for each in decisions[:12]) == found.difference[k]
+        assert decisions[12].value == (case[0] < case[1])
+        assert (case[2] if decisions[13].value else case[3]) == found.next_pc[k]
+        assert all(each.value == (each.prediction > each.threshold) for each in decisions)
+        assert min(each.margin for each in decisions) == pytest.approx(found.margin[k], abs=1e-5)
+
+
+def test_the_unit_says_what_is_not_learned_in_it(unit_of):
+    scope = unit_of("neural-gpu").scope
+    assert (scope.difference, scope.decision, scope.select) == ("learned", "learned", "native")
+    assert "tape layout" in scope.glue and "not learned" in scope.sentence and "not proved" in scope.sentence
+
+
+# --- that it is the weights -------------------------------------------------------------------------------------------
+
+
+def with_noise(weights: Network, names, seed: int = 0) -> Network:
+    """The named weights replaced by Gaussian noise of their standard deviation."""
+    rng = np.random.default_rng(seed)
+    noise = {
+        name: jnp.asarray(
+            rng.normal(0, np.std(np.asarray(getattr(weights, name))), getattr(weights, name).shape), jnp.float32
+        )
+        for name in names
+    }
+    return weights._replace(**noise)
+
+
+@pytest.mark.parametrize(
+    "names", [Network._fields, ("embedding",), ("gate_kernel",), ("candidate_kernel",), ("readout_kernel",)], ids=str
+)
+def test_noise_in_place_of_weights_breaks_most_answers(names, unit_of):
+    good = unit_of("neural-gpu", 8)
+    unit = Unit(good.name, good.spec, with_noise(good.params, names), good.scope)
+    cases = hard_and_random(8, BLOCK)
+    found = unit.subtract_branch(*cases)
+    assert np.mean(found.difference != np.array(exact(8, "sbn", cases)[0])) > 0.5
+
+
+def test_untrained_weights_know_nothing_and_are_not_accepted():
+    weights = network.initialise(jax.random.key(0), tape.SUBTRACT_SBN.symbols, training.MAPS)
+    found = acceptance.examine(weights, tape.SUBTRACT_SBN, lambda what, part: None)
+    assert found.wrong > 0 and not acceptance.accepted(found)
+
+
+def test_one_wrong_answer_or_one_small_margin_is_enough_to_refuse_a_net():
+    assert acceptance.accepted(measuring.Found(1000, 0, acceptance.MARGIN_FLOOR))
+    assert not acceptance.accepted(measuring.Found(1000, 1, 0.9))
+    assert not acceptance.accepted(measuring.Found(1000, 0, acceptance.MARGIN_FLOOR - 0.01))
+
+
+def test_errors_are_counted_by_case_and_bit_by_bit(subtracter):
+    """Weights for one task, asked for the other, are right but for the branch on zero."""
+    found = measuring.measure(subtracter, tape.SUBTRACT_SUBLEQ, pairs_of_bits.every_pair(4))
+    assert (found.cases, found.wrong) == (256, 16)
+
+
+# --- training and the cache -------------------------------------------------------------------------------------------
+
+
+def losses_of(seed: int, reports: int) -> list[float]:
+    """The losses that training reports, up to a number of reports where it is stopped."""
+    seen: list[float] = []
+
+    def progress(part: float, loss: float) -> None:
+        seen.append(loss)
+        assert 0 < part < 1
+        if len(seen) == reports:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(tape.SUBTRACT_SBN, seed, progress)
+    return seen
+
+
+def test_training_is_repeatable_and_stops_when_told():
+    one = losses_of(5, 3)
+    assert one == losses_of(5, 3)
+    assert one != losses_of(6, 3)
+
+
+def test_a_seed_that_is_not_accepted_gives_way_to_the_next(monkeypatch):
+    tried = []
+
+    def train(task, seed, progress):
+        tried.append(seed)
+        return network.initialise(jax.random.key(seed), task.symbols, training.MAPS)
+
+    def examine(weights, task, progress):
+        return measuring.Found(10, 0 if len(tried) == 3 else 1, 0.9)
+
+    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(acceptance, "examine", examine)
+    made = loading.recipe_for(tape.ADD, 4).make(lambda what, part: None)
+    assert tried == [4, 5, 6] and made.fields["seed_used"] == 6
+    monkeypatch.setattr(acceptance, "examine", lambda *_: measuring.Found(10, 1, 0.9))
+    with pytest.raises(WeightsError, match="no seed from 0 to 7"):
+        loading.recipe_for(tape.ADD, 0).make(lambda what, part: None)
+
+
+def test_the_stored_weights_are_those_of_the_unit_and_come_back_unchanged(unit_of):
+    unit = unit_of("neural-gpu")
+    recipe = catalog.recipe("neural-gpu")
+    assert recipe is not None and recipe.path.exists()
+    tensors, manifest = store.load(recipe.path, recipe.expected)
+    assert manifest == unit.manifest and catalog.recipe_of(manifest).file == recipe.file
+    for name, tensor in tensors.items():
+        assert (np.asarray(getattr(unit.params, name)) == tensor).all()
+    assert manifest["parameters"] == sum(leaf.size for leaf in unit.params)
+
+
+@pytest.mark.parametrize("fault", ["missing", "shape", "nan", "extra"])
+def test_tensors_that_do_not_fit_are_refused(fault, subtracter):
+    tensors = {name: np.asarray(value) for name, value in subtracter._asdict().items()}
+    if fault == "missing":
+        del tensors["gate_bias"]
+    elif fault == "shape":
+        tensors["gate_kernel"] = tensors["gate_kernel"][:, :-1]
+    elif fault == "nan":
+        tensors["readout_bias"] = np.full(1, np.nan, np.float32)
+    else:
+        tensors["more"] = np.zeros(1, np.float32)
+    with pytest.raises(WeightsError):
+        loading.as_network(tape.SUBTRACT_SBN, tensors)
+
+
+def test_the_weights_of_different_tasks_and_seeds_are_different_files():
+    files = {loading.recipe_for(task, seed).file for task in tape.TASKS.values() for seed in (0, 1)}
+    assert len(files) == 6
+
+
+# --- numbers of any length --------------------------------------------------------------------------------------------
+
+
+def test_long_differences_are_exact_and_signed(subtracter):
+    rng = random.Random(SEED)
+    for bits in (1, 40, 300):
+        first, second = rng.getrandbits(bits), rng.getrandbits(bits)
+        for a, b in ((first, second), (second, first), (first, first), (1 << bits, 1), (1, 1 << bits), (0, first)):
+            found = long_arithmetic.subtract(subtracter, tape.SUBTRACT_SBN, a, b)
+            assert found.value == a - b and 0 < found.margin <= 1
+
+
+@slow
+def test_long_sums_and_products_are_exact(adder):
+    rng = random.Random(SEED)
+    for bits in (1, 40, 300):
+        first, second = rng.getrandbits(bits), rng.getrandbits(bits)
+        for a, b in ((first, second), ((1 << bits) - 1, 1), (0, 0), (first, 0)):
+            assert long_arithmetic.add(adder, a, b).value == a + b
+    for bits in (1, 2, 7, 64):
+        first, second = rng.getrandbits(bits), rng.getrandbits(bits + 5)
+        full = (1 << bits) - 1
+        for a, b in (
+            (first, second),
+            (second, first),
+            (full, full),
+            (0, first),
+            (first, 0),
+            (1, first),
+            (first, 1 << bits),
+        ):
+            assert long_arithmetic.multiply(adder, a, b).value == a * b
+
+
+@slow
+def test_noise_in_the_adder_breaks_products(adder):
+    broken = with_noise(adder, ("candidate_kernel",))
+    assert long_arithmetic.multiply(broken, 12345, 54321).value != 12345 * 54321
+
+
+def test_a_product_is_made_of_additions_by_the_adder(subtracter, monkeypatch):
+    """With an exact adder in the network's place the rows give the product, and their sums are all it is asked for."""
+    asked = []
+
+    def predictions(weights, task, given):
+        first, second = given
+        assert task is tape.ADD and weights is subtracter
+        asked.extend(zip(tape.to_ints(first), tape.to_ints(second), strict=True))
+        exact_answers = tape.answers(task, first, second, np.full(len(first), first.shape[1]))
+        yield slice(0, len(first)), np.where(exact_answers, np.float32(0.75), np.float32(-0.5))
+
+    monkeypatch.setattr(measuring, "predictions", predictions)
+    rng = random.Random(SEED)
+    for bits in (1, 2, 3, 5, 17, 64, 100):
+        first, second = rng.getrandbits(bits) | 1, rng.getrandbits(bits)
+        asked.clear()
+        found = long_arithmetic.multiply(subtracter, first, second)
+        assert found.value == first * second
+        assert len(asked) <= max(0, second.bit_count() - 1)
+        assert found.margin == (0.5 if asked else float("inf"))
+
+
+@pytest.mark.parametrize("operation", ["add", "multiply"])
+def test_negative_numbers_are_refused_by_name(operation, subtracter):
+    with pytest.raises(ValueError, match="-5 is negative"):
+        getattr(long_arithmetic, operation)(subtracter, 3, -5)
