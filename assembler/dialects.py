@@ -3,7 +3,7 @@
 `sqasm`: statements end at `;` or at the end of the line, their operands are apart by blanks, `#` starts a comment.
 
     a b c                   one instruction; without c the next one follows, and `a` alone is `a a` and the next one
-    . 5 x:-1 [10] 'text'    data: values, so many zeros, one cell a character
+    . 5 x:-1 [10] 'text'    data: values, so many zeros, one cell a character (\\n and the like are one)
     loop: x:a ?+3 (-1)      labels stand before statements and operands; `?` is the address of the next cell
 """
 
@@ -22,9 +22,11 @@ from assembler.options import Options
 from assembler.syntax import Binary, Expression, Here, Instruction, Name, Number, Operand, Operation, Statement, Unary
 
 _SQASM_ISA, _SQASM_WORD_BITS = "subleq", 32
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\", "'": "'", '"': '"'}
+_ESCAPE_HELP = r"the escapes are \n \t \r \0 \\ \' and \""
 _WORD = re.compile(
     r"""(?P<blank>[ \t\f\v\r]+)|(?P<comment>\#.*)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>[0-9][A-Za-z0-9_]*)"""
-    r"""|(?P<text>'[^']*'|"[^"]*")|(?P<sign>[-+?().:;\[\]])""",
+    r"""|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<sign>[-+?().:;\[\]])""",
     re.VERBOSE,
 )
 
@@ -167,13 +169,25 @@ class _Reader:
                 yield self._zeros(word)
             elif word.kind == "text":
                 self.position += 1
-                for index, character in enumerate(word.text[1:-1], word.start + 1):
-                    value = Expression((Number(ord(character), index, index + 1),), self.line, index, index + 1)
+                for code, start, end in self._characters(word):
+                    value = Expression((Number(code, start, end),), self.line, start, end)
                     values.append(Operand(labels, value))
                     labels = ()
                 self._check_apart()
             else:
                 values.append(Operand(labels, self._expression(len(values))))
+
+    def _characters(self, text: _Word) -> Iterator[tuple[int, int, int]]:
+        """Code, first column and the column behind it, of each character between the quotes."""
+        for match in re.finditer(r"\\?.", text.text[1:-1]):
+            start, end = text.start + 1 + match.start(), text.start + 1 + match.end()
+            character = match[0][-1]
+            if len(match[0]) == 1:
+                yield ord(character), start, end
+            elif character in _ESCAPES:
+                yield ord(_ESCAPES[character]), start, end
+            else:
+                raise _Fault(f"`{shown(match[0])}` is not an escape", self.line, start, end, _ESCAPE_HELP)
 
     def _zeros(self, bracket: _Word) -> Statement:
         self.position += 1

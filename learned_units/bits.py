@@ -65,6 +65,11 @@ def limbs_to_words(limbs: np.ndarray, word_bits: int) -> np.ndarray:
     return wide if word_bits == MAX_WORD_BITS else wide.astype(np.int64)
 
 
+def is_integer(value: Any) -> bool:
+    """Whether a value is an integer of Python's or numpy's, and no truth value."""
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
 def as_words(values: Any, word_bits: int, name: str) -> np.ndarray:
     """Integers -2^(word_bits-1) .. 2^word_bits - 1, of any shape -> unsigned words, uint64 of that shape.
 

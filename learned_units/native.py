@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units import bits
+from learned_units.store import Progress
 from learned_units.unit import Decision, Scope, StepResult, Unit
 
 SCOPE = Scope(
@@ -54,6 +55,7 @@ class NativeSpec:
         return []
 
 
-def load(word_bits: int, isa: str) -> Unit:
-    """The native unit at one width for one instruction set."""
+def load(word_bits: int, isa: str, seed: int = 0, progress: Progress | None = None) -> Unit:
+    """The native unit at one width for one instruction set. There is nothing to train."""
+    del seed, progress
     return Unit("native", NativeSpec(word_bits, isa), None, SCOPE, detail="integer arithmetic")

@@ -75,6 +75,15 @@ def test_a_character_of_a_text_is_one_cell():
     assert words(". 'é日;#'") == (0xE9, 0x65E5, 59, 35)
 
 
+def test_an_escape_is_one_cell():
+    assert words(r""". 'a\n\t\r\0' "\"\\" x:'\'' x""") == (97, 10, 9, 13, 0, 34, 92, 39, 7)
+    assert errors(r". 'ab\q'") == [
+        "t.sq:1:6: error: `\\q` is not an escape\n  |\n1 | . 'ab\\q'\n  |      ^^\n"
+        r"  = help: the escapes are \n \t \r \0 \\ \' and \""
+    ]
+    assert errors(r". 'abc\'")[0].startswith("t.sq:1:3: error: this text has no closing `'`")
+
+
 def test_comments_end_with_the_line():
     assert words("# one; 1 2 3\n1 2 3 # 'x ; 4\n#") == (1, 2, 3)
 

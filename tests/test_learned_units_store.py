@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from learned_units import WeightsError, catalog, load_unit, store
-from learned_units.ntk import construction
+from learned_units import WeightsError, load_unit, store, weights
+from learned_units.ntk import construction, loading
 
 TENSORS = {"first.inner": np.arange(12, dtype=np.float32).reshape(3, 4), "first.outer": np.ones((4, 2), np.float32)}
 MANIFEST = {"unit": "ntk", "group": 8, "seed": 3, "design": "abc", "verified": {"smallest_margin": 0.3}}
@@ -230,9 +230,9 @@ class TrainingBegan(Exception):
 def cache(tmp_path, monkeypatch, unit_of) -> Path:
     """A cache folder of its own, holding a copy of the session's weights, where training is not possible."""
     unit_of("ntk")
-    source = catalog.weights_path(8, 16, 0)
+    source = loading.recipe(16, "sbn", 0).path
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
-    path = catalog.weights_path(8, 16, 0)
+    path = loading.recipe(16, "sbn", 0).path
     path.parent.mkdir(parents=True)
     shutil.copyfile(source, path)
 
@@ -390,7 +390,7 @@ def test_an_interrupt_during_training_leaves_nothing_behind(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("group", [8, 16])
 def test_weights_depend_on_the_width_only_where_inputs_are_sampled(group, monkeypatch):
-    names = {catalog.weights_path(group, word_bits, 7).name for word_bits in (8, 16, 64)}
+    names = {loading.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
     assert len(names) == (1 if group == 8 else 3)
     assert all(f"-g{group}" in name and "-seed7" in name for name in names)
 
@@ -567,5 +567,6 @@ def test_two_processes_that_need_the_same_weights_end_with_the_same_ones(tmp_pat
 @pytest.mark.slow
 def test_training_anew_from_the_same_seed_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    first, again = (catalog.train(2, 8, 0)["tensor_hash"] for _ in range(2))
-    assert first == again != catalog.train(2, 8, 1)["tensor_hash"]
+    recipe, other = (loading.recipe(8, "sbn", seed, 2) for seed in (0, 1))
+    first, again = (weights.remake(recipe)["tensor_hash"] for _ in range(2))
+    assert first == again != weights.remake(other)["tensor_hash"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from learned_units import Unit, bits, load_unit, operands
-from learned_units.catalog import SCOPES
+from learned_units.catalog import UNITS
 from learned_units.unit import BLOCK
 
 SEED = 20_250_217
@@ -210,8 +210,8 @@ def test_a_unit_that_cannot_be_is_a_value_error(options, words):
 
 
 def test_a_unit_says_what_is_learned_in_it(unit_of):
-    assert set(SCOPES) == {"ntk", "ntk-limit", "native"}
-    trained, limit, native = (unit_of(name) for name in SCOPES)
+    assert set(UNITS) == {"ntk", "ntk-limit", "native"}
+    trained, limit, native = (unit_of(name) for name in UNITS)
     assert (trained.scope.difference, trained.scope.decision, trained.scope.select) == ("learned",) * 3
     assert (limit.scope.difference, limit.scope.decision, limit.scope.select) == ("closed form",) * 3
     assert (native.scope.difference, native.scope.decision, native.scope.select) == ("native",) * 3

@@ -239,7 +239,7 @@ def test_a_divergence_is_reported_and_fails(sbn, monkeypatch, unit_of):
         (("run", "some/where"), "some/where: no such file"),
         (("run", "."), ".: Is a directory"),
         (("run", "hello", "--unit", "ntkk"), "unknown unit 'ntkk'; did you mean 'ntk'?"),
-        (("run", "hello", "--unit", "native", "--group", "4"), "--group is for the NTK units"),
+        (("run", "hello", "--unit", "native", "--group", "4"), "group is for the units 'ntk' and 'ntk-limit'"),
         (("run", "hello", "--unit", "ntk-limit", "--group", "0"), "group is 0"),
         (("run", "hello", "--unit", "ntk-limit", "--seed", "-1"), "seed is -1"),
         (("run", "hello", "--unit", "native", "--input", "nowhere"), "nowhere: No such file"),

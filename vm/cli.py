@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("unit", metavar="UNIT", help="ntk")
     _add_weights(train)
     train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     train.add_argument("--force", action="store_true", help="train anew where weights are stored already")
     _add_explain(command("explain", "show every prediction behind one subtract-and-branch, A - B"))
     command("units", "what is learned in each unit, and what was verified for the weights stored here")

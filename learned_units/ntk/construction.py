@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from learned_units.ntk import ensemble, finite_width, network, readout, training
 from learned_units.store import Progress, WeightsError
 from learned_units.tasks import subtract_branch
 from learned_units.templates import TemplateSet
+from learned_units.weights import Made
 
 NETWORKS = 8  # networks in an ensemble
 INITIALISATION = "variance-reduced"
@@ -31,14 +32,6 @@ LARGEST_ERROR = 0.9  # of a prediction at finite width, in half gaps, where inpu
 GROUPED_UNITS = (512, 1024, 1536, 2048, 3072, 4096)
 WORD_UNITS = (1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 SEEDS_TRIED = 8
-
-
-class Made(NamedTuple):
-    """Trained tensors by name, the fields they add to a manifest, and the seed that was used."""
-
-    tensors: dict[str, np.ndarray]
-    fields: dict[str, Any]
-    seed: int
 
 
 def design(group: int) -> str:
@@ -73,7 +66,7 @@ def make(group: int, word_bits: int | None, seed: int, progress: Progress) -> Ma
                 "networks": reports,
                 "verified": _verified(group, reports),
             }
-            return Made(tensors, fields, tried)
+            return Made(tensors, fields)
     raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave acceptable weights for group {group}")
 
 
@@ -151,8 +144,8 @@ def _verified(group: int, reports: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_claims(manifest: dict[str, Any]) -> None:
-    """Refuse weights whose manifest does not claim what this program accepts. Raises WeightsError."""
+def check(tensors: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
+    """Raise WeightsError for weights that do not fit, or a manifest that does not claim what this program accepts."""
     verified = manifest.get("verified")
     if not isinstance(verified, dict) or not isinstance(manifest.get("networks"), dict):
         raise WeightsError("the manifest does not say what was verified")
@@ -162,6 +155,7 @@ def check_claims(manifest: dict[str, Any]) -> None:
         accepted = verified.get("z", 0) >= Z_FLOOR and verified.get("largest_error", 1) < LARGEST_ERROR
     if not accepted:
         raise WeightsError(f"the manifest claims too little: {verified}")
+    as_params(tensors, manifest["group"])
 
 
 def describe(manifest: dict[str, Any]) -> str:

@@ -7,14 +7,12 @@ import argparse
 from learned_units import catalog
 from learned_units.unit import Unit
 from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.command.usage import stated_by_user
 
 
 def load(options: argparse.Namespace, word_bits: int, isa: str, talk: Talk) -> Unit:
     """The unit the options ask for, trained if need be."""
     name = options.unit or catalog.DEFAULT_UNIT
-    if options.group is not None and name == "native":
-        raise UsageError("--group is for the NTK units: native arithmetic has no networks")
     with stated_by_user():
         unit = catalog.load_unit(name, word_bits, isa, options.seed, talk.progress, options.group)
     talk.clear()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import programs
-from vm.command import jax_setup, terminal, turing, weights_report
+from vm.command import jax_setup, terminal, turing
 from vm.command.launch import FAILED
 from vm.command.terminal import Talk
 
@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
 def _train(talk: Talk) -> tuple[Unit, bool]:
     """The default unit, and whether it was trained just now."""
     from learned_units import catalog
+    from learned_units.ntk import loading
 
     trained = False
 
@@ -73,15 +74,15 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
     talk.clear()
     source = f"Trained in {time.monotonic() - began:.1f} s" if trained else "Read from the cache"
     terminal.heading(f"1. {source}: five ensembles, by gradient descent on template examples")
-    terminal.write(weights_report.networks_table(unit.manifest))
+    table = loading.report(unit.manifest).table
+    terminal.write(terminal.table(table, right=range(1, len(table[0]))))
     terminal.flush()
     return unit, trained
 
 
 def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
     """Run each network on every input it can receive, unless training has just done so."""
-    from learned_units import catalog
-    from learned_units.ntk import verification
+    from learned_units.ntk import loading, verification
 
     terminal.heading("2. Proved exact")
     began = time.monotonic()
@@ -89,7 +90,7 @@ def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
         found = unit.manifest["verified"]
         inputs, margin, when = found["inputs"], found["smallest_margin"], "while it was trained"
     else:
-        networks = verification.prove(unit.params, catalog.DEFAULT_GROUP, talk.progress).values()
+        networks = verification.prove(unit.params, loading.DEFAULT_GROUP, talk.progress).values()
         talk.clear()
         inputs = sum(network.inputs for network in networks)
         margin = min(network.smallest_margin for network in networks)

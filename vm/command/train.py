@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from vm.command import jax_setup, terminal, weights_report
+from vm.command import jax_setup, terminal
 from vm.command.terminal import Talk
 from vm.command.usage import UsageError, stated_by_user
 
@@ -13,15 +13,13 @@ def run(options: argparse.Namespace) -> int:
     """Train, unless acceptable weights are stored already, and print what is known of them."""
     talk = Talk(options.quiet)
     jax_setup.prepare()
-    from learned_units import catalog
+    from learned_units import catalog, weights
 
     with stated_by_user():
-        # Refuses what no unit can have. A closed form or native arithmetic takes no training.
-        unit = options.unit if options.unit != "ntk" else "ntk-limit"
-        scope = catalog.load_unit(unit, options.width, "sbn", options.seed, group=options.group).scope
-    if options.unit != "ntk":
-        raise UsageError(f"nothing in the unit '{options.unit}' is trained: its steps are {scope.step_kind}")
-    group = catalog.DEFAULT_GROUP if options.group is None else options.group
+        recipe = catalog.recipe(options.unit, options.width, options.isa, options.seed, group=options.group)
+    if recipe is None:
+        kind = catalog.UNITS[options.unit].scope.step_kind
+        raise UsageError(f"nothing in the unit '{options.unit}' is trained: its steps are {kind}")
     reported = []
 
     def progress(what: str, part: float) -> None:
@@ -29,18 +27,18 @@ def run(options: argparse.Namespace) -> int:
         talk.progress(what, part)
 
     if options.force:
-        manifest = catalog.train(group, options.width, options.seed, progress)
+        manifest = weights.remake(recipe, progress)
     else:
-        manifest = catalog.load_unit("ntk", options.width, "sbn", options.seed, progress, group).manifest
+        manifest = weights.obtain(recipe, progress)[1]
     talk.clear()
     if not reported:
         talk.say("these weights were stored already; --force trains them anew")
-    path = catalog.weights_path(group, options.width, options.seed)
+    report = recipe.report(manifest)
     rows = [
-        ("verified", weights_report.verified(manifest)),
+        ("verified", report.verified),
         ("seed", str(manifest["seed_used"])),
         ("hash", f"{manifest['tensor_hash']} (SHA-256 of the tensors)"),
-        ("file", str(path)),
+        ("file", str(recipe.path)),
     ]
-    terminal.write(weights_report.networks_table(manifest) + "\n" + terminal.table(rows))
+    terminal.write(terminal.table(report.table, right=range(1, len(report.table[0]))) + "\n" + terminal.table(rows))
     return 0

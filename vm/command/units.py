@@ -6,7 +6,7 @@ import argparse
 import textwrap
 from pathlib import Path
 
-from vm.command import jax_setup, terminal, weights_report
+from vm.command import jax_setup, terminal
 
 TEXT_COLUMNS = 100
 
@@ -14,17 +14,17 @@ TEXT_COLUMNS = 100
 def run(options: argparse.Namespace) -> int:
     """Print the table, and a line for each stored file; damaged ones are named."""
     jax_setup.prepare()
-    from learned_units.catalog import DEFAULT_UNIT, SCOPES
-    from learned_units.store import cache_folder
+    from learned_units import weights
+    from learned_units.catalog import DEFAULT_UNIT, UNITS
 
     rows = [("unit", "difference", "branch decision", "next pc", "native glue")]
-    for name, scope in SCOPES.items():
+    for name, (scope, *_) in UNITS.items():
         shown = f"{name} (default)" if name == DEFAULT_UNIT else name
         rows.append((shown, scope.difference, scope.decision, scope.select, scope.glue))
     terminal.write(terminal.table(rows))
-    for name, scope in SCOPES.items():
+    for name, (scope, *_) in UNITS.items():
         terminal.write("\n" + textwrap.fill(f"{name}: {scope.sentence}", TEXT_COLUMNS, subsequent_indent="  ") + "\n")
-    folder = cache_folder() / "weights"
+    folder = weights.folder()
     stored = sorted(folder.glob("*.safetensors"))
     terminal.write(f"\nWeights in {folder}:{'' if stored else ' none yet; `sbn train ntk` makes them'}\n")
     for path in stored:
@@ -34,22 +34,18 @@ def run(options: argparse.Namespace) -> int:
 
 def _describe(path: Path) -> str:
     """What was verified for the weights in one file, or why they are refused."""
-    from learned_units import store
-    from learned_units.ntk import construction
+    from learned_units import catalog, store, weights
     from learned_units.store import WeightsError
 
     try:
-        tensors, manifest = store.load(path, {"unit": "ntk"})
-        group = manifest["group"]
-        if manifest["design"] != construction.design(group):
-            raise WeightsError(f"{path}: made by another version of the training")
-        construction.check_claims(manifest)
-        construction.as_params(tensors, group)
+        manifest = store.load(path, {})[1]
+        recipe = catalog.recipe_of(manifest)
+        weights.read(recipe, path)
     except WeightsError as error:
         return f"{path.name}: refused: {str(error).removeprefix(f'{path}: ')}"
-    width = f", {manifest['word_bits']}-bit words" if "word_bits" in manifest else ", any word width"
+    report = recipe.report(manifest)
     return (
-        f"{path.name}: groups of {group}{width}, seed {manifest['seed_used']}, {weights_report.sizes(manifest)}\n"
-        f"  {weights_report.verified(manifest)}\n"
+        f"{path.name}: {report.subject}, seed {manifest['seed_used']}, {report.sizes}\n"
+        f"  {report.verified}\n"
         f"  {manifest['tensor_hash']} ({manifest['platform']}, jax {manifest['jax']})"
     )
