@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     command("units", "what is learned in each unit, and what was verified for the weights stored here")
     bundled = command("programs", "list the bundled programs, or print the source of one")
     bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
+    _add_reproduce(command("reproduce", "measure a table or a figure of the papers again, or list those there are"))
     _add_bench(command("bench", "measure the speed of the units and of the reference, side by side"))
     return parser
 
@@ -238,6 +239,15 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
         "--fall-through", type=number, default=3, metavar="F", help="next pc if it is not taken (default 3)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+
+
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="what to measure (default: list them)")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes: seconds, and coarser figures")
+    parser.add_argument(
+        "--csv", metavar="FILE", help="write the table as comma-separated values; - instead of the table"
+    )
+    parser.add_argument("--plot", metavar="FILE", help="draw the figures (.png, .svg, .pdf); needs matplotlib")
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,31 @@
+"""The papers' tables and figures, measured again: one file for each, run by `sbn reproduce NAME`.
+
+To add one: write `learned_units/experiments/NAME.py` with a function
+
+    def measure(quick: bool, progress: Progress) -> Table
+
+and a line in EXPERIMENTS below. `quick` asks for the same measurement at a size that takes seconds, which is what the
+tests run. `progress(what, part done 0..1)` is called often: what it raises, Ctrl-C included, must leave nothing behind.
+What is printed, written as CSV and drawn comes from the Table alone (`learned_units/experiments/table.py`), whose
+figures are all computed in the call; a figure quoted from a paper stands in a column that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Experiment(NamedTuple):
+    """What `sbn reproduce` lists. `module` is imported only when the experiment is run."""
+
+    module: str  # in this package
+    sentence: str  # what is measured
+    duration: str  # on one core
+
+
+EXPERIMENTS: Mapping[str, Experiment] = {
+    "training-sets": Experiment(
+        "training_sets", "number of training examples against number of inputs to be right on", "1 s"
+    ),
+}

@@ -1,0 +1,87 @@
+"""`sbn reproduce`: the papers' tables and figures, measured here and now."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from learned_units.experiments import EXPERIMENTS
+from vm.command import jax_setup, picture, terminal
+from vm.command.terminal import Talk
+from vm.command.usage import UsageError
+
+if TYPE_CHECKING:
+    from learned_units.experiments.table import Table
+
+STDOUT = "-"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print an experiment's table, or the list of them. Files are written whole, once everything is measured."""
+    if options.experiment is None:
+        return _list(options)
+    if options.experiment not in EXPERIMENTS:
+        near = difflib.get_close_matches(options.experiment, EXPERIMENTS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise UsageError(f"no experiment '{options.experiment}'{hint} (experiments: {', '.join(EXPERIMENTS)})")
+    plot: str | None = options.plot
+    csv: str | None = options.csv
+    type = None
+    if plot is not None:
+        type = picture.file_type(plot)
+        _check_folder(plot)
+    if csv is not None and csv != STDOUT:
+        _check_folder(csv)
+    talk = Talk(options.quiet)
+    jax_setup.prepare()
+    began = time.monotonic()
+    table: Table = importlib.import_module(
+        f"learned_units.experiments.{EXPERIMENTS[options.experiment].module}"
+    ).measure(options.quick, talk.progress)
+    talk.clear()
+    if csv == STDOUT:
+        terminal.write(table.as_csv())
+    else:
+        terminal.write(f"{table.title}\n\n{terminal.table(table.shown(), right=table.numeric())}")
+        for note in table.notes:
+            terminal.write("\n")
+            terminal.prose(note)
+    terminal.flush()
+    if csv is not None and csv != STDOUT:
+        _write(csv, table.as_csv().encode())
+        talk.say(f"{len(table.rows)} rows written to {csv}")
+    if plot is not None and type is not None:
+        _write(plot, picture.draw(table.panels, type))
+        talk.say(f"picture written to {plot}")
+    talk.say(f"measured in {time.monotonic() - began:.0f} s{' (--quick: smaller sizes)' if options.quick else ''}")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    """What there is to reproduce, a sentence each."""
+    if options.csv is not None or options.plot is not None:
+        raise UsageError("name the experiment whose figures are to be written; `sbn reproduce` lists them")
+    width = max(map(len, EXPERIMENTS), default=0) + 2
+    for name, experiment in EXPERIMENTS.items():
+        text = f"{name:<{width}}{experiment.sentence} ({experiment.duration})"
+        terminal.write(textwrap.fill(text, terminal.PROSE_COLUMNS, subsequent_indent=" " * width) + "\n")
+    return 0
+
+
+def _check_folder(path: str) -> None:
+    """Refuse, before anything is measured, what could not be written afterwards."""
+    if not Path(path).parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {Path(path).parent}")
+    if Path(path).is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
+
+
+def _write(path: str, data: bytes) -> None:
+    from learned_units.store import write_whole
+
+    write_whole(Path(path), data)
