@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
-    train.add_argument("unit", metavar="UNIT", help="ntk")
+    train.add_argument("unit", metavar="UNIT", help="ntk or modular")
     _add_weights(train)
     train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     command("units", "what is learned in each unit, and what was verified for the weights stored here")
     bundled = command("programs", "list the bundled programs, or print the source of one")
     bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
+    _add_modular(command("modular", "compute a modular polynomial by experts, or verify all of it", MODULAR_EPILOG))
     _add_reproduce(command("reproduce", "measure a table or a figure of the papers again, or list those there are"))
     _add_bench(command("bench", "measure the speed of the units and of the reference, side by side"))
     return parser
@@ -95,6 +96,11 @@ comes from --input, --input-text or the command `input` only.
 REPL_EPILOG = """\
 A line is a statement: it is assembled at the end of the program so far and, if it is an instruction or a macro,
 executed. Debugger commands begin with a colon; `:help` lists them.
+"""
+MODULAR_EPILOG = """\
+Letters are variables; a factor beside another is multiplied with it; ^ is a power. Products of variables, and powers,
+need a prime modulus. With a value for each variable the experts are asked for the answer, else for every row of the
+table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 """
 HISTORY = 10_000_000
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
@@ -170,8 +176,9 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_unit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit or native")
+    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, modular or native")
     _add_weights(parser)
+    parser.add_argument("--weights", metavar="KIND", help="of the unit modular: grokked (default) or analytic")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -238,6 +245,12 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fall-through", type=number, default=3, metavar="F", help="next pc if it is not taken (default 3)"
     )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+
+
+def _add_modular(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("polynomial", metavar="POLYNOMIAL", help='as in "3a^2 b + 5b + 7 mod 97"')
+    parser.add_argument("values", nargs="*", metavar="NAME=N", help="values of the variables")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
 

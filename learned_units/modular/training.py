@@ -113,6 +113,11 @@ def train(
     return Trained(inner, outer, start, chosen, nominal, smallest, curve)
 
 
+def recipe() -> tuple[float | int, ...]:
+    """All constants that decide the weights a training ends with."""
+    return (LEARNING_RATE, *MOMENTA, WEIGHT_DECAY, INNER_SCALE, EPOCHS_PER_CALL, MOST_EPOCHS)
+
+
 @functools.cache
 def _optimiser() -> optax.GradientTransformation:
     return optax.adamw(LEARNING_RATE, b1=MOMENTA[0], b2=MOMENTA[1], weight_decay=WEIGHT_DECAY)
@@ -131,7 +136,8 @@ def _train(weights: Weights, momenta: optax.OptState, rows: jax.Array, wanted: j
     def epoch(state, _):
         weights, momenta = state
         slope = jax.grad(lambda weights: _losses(weights, rows, wanted)[0].mean())(weights)
-        change, momenta = _optimiser().update(slope, momenta, weights)
+        with jax.numpy_dtype_promotion("standard"):  # optax raises a float to the power of an int32, the epoch
+            change, momenta = _optimiser().update(slope, momenta, weights)
         return (optax.apply_updates(weights, change), momenta), None
 
     return jax.lax.scan(epoch, (weights, momenta), None, length=EPOCHS_PER_CALL)[0]
