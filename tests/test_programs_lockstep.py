@@ -6,11 +6,18 @@ import programs
 from assembler import assemble
 from vm import Halt, Machine
 
-UNITS = ("native", "ntk-limit", "ntk")
+UNITS = ("native", "ntk-limit", "ntk", "modular")
+BRIEFLY = ("adder", "hello", "sort")  # of the programs, for the units whose steps others above have proved right
 
 
-@pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("name", programs.names())
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        pytest.param(name, unit, marks=pytest.mark.slow if unit == "modular" and name not in BRIEFLY else ())
+        for name in programs.names()
+        for unit in UNITS
+    ],
+)
 def test_a_bundled_program_agrees_with_the_reference_at_every_step(name: str, unit: str) -> None:
     image = assemble(programs.source(name), f"{name}.sbn")
     machine = Machine(image, unit, input=programs.sample_input(name))

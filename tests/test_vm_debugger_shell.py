@@ -220,7 +220,7 @@ def test_what_is_refused_in_the_middle_is_one_line_and_the_session_goes_on(progr
     done = piped(["debug", str(program), "--unit", "native"], script)
     lines = done.stdout.splitlines()
     assert done.returncode == 1 and done.stderr == ""
-    assert lines[0] == lines[1] == "error: unknown unit 'nonsense' (units: ntk, ntk-limit, native)"
+    assert lines[0] == lines[1] == "error: unknown unit 'nonsense' (units: ntk, ntk-limit, modular, native)"
     assert lines[5].startswith("error: ") and "part of UTF-8" in lines[5]
     assert lines[6].startswith("step 1") and "should not happen" not in done.stdout
 

@@ -185,8 +185,8 @@ TABLE: tuple[Command, ...] = (
         "explain 5 3", learned.explain, LEARNED,
     ),
     Command(
-        "unit", (), "unit [NAME]", "Let another unit compute from here on: ntk, ntk-limit or native.", "unit native",
-        learned.unit, LEARNED, UNITS,
+        "unit", (), "unit [NAME]", "Let another unit compute from here on: ntk, ntk-limit, modular or native.",
+        "unit native", learned.unit, LEARNED, UNITS,
     ),
     Command(
         "both", (), "both NAME|off", "Run a second unit beside the first, and stop where they differ.",
