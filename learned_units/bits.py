@@ -33,20 +33,19 @@ def limb_masks(word_bits: int) -> np.ndarray:
 
 
 def limbs_to_bits(limbs: jax.Array, word_bits: int) -> jax.Array:
-    """uint32 [limbs] -> float32 [word_bits], least significant first."""
-    position = np.arange(word_bits)
-    spread = jnp.concatenate(
-        [jnp.broadcast_to(limbs[k], (min(LIMB_BITS, word_bits - LIMB_BITS * k),)) for k in range(limb_count(word_bits))]
-    )
-    return ((spread >> (position % LIMB_BITS).astype(np.uint32)) & np.uint32(1)).astype(jnp.float32)
+    """uint32 [limbs, ...] -> float32 [word_bits, ...], least significant first."""
+    count, *batch = limbs.shape
+    wide = [jnp.broadcast_to(limbs[k], (min(LIMB_BITS, word_bits - LIMB_BITS * k), *batch)) for k in range(count)]
+    position = (np.arange(word_bits) % LIMB_BITS).astype(np.uint32).reshape(-1, *(1 for _ in batch))
+    return ((jnp.concatenate(wide) >> position) & np.uint32(1)).astype(jnp.float32)
 
 
 def bits_to_limbs(bits: jax.Array, word_bits: int) -> jax.Array:
-    """bool [word_bits], least significant first -> uint32 [limbs]."""
+    """bool [word_bits, ...], least significant first -> uint32 [limbs, ...]."""
     place = np.uint32(1) << (np.arange(word_bits) % LIMB_BITS).astype(np.uint32)
-    weighted = jnp.where(bits, place, np.uint32(0))
+    weighted = jnp.where(bits, place.reshape(-1, *(1 for _ in bits.shape[1:])), np.uint32(0))
     return jnp.stack(
-        [weighted[LIMB_BITS * k : LIMB_BITS * (k + 1)].sum(dtype=jnp.uint32) for k in range(limb_count(word_bits))]
+        [weighted[LIMB_BITS * k : LIMB_BITS * (k + 1)].sum(0, dtype=jnp.uint32) for k in range(limb_count(word_bits))]
     )
 
 

@@ -3,6 +3,9 @@
 A *field* is a vector of bits with a name. A *pass* reads fields into the lines of one template set, applies its
 network to every group of positions, and writes the thresholded outputs back to fields. An algorithm is a tuple
 of passes. Wiring moves bits; it never combines them.
+
+Every array may have further axes behind those named here: a batch, which lies last so that one operation on a bit is
+one operation on contiguous memory for the whole batch.
 """
 
 from __future__ import annotations
@@ -91,12 +94,12 @@ def read_line(fields: Mapping[str, jax.Array], source: Read | Spread, positions:
     """One line: float32 [positions]."""
     field = fields[source.field]
     if isinstance(source, Spread):
-        return jnp.broadcast_to(field[source.index], (positions,))
+        return jnp.broadcast_to(field[source.index], (positions, *field.shape[1:]))
     # Position i takes field[i - shift]: cut the ends that fall outside, pad what is missing with zeros.
     low, high = -source.shift, positions - source.shift
     inside = field[max(low, 0) : max(high, 0)]
     lead = min(max(-low, 0), positions)
-    return jnp.pad(inside, (lead, positions - lead - inside.shape[0]))
+    return jnp.pad(inside, ((lead, positions - lead - inside.shape[0]), *((0, 0) for _ in inside.shape[1:])))
 
 
 def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Array], predict: Predictor) -> PassTrace:
@@ -108,16 +111,18 @@ def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Arr
     """
     groups = step.groups(template_set.group)
     positions = groups * template_set.group
-    lines = {
-        line: read_line(fields, source, positions).reshape(groups, template_set.group) for line, source in step.reads
-    }
+    lines = {}
+    for line, source in step.reads:
+        values = read_line(fields, source, positions)
+        lines[line] = values.reshape(groups, template_set.group, *values.shape[1:])
     matched = template_set.match(lines)
     prediction = predict(step.network, matched)
-    distance = prediction.value - prediction.threshold
-    margin = jnp.abs(distance) / prediction.half_gap
+    # In half gaps. Dividing before the threshold decides keeps XLA from computing predictions again for every reader.
+    distance = (prediction.value - prediction.threshold) / prediction.half_gap
+    margin = jnp.abs(distance)
     if positions > step.positions and not template_set.pooled:
-        written = np.arange(positions).reshape(groups, 1, template_set.group) < step.positions
-        margin = jnp.where(written, margin, np.float32(np.inf))
+        written = np.arange(positions).reshape(groups, 1, template_set.group, *(1 for _ in margin.shape[3:]))
+        margin = jnp.where(written < step.positions, margin, np.float32(np.inf))
     return PassTrace(matched, prediction, distance > 0, margin)
 
 
@@ -126,7 +131,7 @@ def written_fields(step: Pass, template_set: TemplateSet, trace: PassTrace) -> d
     length = trace.bits.shape[0] if template_set.pooled else step.positions
     outputs = dict(zip(template_set.outputs, np.arange(len(template_set.outputs)), strict=True))
     return {
-        field: trace.bits[:, outputs[output], :].reshape(-1)[:length].astype(jnp.float32)
+        field: trace.bits[:, outputs[output]].reshape(-1, *trace.bits.shape[3:])[:length].astype(jnp.float32)
         for output, field in step.writes
     }
 

@@ -558,11 +558,12 @@ def test_a_machine_on_noise_diverges_with_a_report(unit_of):
     assert machine_of(COUNTDOWN, good).run(100).halt is Halt.HALTED
 
 
-def test_a_machine_on_permuted_labels_diverges(unit_of):
-    def permute(params):
-        return params | {"first": params["first"]._replace(labels=params["first"].labels[::-1])}
+def test_a_machine_on_a_wrong_closed_form_diverges(unit_of):
+    def spoil(params):
+        form = params["first"]
+        return params | {"first": form._replace(table=form.table.at[0].multiply(-1))}
 
-    outcome = machine_of(COUNTDOWN, broken(unit_of("ntk-limit"), permute)).run(100)
+    outcome = machine_of(COUNTDOWN, broken(unit_of("ntk-limit"), spoil)).run(100)
     assert outcome.halt is Halt.DIVERGED
     assert "smallest margin" in outcome.message
 

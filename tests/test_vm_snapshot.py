@@ -63,8 +63,8 @@ def test_a_divergence_after_a_restore_is_reported_at_its_step_since_boot() -> No
     first = machine("ntk-limit")
     first.run(50)
     snapshot = first.snapshot()
-    labels = {name: each._replace(labels=each.labels[::-1]) for name, each in limit.params.items()}
-    broken = Machine(PROGRAM, type(limit)(limit.name, limit.spec, labels, limit.scope), input=b"")
+    wrong = {name: each._replace(table=each.table.at[0].multiply(-1)) for name, each in limit.params.items()}
+    broken = Machine(PROGRAM, type(limit)(limit.name, limit.spec, wrong, limit.scope), input=b"")
     broken.restore(snapshot)
     outcome = broken.run()
     assert outcome.halt is Halt.DIVERGED and outcome.divergence is not None

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import custom_batching
 
-from learned_units.ntk.readout import Readout
+from learned_units.ntk.readout import Readout, look_up
 from learned_units.passes import Prediction, matched_family
 from learned_units.templates import TemplateSet
+
+PRECISION = jax.lax.Precision.HIGHEST  # float32 products on every device: decisions do not depend on it
 
 
 class EnsembleParams(NamedTuple):
@@ -21,7 +22,7 @@ class EnsembleParams(NamedTuple):
 
     inner: jax.Array  # [families, group, units]
     outer: jax.Array  # [units, outputs, positions], all scale factors folded in
-    table: jax.Array  # [n, 1 + outputs]: half gap, thresholds
+    table: jax.Array  # [1 + outputs, n]: half gap, thresholds
 
 
 def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray, readout: Readout) -> EnsembleParams:
@@ -30,28 +31,32 @@ def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray,
     host = (
         inner.reshape(len(template_set.families), template_set.group, units),
         outer.reshape(units, len(template_set.outputs), -1),
-        np.concatenate([readout.half_gap[:, None], readout.threshold], axis=1),
+        np.concatenate([readout.half_gap[None], readout.threshold.T]),
     )
     return EnsembleParams(*jax.device_put(host))
 
 
 def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Prediction:
-    """The ensemble on every group: for each family float32 [groups, group] of 0 and 1.
+    """The ensemble on every group: for each family float32 [groups, group, ...] of 0 and 1.
 
     relu is positively homogeneous, so the 1 / sqrt(n) of the input is applied to the output instead.
     """
     units, outputs, positions = params.outer.shape
     some = functools.reduce(operator.add, matched)
     number = some.sum(1)
-    active = jax.nn.relu(_hidden(params.inner, jnp.maximum(matched_family(matched), 0), some))
-    value = jnp.dot(active, params.outer.reshape(units, outputs * positions), precision=jax.lax.Precision.HIGHEST)
+    outer = params.outer.reshape(units, outputs * positions)
+    if some.ndim == 2:
+        active = jax.nn.relu(_sum_of_rows(params.inner, jnp.maximum(matched_family(matched), 0), some))
+        value = jnp.dot(active, outer, precision=PRECISION)
+    else:
+        active = jax.nn.relu(_product(params.inner.reshape(-1, units), matched))
+        value = jnp.moveaxis(jnp.tensordot(outer, active, (0, 0), precision=PRECISION), 0, 1)
     value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
-    row = params.table[number.astype(jnp.int32)][:, :, None]
-    return Prediction(value.reshape(-1, outputs, positions), row[:, 1:], row[:, 0:1])
+    row = look_up(params.table, number.astype(jnp.int32))
+    return Prediction(value.reshape(-1, outputs, positions, *number.shape[1:]), row[:, 1:], row[:, 0:1])
 
 
-@custom_batching.custom_vmap
-def _hidden(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
+def _sum_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
     """The hidden layer's sums, [groups, units], touching only the weights of matched templates.
 
     At most one family matches at a position (TemplateSet checks it): `family`, int32 [groups, group], where `some`,
@@ -69,13 +74,7 @@ def _hidden(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
     return jnp.stack(sums)
 
 
-@_hidden.def_vmap
-def _hidden_of_many(axis_size: int, in_batched, inner: jax.Array, family: jax.Array, some: jax.Array):
-    """Of many machines at once a matrix product is faster than single rows: the same sums, zeros included."""
-    if in_batched[0]:
-        raise ValueError("one ensemble serves a batch: its weights are not batched")
-    families, group, units = inner.shape
-    one_hot = family[..., None, :] == np.arange(families, dtype=np.int32).reshape(1, 1, families, 1)
-    matched = jnp.where(one_hot, some[..., None, :], np.float32(0))
-    flat = matched.reshape(axis_size, -1, families * group)
-    return jnp.dot(flat, inner.reshape(families * group, units), precision=jax.lax.Precision.HIGHEST), True
+def _product(rows: jax.Array, matched: tuple[jax.Array, ...]) -> jax.Array:
+    """The same sums of a batch, [units, groups, ...]: for many inputs a matrix product is faster than single rows."""
+    templates = jnp.moveaxis(jnp.stack(matched), 2, 1)  # [families, group, groups, ...]
+    return jnp.tensordot(rows, templates.reshape(-1, *templates.shape[2:]), (0, 0), precision=PRECISION)

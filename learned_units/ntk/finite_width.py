@@ -75,7 +75,7 @@ def _reached(word_bits: int, group: int) -> dict[str, np.ndarray]:
     @jax.jit
     def matches(*words: jax.Array) -> list[jax.Array]:
         def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
-            return limit.predict(closed[network], matched, sets[network].pooled)
+            return limit.predict(closed[network], matched, sets[network])
 
         def one(a: jax.Array, b: jax.Array, c: jax.Array, f: jax.Array) -> list[jax.Array]:
             _, traces = run_schedule(steps, sets, input_fields(a, b, c, f, word_bits), predict)

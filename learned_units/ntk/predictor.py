@@ -14,5 +14,5 @@ NetworkParams = ensemble.EnsembleParams | limit.LimitParams
 def predict(template_set: TemplateSet, params: NetworkParams, matched: tuple[jax.Array, ...]) -> Prediction:
     """The prediction with these parameters, whose type says which kind it is."""
     if isinstance(params, limit.LimitParams):
-        return limit.predict(params, matched, template_set.pooled)
+        return limit.predict(params, matched, template_set)
     return ensemble.predict(params, matched)

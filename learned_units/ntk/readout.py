@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from learned_units.ntk import kernel
@@ -28,6 +30,12 @@ def calibrated(template_set: TemplateSet) -> Readout:
     form = kernel.coefficients(template_set.size, template_set.group)
     threshold = form.gap[:, None] / 2 - form.common[:, None] * template_set.label_counts()[None, :]
     return Readout(threshold.astype(np.float32), (form.gap / 2).astype(np.float32))
+
+
+def look_up(table: jax.Array, number: jax.Array) -> jax.Array:
+    """Values by number of matched templates: table [values, n], int32 [groups, ...] -> [groups, values, 1, ...]."""
+    found = table.at[:, number].get(mode="promise_in_bounds", wrap_negative_indices=False)
+    return jnp.moveaxis(found, 0, 1)[:, :, None]
 
 
 def sign(template_set: TemplateSet) -> Readout:

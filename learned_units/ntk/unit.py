@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import custom_batching
 
 from learned_units import bits
 from learned_units.ntk import ensemble, limit, predictor
@@ -43,13 +45,7 @@ class NtkSpec:
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
     ) -> StepResult:
         """Words uint32 [limbs] -> StepResult. The margin is the smallest over every output of every pass."""
-        fields, traces = self._run(params, minuend, subtrahend, target, fall_through)
-        margins = jnp.concatenate([trace.margin.reshape(-1) for trace in traces])
-        return StepResult(
-            bits.bits_to_limbs(fields["d"] > 0, self.word_bits),
-            bits.bits_to_limbs(fields["pc"] > 0, self.word_bits),
-            margins.min(),
-        )
+        return _evaluator(self)(params, minuend, subtrahend, target, fall_through)
 
     def explain(
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
@@ -87,6 +83,16 @@ class NtkSpec:
                         )
         return decisions
 
+    def _decide(self, params: Params, *words: jax.Array) -> StepResult:
+        """Words uint32 [limbs, ...] -> StepResult of arrays with the same further axes."""
+        fields, traces = self._run(params, *words)
+        margins = [trace.margin.min((0, 1, 2)) for trace in traces]
+        return StepResult(
+            bits.bits_to_limbs(fields["d"] > 0, self.word_bits),
+            bits.bits_to_limbs(fields["pc"] > 0, self.word_bits),
+            functools.reduce(jnp.minimum, margins),
+        )
+
     def _run(self, params: Params, minuend, subtrahend, target, fall_through) -> tuple[dict, list[PassTrace]]:
         sets = _template_sets(self.group)
 
@@ -96,6 +102,29 @@ class NtkSpec:
         fields = subtract_branch.input_fields(minuend, subtrahend, target, fall_through, self.word_bits)
         steps = subtract_branch.schedule(self.word_bits, self.isa, self.group)
         return run_schedule(steps, sets, fields, predict)
+
+
+@functools.cache
+def _evaluator(spec: NtkSpec):
+    """What `spec.evaluate` runs. Under vmap the batch becomes the last axis of every array (see `passes`)."""
+
+    @custom_batching.custom_vmap
+    def evaluate(params: Params, *words: jax.Array) -> StepResult:
+        return spec._decide(params, *words)
+
+    @evaluate.def_vmap
+    def evaluate_batch(axis_size: int, in_batched: Any, params: Params, *words: jax.Array):
+        weights_batched, *words_batched = in_batched
+        if any(jax.tree.leaves(weights_batched)):
+            raise ValueError("one set of weights serves a batch")
+        last = [
+            jnp.moveaxis(word, 0, -1) if batched else jnp.broadcast_to(word[:, None], (len(word), axis_size))
+            for word, batched in zip(words, words_batched, strict=True)
+        ]
+        result = spec._decide(params, *last)
+        return jax.tree.map(lambda each: jnp.moveaxis(each, -1, 0), result), jax.tree.map(lambda _: True, result)
+
+    return evaluate
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))

@@ -51,13 +51,10 @@ class Enumeration:
 def predict_inputs(params: Any, index: jax.Array, *, template_set: TemplateSet) -> Prediction:
     """Many inputs, int8 [inputs, group] as in TemplateSet.reachable_inputs -> Prediction [inputs, output bits]."""
 
-    def one(positions: jax.Array) -> Prediction:
-        matched = tuple((positions == f).astype(jnp.float32)[None] for f in range(len(template_set.families)))
-        prediction = predictor.predict(template_set, params, matched)
-        whole = jnp.broadcast_arrays(*prediction)
-        return Prediction(*(each.reshape(-1) for each in whole))
-
-    return jax.vmap(one)(index)
+    positions = index.T[None]
+    matched = tuple((positions == f).astype(jnp.float32) for f in range(len(template_set.families)))
+    prediction = predictor.predict(template_set, params, matched)
+    return Prediction(*(each.reshape(-1, len(index)).T for each in jnp.broadcast_arrays(*prediction)))
 
 
 def enumerate_inputs(

@@ -142,7 +142,7 @@ def schedule(word_bits: int, isa: str, group: int) -> tuple[Pass, ...]:
 def input_fields(
     minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array, word_bits: int
 ) -> dict[str, jax.Array]:
-    """Words uint32 [limbs] -> the fields the schedule starts from, float32 vectors of 0 and 1."""
+    """Words uint32 [limbs, ...] -> the fields the schedule starts from, float32 [bits, ...] of 0 and 1."""
     words = {"a": minuend, "b": subtrahend, "C": target, "F": fall_through}
     fields = {name: bits.limbs_to_bits(word, word_bits) for name, word in words.items()}
-    return fields | {"one": jnp.ones(1, jnp.float32)}
+    return fields | {"one": jnp.ones((1, *minuend.shape[1:]), jnp.float32)}
