@@ -25,6 +25,14 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS: Mapping[str, Experiment] = {
+    "modular": Experiment(
+        "modular",
+        "which modular polynomials are learned from half of their table, and the weights' spectra",
+        "2 min",
+    ),
+    "modular-width": Experiment(
+        "modular_width", "how wide analytic and grokked experts must be to be right on every input", "2 min"
+    ),
     "training-sets": Experiment(
         "training_sets", "number of training examples against number of inputs to be right on", "1 s"
     ),

@@ -32,6 +32,10 @@ SAMPLE = 256  # inputs that a draw must get right before all are looked at
 Weights = tuple[np.ndarray, np.ndarray]  # inner [S, C, N], outer [N, C]
 
 
+class NoDrawAccepted(ValueError):
+    """No draw at the width asked for, or at any, is right on every input with the margin asked for."""
+
+
 class Expert(NamedTuple):
     """An accepted draw and what was found of it."""
 
@@ -86,7 +90,7 @@ def addition(
 
     units: this width only; without it, the first width and, where DRAWS draws fail, its doubles.
 
-    Raises ValueError where no draw is accepted, or for fewer than 2 or more than MOST_TERMS terms.
+    Raises NoDrawAccepted, a ValueError, and ValueError for fewer than 2 or more than MOST_TERMS terms.
     """
 
     def draw(width: int, rng: np.random.Generator) -> Weights:
@@ -109,7 +113,7 @@ def multiplication(
 
     units: as for addition.
 
-    Raises ValueError where no draw is accepted, for a composite modulus, or a negative exponent.
+    Raises NoDrawAccepted, a ValueError, and ValueError for a composite modulus, or a negative exponent.
     """
     if not residues.is_prime(prime):
         raise ValueError(f"a product needs a prime modulus, and {prime} is not prime")
@@ -163,4 +167,6 @@ def _accepted(
         if units is not None:
             break
         width *= 2
-    raise ValueError(f"none of {DRAWS} draws with {min(width, MOST_UNITS)} units is right on all {len(rows):,} inputs")
+    raise NoDrawAccepted(
+        f"none of {DRAWS} draws with {min(width, MOST_UNITS)} units is right on all {len(rows):,} inputs"
+    )
