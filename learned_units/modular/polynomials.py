@@ -84,7 +84,7 @@ class Tree:
     networks: tuple[Network, ...]  # of each expert
 
     def describe(self, source: Source) -> str:
-        """What an expert computes, in the names of what it reads: "3 e1 + 5 b", "a^2 b"."""
+        """What an expert computes, in the names of what it reads, a constant that adds nothing left out: "3 e1 + 5 b"."""
         names: dict[Source, str] = {apply: f"e{k + 1}" for k, apply in enumerate(self.experts)}
 
         def name(source: Source) -> str:
@@ -94,7 +94,8 @@ class Tree:
 
         if not isinstance(source, Apply):
             return name(source)
-        weighted = [(name(each), weight) for each, weight in zip(source.inputs, source.weights, strict=True)]
+        neutral = Constant(0 if source.kind == "sum" else 1)
+        weighted = [(name(x), w) for x, w in zip(source.inputs, source.weights, strict=True) if x != neutral]
         if source.kind == "sum":
             return " + ".join(said if weight == 1 else f"{weight} {said}" for said, weight in weighted)
         return " ".join(said if weight == 1 else f"{said}^{weight}" for said, weight in weighted)
