@@ -84,7 +84,7 @@ class Tree:
     networks: tuple[Network, ...]  # of each expert
 
     def describe(self, source: Source) -> str:
-        """What an expert computes, in the names of what it reads, a constant that adds nothing left out: "3 e1 + 5 b"."""
+        """What an expert computes, in the names of what it reads; constants that change nothing are left out."""
         names: dict[Source, str] = {apply: f"e{k + 1}" for k, apply in enumerate(self.experts)}
 
         def name(source: Source) -> str:
