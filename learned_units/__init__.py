@@ -1,4 +1,4 @@
-"""Units that compute subtract-and-branch: trained NTK ensembles, their closed-form limit, and the native control."""
+"""Units that compute subtract-and-branch: NTK ensembles and their limit, modular experts, the native control."""
 
 from typing import TYPE_CHECKING, Any
 

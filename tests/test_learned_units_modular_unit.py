@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import Unit, load_unit, operands
+from learned_units import Unit, WeightsError, catalog, load_unit, operands
+from learned_units import weights as weights_by_recipe
 from learned_units.modular import loading
 from learned_units.modular.network import answers, every_input
 from learned_units.modular.unit import MODULUS, ModularSpec
@@ -204,6 +205,33 @@ def test_the_weights_are_traced_and_not_part_of_the_compiled_code(modular):
 def test_options_of_other_units_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         load_unit(**options)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda tensors, manifest: tensors.pop("outer"), "the weights 'outer' are missing"),
+        (
+            lambda tensors, manifest: tensors.update(inner=tensors["inner"][:1]),
+            r"'inner' are float32 \(1, 32, 256\), not",
+        ),
+        (lambda tensors, manifest: tensors.update(inner=tensors["inner"].astype(np.float64)), "'inner' are float64"),
+        (lambda tensors, manifest: tensors.update(inner=tensors["inner"] * np.nan), "'inner' are not all finite"),
+        (
+            lambda tensors, manifest: manifest.update(verified={"smallest_margin": 0.2}),
+            "the manifest claims too little",
+        ),
+        (lambda tensors, manifest: manifest.pop("verified"), "the manifest claims too little"),
+    ],
+)
+def test_weights_that_do_not_suffice_are_refused(spoil, said):
+    recipe = catalog.recipe("modular")
+    assert recipe is not None
+    tensors, manifest = weights_by_recipe.obtain(recipe, None)
+    recipe.check(tensors, manifest)
+    spoil(tensors, manifest)
+    with pytest.raises(WeightsError, match=said):
+        recipe.check(tensors, manifest)
 
 
 # --- that it can be wrong ---------------------------------------------------------------------------------------------
