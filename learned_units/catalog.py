@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from learned_units import bits, native
+from learned_units.modular import loading as modular
 from learned_units.neural_gpu import loading as neural_gpu
 from learned_units.ntk import loading as ntk
 from learned_units.ntk import task_weights
@@ -39,6 +40,7 @@ UNITS: Mapping[str, Entry] = {
     "ntk": Entry(ntk.TRAINED, ntk.load_trained, ntk.recipe, ntk.recipe_of, options=("group",)),
     "ntk-limit": Entry(ntk.LIMIT, ntk.load_limit, options=("group",)),
     "neural-gpu": Entry(neural_gpu.SCOPE, neural_gpu.load, neural_gpu.recipe, neural_gpu.recipe_of),
+    "modular": Entry(modular.GROKKED, modular.load, modular.recipe, modular.recipe_of, options=("weights",)),
     "native": Entry(native.SCOPE, native.load),
 }
 
@@ -57,24 +59,33 @@ def load_unit(
     seed: int = 0,
     progress: Progress | None = None,
     group: int | None = None,
+    weights: str | None = None,
 ) -> Unit:
     """A unit, ready to run: trained on first use (seconds), then read from the cache.
 
     name: one of UNITS. word_bits: 4..64. isa: "sbn" or "subleq". seed: the first one tried; the one used is
     `unit.seed`. progress(what, part done 0..1) is called while weights are made. group: bit positions one network
-    serves, 1..64 (default 8; word_bits is the paper's form); for the NTK units only.
+    serves, 1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: "grokked" (the default)
+    or "analytic"; for the unit "modular" only.
     Raises ValueError for an argument out of range, WeightsError if no acceptable weights can be had.
     """
-    entry, options = _checked(name, word_bits, isa, seed, {"group": group})
+    entry, options = _checked(name, word_bits, isa, seed, {"group": group, "weights": weights})
     return entry.load(word_bits, isa, seed, progress, **options)
 
 
-def recipe(name: str, word_bits: int = 16, isa: str = "sbn", seed: int = 0, group: int | None = None) -> Recipe | None:
+def recipe(
+    name: str,
+    word_bits: int = 16,
+    isa: str = "sbn",
+    seed: int = 0,
+    group: int | None = None,
+    weights: str | None = None,
+) -> Recipe | None:
     """How the weights of a unit are made and where they are cached; None where nothing is trained.
 
     The arguments are those of `load_unit`, and so is the ValueError.
     """
-    entry, options = _checked(name, word_bits, isa, seed, {"group": group})
+    entry, options = _checked(name, word_bits, isa, seed, {"group": group, "weights": weights})
     return entry.recipe(word_bits, isa, seed, **options) if entry.recipe else None
 
 
@@ -107,5 +118,6 @@ def _checked(name: str, word_bits: int, isa: str, seed: int, options: dict[str, 
     for option, value in options.items():
         if value is not None and option not in entry.options:
             takers = " and ".join(f"'{other}'" for other, each in UNITS.items() if option in each.options)
-            raise ValueError(f"{option} is for the units {takers}; the unit '{name}' has none")
+            units = "units" if " and " in takers else "unit"
+            raise ValueError(f"{option} is for the {units} {takers}; the unit '{name}' has none")
     return entry, {option: options[option] for option in entry.options}

@@ -35,6 +35,7 @@ class Results(NamedTuple):
 class Decision:
     """One thresholded prediction: what `explain` returns.
 
+    A network that chooses among classes decides by its largest output, the prediction; the next one is the threshold.
     `margin` is > 0 exactly when the decision stands on its side of the threshold; 1 is nominal.
     """
 
@@ -42,10 +43,10 @@ class Decision:
     network: str
     output: str
     bit: int
-    matched: int  # templates matched by the network's whole input
+    matched: int  # templates matched by the network's whole input (or what of it is 1)
     prediction: float
     threshold: float
-    value: int
+    value: int  # the bit; of a network that chooses among classes, the class
     margin: float
 
 
@@ -58,7 +59,7 @@ class Scope:
     decision: str
     select: str
     glue: str
-    step_kind: str  # how summaries call its steps: "learned", "closed-form" or "native"
+    step_kind: str  # how summaries call its steps: "learned", "closed-form", "analytic" or "native"
 
 
 class Spec(Protocol):

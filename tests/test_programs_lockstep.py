@@ -6,13 +6,13 @@ import programs
 from assembler import assemble
 from vm import Halt, Machine
 
-UNITS = ("native", "ntk-limit", "ntk", "neural-gpu")
-NEURAL_GPU_BY_DEFAULT = ("primes", "sort")
+UNITS = ("native", "ntk-limit", "ntk", "neural-gpu", "modular")
+BRIEFLY = ("adder", "primes", "sort")  # of the programs, for units that take long
 RUNS = [
     pytest.param(name, unit, marks=pytest.mark.slow if slow else ())
     for name in programs.names()
     for unit in UNITS
-    for slow in [unit == "neural-gpu" and name not in NEURAL_GPU_BY_DEFAULT]
+    for slow in [unit in ("neural-gpu", "modular") and name not in BRIEFLY]
 ]
 
 

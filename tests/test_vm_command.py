@@ -507,7 +507,11 @@ def test_bench_compares_the_units_with_the_reference(sbn, unit_of):
     assert head[0] == "executor" and sbn.err == ""
     assert [row[:2] for row in rows] == [
         ["reference", ""],
-        *([name, lockstep] for name in ("native", "ntk-limit", "ntk", "neural-gpu") for lockstep in ("off", "on")),
+        *(
+            [name, lockstep]
+            for name in ("native", "ntk-limit", "ntk", "neural-gpu", "modular")
+            for lockstep in ("off", "on")
+        ),
     ]
     assert all(float(row[2]) > 0 for row in rows) and float(rows[0][3]) == 1
     assert sbn("bench", "--steps", "300", "--repeat", "1") == 0

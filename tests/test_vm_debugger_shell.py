@@ -216,11 +216,11 @@ def test_a_refused_command_in_a_pipe_is_said_and_makes_the_exit_code(program: Pa
 def test_what_is_refused_in_the_middle_is_one_line_and_the_session_goes_on(program: Path) -> None:
     script = f"unit nonsense\nboth nonsense\nstep\nsnapshot save {program}\nreload\nwhere\n"
     done = piped(["debug", str(program), "--unit", "native", "--group", "8"], script)
-    assert done.returncode == 2 and "--group" in done.stderr
+    assert done.returncode == 2 and "group is for the units" in done.stderr
     done = piped(["debug", str(program), "--unit", "native"], script)
     lines = done.stdout.splitlines()
     assert done.returncode == 1 and done.stderr == ""
-    assert lines[0] == lines[1] == "error: unknown unit 'nonsense' (units: ntk, ntk-limit, neural-gpu, native)"
+    assert lines[0] == lines[1] == "error: unknown unit 'nonsense' (units: ntk, ntk-limit, neural-gpu, modular, native)"
     assert lines[5].startswith("error: ") and "part of UTF-8" in lines[5]
     assert lines[6].startswith("step 1") and "should not happen" not in done.stdout
 

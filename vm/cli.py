@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
-    train.add_argument("unit", metavar="UNIT", help="ntk or neural-gpu")
+    train.add_argument("unit", metavar="UNIT", help="ntk, neural-gpu or modular")
     _add_weights(train)
     train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     bundled = command("programs", "list the bundled programs, or print the source of one")
     bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
     _add_certify(command("certify", "how likely a unit is to be wrong anywhere in a run, and what that rests on"))
+    _add_modular(command("modular", "compute a modular polynomial by experts, or verify all of it", MODULAR_EPILOG))
     _add_reproduce(command("reproduce", "measure a table or a figure of the papers again, or list those there are"))
     _add_bench(command("bench", "measure the speed of the units and of the reference, side by side"))
     return parser
@@ -118,6 +119,11 @@ every width. With --group N above 8, one network for words of N bits, all inputs
 bits; there it takes many hours). With --cases, and for other units, pairs of operands are run: all of them up to 8
 bits, else a sample. Shards that are finished are kept: the same command goes on from there. What was verified is
 recorded with the weights, see `sbn units`. Exit code 1, with a counterexample, if something is wrong.
+"""
+MODULAR_EPILOG = """\
+Letters are variables; a factor beside another is multiplied with it; ^ is a power. Products of variables, and powers,
+need a prime modulus. With a value for each variable the experts are asked for the answer, else for every row of the
+table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 """
 HISTORY = 10_000_000
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
@@ -193,8 +199,9 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_unit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu or native")
+    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu, modular or native")
     _add_weights(parser)
+    parser.add_argument("--weights", metavar="KIND", help="of the unit modular: grokked (default) or analytic")
 
 
 def _add_whole(parser: argparse.ArgumentParser) -> None:
@@ -293,6 +300,12 @@ def _add_certify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--networks", type=positive, metavar="M", help="also the bound of a plain ensemble of so many networks"
     )
+
+
+def _add_modular(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("polynomial", metavar="POLYNOMIAL", help='as in "3a^2 b + 5b + 7 mod 97"')
+    parser.add_argument("values", nargs="*", metavar="NAME=N", help="values of the variables")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
 
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:

@@ -37,6 +37,14 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "summands": Experiment(
         "summands", "all summands of up to 10 bits added by the paper's design, and how many come out wrong", "1 min"
     ),
+    "modular": Experiment(
+        "modular",
+        "which modular polynomials are learned from half of their table, and the weights' spectra",
+        "2 min",
+    ),
+    "modular-width": Experiment(
+        "modular_width", "how wide analytic and grokked experts must be to be right on every input", "2 min"
+    ),
     "training-sets": Experiment(
         "training_sets", "number of training examples against number of inputs to be right on", "1 s"
     ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from vm.command import jax_setup, terminal
 from vm.command.terminal import Talk
 
-UNITS = ("native", "ntk-limit", "ntk", "neural-gpu")
+UNITS = ("native", "ntk-limit", "ntk", "neural-gpu", "modular")
 WARM_UP_STEPS = 5_000
 
 # Never ends. Each round: two steps on words that look random (a linear recurrence modulo 2^16), one on small numbers,

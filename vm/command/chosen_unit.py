@@ -1,4 +1,4 @@
-"""From --unit, --seed and --group to a unit."""
+"""From --unit, --seed, --group and --weights to a unit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def load(options: argparse.Namespace, word_bits: int, isa: str, talk: Talk) -> U
     """The unit the options ask for, trained if need be."""
     name = options.unit or catalog.DEFAULT_UNIT
     with stated_by_user():
-        unit = catalog.load_unit(name, word_bits, isa, options.seed, talk.progress, options.group)
+        unit = catalog.load_unit(name, word_bits, isa, options.seed, talk.progress, options.group, options.weights)
     talk.clear()
     return unit

@@ -45,12 +45,15 @@ def make_session(
     """A session on an image, with the unit that the options ask for."""
     talk = Talk(options.quiet)
     jax_setup.prepare()
+    from learned_units import catalog
     from vm.command import chosen_unit
     from vm.debugger.session import Session
 
     def load_unit(name: str) -> Unit:
-        group = None if name == "native" else options.group
-        asked = argparse.Namespace(**{**vars(options), "unit": name, "group": group})
+        others = {option for each in catalog.UNITS.values() for option in each.options}
+        if name in catalog.UNITS:
+            others -= set(catalog.UNITS[name].options)
+        asked = argparse.Namespace(**{**vars(options), **dict.fromkeys(others), "unit": name})
         with _refused():
             return chosen_unit.load(asked, image.word_bits, image.isa, talk)
 

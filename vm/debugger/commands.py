@@ -186,7 +186,7 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "unit", (), "unit [NAME]",
-        "Let another unit compute from here on: ntk, ntk-limit, neural-gpu or native.", "unit native",
+        "Let another unit compute from here on: ntk, ntk-limit, neural-gpu, modular or native.", "unit native",
         learned.unit, LEARNED, UNITS,
     ),
     Command(

@@ -12,7 +12,7 @@ from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 
 _NAME = re.compile(r"[A-Za-z_?][\w-]*$|$")
-_UNITS = ("ntk", "ntk-limit", "neural-gpu", "native")
+_UNITS = ("ntk", "ntk-limit", "neural-gpu", "modular", "native")
 
 
 def complete(session: Session, line: str, statements: bool = False) -> list[str]:

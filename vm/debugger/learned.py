@@ -109,6 +109,6 @@ def bar(decision: Decision) -> str:
     """A margin drawn from the threshold, to the right where the prediction is above it."""
     margin = 0.0 if math.isnan(decision.margin) else decision.margin
     cells = min(BAR_CELLS, max(1 if margin > 0 else 0, round(margin * CELLS_A_MARGIN)))
-    if decision.value:
+    if decision.prediction > decision.threshold:
         return " " * BAR_CELLS + "|" + "#" * cells + " " * (BAR_CELLS - cells)
     return " " * (BAR_CELLS - cells) + "#" * cells + "|" + " " * BAR_CELLS

@@ -1,0 +1,178 @@
+"""The modular unit by width, instruction set and kind of weights: how they are made, and what is learned in them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from learned_units import weights as stored
+from learned_units.modular import experts, training
+from learned_units.modular.network import Network, every_input, make_network, verify
+from learned_units.modular.unit import COEFFICIENTS, DIGIT_BITS, MODULUS, ModularSpec
+from learned_units.store import Progress, WeightsError
+from learned_units.unit import Scope, Unit
+from learned_units.weights import Made, Manifest, Recipe, Report, Tensors
+
+WEIGHTS = ("grokked", "analytic")
+UNITS = 256
+FRACTION = 0.5  # of the table of a - b, trained on
+MARGIN_FLOOR = 0.25  # of the smallest margin over the whole table: room for any order of summation, and to spare
+SEEDS_TRIED = 8
+
+GLUE = "digit slicing, readings of the one-hot output, borrow threading, select"
+GROKKED = Scope(
+    sentence=(
+        "One two-layer network with quadratic activation, trained by gradient descent on half of the table of a - b "
+        "modulo 32 until it was right on all of it (grokked), computes every digit of the difference in base 16 in two "
+        "evaluations. The digit, its borrow, the sign and the zero test are sums over the network's one-hot output. "
+        "Cutting words into digits, handing on the borrow and choosing the next pc by the decision are not learned."
+    ),
+    difference="learned",
+    decision="learned",
+    select="native",
+    glue=GLUE,
+    step_kind="learned",
+)
+ANALYTIC = Scope(
+    sentence=(
+        "The same network with weights that were written down, not trained: cosines of random phases, a draw that was "
+        "checked on every input. Cutting words into digits, handing on the borrow and choosing the next pc by the "
+        "decision are native."
+    ),
+    difference="analytic",
+    decision="analytic",
+    select="native",
+    glue=GLUE,
+    step_kind="analytic",
+)
+
+
+def load(word_bits: int, isa: str, seed: int, progress: Progress | None, weights: str | None = None) -> Unit:
+    """The unit, on grokked weights unless analytic ones are asked for.
+
+    Raises ValueError for another kind of weights, WeightsError if no acceptable ones can be had.
+    """
+    spec = ModularSpec(word_bits, isa)
+    if _checked(weights) == "analytic":
+        expert = experts.addition(MODULUS, COEFFICIENTS, units=UNITS, floor=MARGIN_FLOOR, seed=seed)
+        detail = f"one analytic expert of {UNITS} units, every input verified"
+        return Unit("modular", spec, expert.network, ANALYTIC, seed, detail)
+    tensors, manifest = stored.obtain(recipe(word_bits, isa, seed), progress)
+    detail = f"one grokked expert of {manifest['units']} units, every input verified"
+    return Unit("modular", spec, _as_network(tensors, manifest), GROKKED, manifest["seed_used"], detail, manifest)
+
+
+def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> Recipe:
+    """The grokked weights, the same for every width and instruction set. Raises ValueError for analytic ones."""
+    del word_bits, isa
+    if _checked(weights) == "analytic":
+        raise ValueError("analytic weights are written down, not trained")
+    constants = (MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.recipe())
+    design = hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
+    expected = {"unit": "modular", "seed": seed, "design": design}
+    return Recipe(f"modular-seed{seed}", expected, functools.partial(make, seed), check, report)
+
+
+def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+    """The recipe of stored weights. Raises KeyError for a manifest that cannot be of this unit."""
+    return recipe(0, "sbn", manifest["seed"])
+
+
+def make(seed: int, progress: Progress) -> Made:
+    """Train the expert, with the next seed where one does not reach the margin. Raises WeightsError if none does."""
+    a, b = np.indices((MODULUS, MODULUS))
+    table = (a - b) % MODULUS
+    for tried in range(seed, seed + SEEDS_TRIED):
+
+        def report(epoch: int, accuracy: float) -> None:
+            what = f"training the expert for a - b modulo {MODULUS}: epoch {epoch}, held out {accuracy:.0%} right"
+            progress(what, epoch / training.MOST_EPOCHS)
+
+        trained = training.train(table, UNITS, FRACTION, tried, MARGIN_FLOOR, progress=report)
+        network = make_network(trained.inner, trained.outer)
+        found = verify(network, every_input(MODULUS, 2), table.reshape(-1))
+        if found.smallest_margin >= MARGIN_FLOOR:
+            right_at = trained.curve.epoch[trained.curve.held_out_accuracy == 1]
+            needed = needed_inputs().reshape(-1)
+            fields = {
+                "seed_used": tried,
+                "units": UNITS,
+                "epochs": trained.epochs,
+                "held_out_right_after_epochs": int(right_at[0]),
+                "train_inputs": int(trained.in_training.sum()),
+                "unit_inputs": int(needed.sum()),
+                "unit_inputs_held_out": int((needed & ~trained.in_training).sum()),
+                "nominal": found.nominal,
+                "verified": {
+                    "kind": "every input enumerated",
+                    "inputs": found.inputs,
+                    "smallest_margin": found.smallest_margin,
+                },
+            }
+            return Made({"inner": trained.inner, "outer": trained.outer}, fields)
+    raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} reached a margin of {MARGIN_FLOOR}")
+
+
+def needed_inputs() -> np.ndarray:
+    """Which pairs of values the unit can give its expert, bool [32, 32]: two digits, or a first result and a borrow."""
+    digits = 1 << DIGIT_BITS
+    needed = np.zeros((MODULUS, MODULUS), bool)
+    needed[:digits, :digits] = True
+    results = (np.arange(digits)[:, None] - np.arange(digits)) % MODULUS
+    needed[results, :2] = True
+    return needed
+
+
+def check(tensors: Tensors, manifest: Manifest) -> None:
+    """Refuse tensors that are not such a network, or that do not claim what this program accepts (WeightsError)."""
+    wanted = {"inner": (2, MODULUS, UNITS), "outer": (UNITS, MODULUS)}
+    for name, shape in wanted.items():
+        if name not in tensors:
+            raise WeightsError(f"the weights '{name}' are missing")
+        if tensors[name].shape != shape or tensors[name].dtype != np.float32:
+            raise WeightsError(f"the weights '{name}' are {tensors[name].dtype} {tensors[name].shape}, not {shape}")
+        if not np.isfinite(tensors[name]).all():
+            raise WeightsError(f"the weights '{name}' are not all finite")
+    verified = manifest.get("verified")
+    if not isinstance(verified, dict) or not verified.get("smallest_margin", 0) >= MARGIN_FLOOR:
+        raise WeightsError(f"the manifest claims too little: {verified}")
+
+
+def report(manifest: Manifest) -> Report:
+    """What is known of grokked weights."""
+    found = manifest["verified"]
+    heading = ("expert", "units", "trained on", "epochs", "held out right after", "inputs checked", "smallest margin")
+    row = (
+        f"a - b mod {MODULUS}",
+        str(manifest["units"]),
+        f"{manifest['train_inputs']} of {found['inputs']:,}",
+        str(manifest["epochs"]),
+        f"{manifest['held_out_right_after_epochs']} epochs",
+        f"{found['inputs']:,}, all",
+        f"{found['smallest_margin']:.2f}",
+    )
+    return Report(
+        subject="any word width",
+        sizes=f"{manifest['units']} units",
+        verified=(
+            f"{found['kind']}: {found['inputs']:,} inputs, smallest margin {found['smallest_margin']:.2f}; of the "
+            f"{manifest['unit_inputs']} the unit can ask, {manifest['unit_inputs_held_out']} were never trained on"
+        ),
+        table=[heading, row],
+    )
+
+
+def _as_network(tensors: Tensors, manifest: Manifest) -> Network:
+    return make_network(tensors["inner"], tensors["outer"], manifest["nominal"])
+
+
+def _checked(weights: str | None) -> str:
+    if weights is None:
+        return WEIGHTS[0]
+    if weights not in WEIGHTS:
+        raise ValueError(f"unknown weights '{weights}' (weights: {', '.join(WEIGHTS)})")
+    return weights

@@ -1,0 +1,266 @@
+"""The unit `modular`: subtraction by base-16 digits on one expert modulo 32, grokked or analytic."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from learned_units import Unit, WeightsError, catalog, load_unit, operands
+from learned_units import weights as weights_by_recipe
+from learned_units.modular import loading
+from learned_units.modular.network import answers, every_input
+from learned_units.modular.unit import MODULUS, ModularSpec
+
+SEED = 240_603_495
+ISAS = ("sbn", "subleq")
+WEIGHTS = ("grokked", "analytic")
+WIDTHS = (4, 5, 6, 7, 8, 9, 11, 12, 16, 17, 24, 31, 32, 33, 48, 63, 64)
+slow = pytest.mark.slow
+BY_DEFAULT = {("grokked", 16, "sbn"), ("analytic", 64, "subleq")}
+both_isas = pytest.mark.parametrize("isa", ISAS)
+both_weights = pytest.mark.parametrize("weights", WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def modular(trained_cache):
+    """modular(weights, word_bits=16, isa="sbn"): the unit; weights are made once."""
+    made = {weights: load_unit("modular", weights=weights) for weights in WEIGHTS}
+
+    def of(weights: str, word_bits: int = 16, isa: str = "sbn") -> Unit:
+        return Unit("modular", ModularSpec(word_bits, isa), made[weights].params, made[weights].scope)
+
+    return of
+
+
+def exact(word_bits: int, isa: str, cases) -> tuple[list[int], list[int]]:
+    """The definition in Python integers: differences and next pcs."""
+    differences, next_pcs = [], []
+    for minuend, subtrahend, target, fall_through in zip(*(column.tolist() for column in cases), strict=True):
+        difference = (minuend - subtrahend) % 2**word_bits
+        taken = difference >= 2 ** (word_bits - 1) or (isa == "subleq" and difference == 0)
+        differences.append(difference)
+        next_pcs.append(target if taken else fall_through)
+    return differences, next_pcs
+
+
+def check(unit: Unit, cases) -> np.ndarray:
+    """All answers equal the definition; returns the margins."""
+    found = unit.subtract_branch(*cases)
+    differences, next_pcs = exact(unit.word_bits, unit.isa, cases)
+    assert found.difference.tolist() == differences
+    assert found.next_pc.tolist() == next_pcs
+    assert np.isfinite(found.margin).all() and found.margin.min() >= loading.MARGIN_FLOOR - 1e-3
+    return found.margin
+
+
+def cases_of(word_bits: int, count: int, seed: int = SEED):
+    """Half uniform, half adversarial."""
+    rng = np.random.default_rng(seed)
+    halves = (operands.uniform(rng, count // 2, word_bits), operands.adversarial(rng, count // 2, word_bits))
+    return tuple(np.concatenate(column) for column in zip(*halves, strict=True))
+
+
+def edge_cases(word_bits: int):
+    high = 2**word_bits - 1
+    edges = (0, 1, 15, high, 1 << (word_bits - 1), high >> 1)
+    combined = [(a, b, c, f) for a, b in itertools.product(edges, edges) for c, f in ((0, 0), (0, high), (high, 1))]
+    return tuple(np.array(column, np.uint64) for column in zip(*combined, strict=True))
+
+
+# --- exactness --------------------------------------------------------------------------------------------------------
+
+
+@both_weights
+def test_the_expert_is_right_on_every_input_it_can_receive(weights, modular):
+    rows = every_input(MODULUS, 2)
+    classes, margins = answers(modular(weights).params, rows)
+    assert np.asarray(classes).tolist() == [(a - b) % 32 for a, b in rows.tolist()]
+    assert np.asarray(margins).min() >= loading.MARGIN_FLOOR
+
+
+def test_the_digits_compose_to_a_difference_whatever_the_borrow():
+    """What the readings of u say, for all digits and borrows, and that no other inputs arise."""
+    needed = loading.needed_inputs()
+    asked = set()
+    for a, b, borrow in itertools.product(range(16), range(16), range(2)):
+        t = (a - b) % 32
+        u = (t - borrow) % 32
+        assert (u % 16, u >= 16) == ((a - b - borrow) % 16, a - b - borrow < 0)
+        asked |= {(a, b), (t, borrow)}
+    assert asked == {(int(a), int(b)) for a, b in zip(*np.nonzero(needed), strict=True)} and len(asked) == 286
+
+
+@both_isas
+@both_weights
+def test_all_65536_pairs_of_8_bits_are_exact(weights, isa, modular):
+    every = np.arange(256, dtype=np.uint64)
+    minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
+    rng = np.random.default_rng(SEED)
+    cases = (minuend, subtrahend, *(operands.words(rng, len(minuend), 8) for _ in range(2)))
+    assert len(check(modular(weights, 8, isa), cases)) == 65_536
+
+
+@pytest.mark.parametrize(
+    ("weights", "word_bits", "isa"),
+    [
+        pytest.param(
+            w, n, isa, marks=() if (n, isa, w) in {(16, "sbn", "grokked"), (64, "subleq", "analytic")} else slow
+        )
+        for w in WEIGHTS
+        for n in (16, 32, 64)
+        for isa in ISAS
+    ],
+)
+def test_100000_random_and_adversarial_cases_are_exact(weights, word_bits, isa, modular):
+    check(modular(weights, word_bits, isa), cases_of(word_bits, 100_000))
+
+
+@pytest.mark.parametrize(
+    ("word_bits", "isa"),
+    [
+        pytest.param(n, isa, marks=() if (n, isa) in {(4, "subleq"), (5, "sbn"), (33, "subleq")} else slow)
+        for n in WIDTHS
+        for isa in ISAS
+    ],
+)
+def test_every_width_is_exact_partial_top_digits_too(word_bits, isa, modular):
+    for weights in WEIGHTS:
+        check(modular(weights, word_bits, isa), cases_of(word_bits, 2048))
+        check(modular(weights, word_bits, isa), edge_cases(word_bits))
+
+
+@both_isas
+@pytest.mark.parametrize("word_bits", [4, 5, 6, 7])
+def test_every_pair_of_the_smallest_words_is_exact(word_bits, isa, modular):
+    pairs = np.array(list(itertools.product(range(2**word_bits), repeat=2)), np.uint64)
+    check(
+        modular("grokked", word_bits, isa), (pairs[:, 0], pairs[:, 1], *np.full((2, len(pairs)), [[2], [3]], np.uint64))
+    )
+
+
+# --- what is said of it -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("word_bits", "isa"), [(16, "sbn"), (10, "subleq")])
+def test_explanation_and_evaluation_agree_evaluation_by_evaluation(word_bits, isa, modular):
+    unit = modular("grokked", word_bits, isa)
+    cases = cases_of(word_bits, 12)
+    found = unit.subtract_branch(*cases)
+    digits = unit.spec.evaluations // 2
+    for k, case in enumerate(zip(*(column.tolist() for column in cases), strict=True)):
+        decisions = unit.explain(*case)
+        assert [(each.stage, each.output, each.bit) for each in decisions] == [
+            *((0, "t", 4 * digit) for digit in range(digits)),
+            *((1 + digit, "u", 4 * digit) for digit in range(digits)),
+        ]
+        for each in decisions:
+            assert each.prediction > each.threshold and each.margin > 0 and 0 <= each.value < 32
+        borrow = 0
+        for t, u in zip(decisions[:digits], decisions[digits:], strict=True):
+            a, b = (case[side] >> t.bit & 15 for side in (0, 1))
+            assert (t.value, u.value) == ((a - b) % 32, (a - b - borrow) % 32)
+            borrow = u.value >> 4
+        written = sum((each.value & 15) << each.bit for each in decisions[digits:]) % 2**word_bits
+        assert written == found.difference[k]
+        assert min(each.margin for each in decisions) == pytest.approx(found.margin[k], abs=1e-4)
+
+
+def test_the_unit_says_what_is_learned_in_it_and_what_its_expert_never_saw(modular):
+    unit = load_unit("modular", 8)
+    assert (unit.scope.difference, unit.scope.decision, unit.scope.select) == ("learned", "learned", "native")
+    assert "half of the table" in unit.scope.sentence and "borrow" in unit.scope.glue
+    assert unit.scope.step_kind == "learned" and unit.detail.startswith("one grokked expert of 256 units")
+    assert unit.manifest["train_inputs"] == 512 and unit.manifest["verified"]["inputs"] == 1024
+    assert unit.manifest["unit_inputs"] == 286 and unit.manifest["unit_inputs_held_out"] > 100
+    assert unit.seed == unit.manifest["seed_used"]
+    analytic = load_unit("modular", 8, weights="analytic")
+    assert (analytic.scope.difference, analytic.scope.step_kind) == ("analytic", "analytic")
+    assert "not trained" in analytic.scope.sentence
+    assert [ModularSpec(n, "sbn").evaluations for n in (4, 5, 16, 64)] == [2, 4, 8, 32]
+
+
+def test_one_set_of_weights_serves_every_width_and_instruction_set():
+    hashes = {load_unit("modular", n, isa).manifest["tensor_hash"] for n, isa in ((4, "sbn"), (64, "subleq"))}
+    assert len(hashes) == 1
+
+
+def test_the_weights_are_traced_and_not_part_of_the_compiled_code(modular):
+    unit = modular("grokked")
+    words = [jnp.zeros(1, jnp.uint32)] * 4
+    jaxpr = jax.make_jaxpr(unit.spec.evaluate)(unit.params, *words)
+    assert sum(constant.size for constant in jaxpr.consts if hasattr(constant, "size")) < 300
+    assert all(isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(unit.params))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "modular", "weights": "guessed"}, r"unknown weights 'guessed' \(weights: grokked, analytic\)"),
+        ({"name": "ntk", "weights": "grokked"}, "weights is for the unit 'modular'; the unit 'ntk' has none"),
+        ({"name": "modular", "group": 8}, "group is for the units 'ntk' and 'ntk-limit'; the unit 'modular' has none"),
+    ],
+)
+def test_options_of_other_units_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        load_unit(**options)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda tensors, manifest: tensors.pop("outer"), "the weights 'outer' are missing"),
+        (
+            lambda tensors, manifest: tensors.update(inner=tensors["inner"][:1]),
+            r"'inner' are float32 \(1, 32, 256\), not",
+        ),
+        (lambda tensors, manifest: tensors.update(inner=tensors["inner"].astype(np.float64)), "'inner' are float64"),
+        (lambda tensors, manifest: tensors.update(inner=tensors["inner"] * np.nan), "'inner' are not all finite"),
+        (
+            lambda tensors, manifest: manifest.update(verified={"smallest_margin": 0.2}),
+            "the manifest claims too little",
+        ),
+        (lambda tensors, manifest: manifest.pop("verified"), "the manifest claims too little"),
+    ],
+)
+def test_weights_that_do_not_suffice_are_refused(spoil, said):
+    recipe = catalog.recipe("modular")
+    assert recipe is not None
+    tensors, manifest = weights_by_recipe.obtain(recipe, None)
+    recipe.check(tensors, manifest)
+    spoil(tensors, manifest)
+    with pytest.raises(WeightsError, match=said):
+        recipe.check(tensors, manifest)
+
+
+# --- that it can be wrong ---------------------------------------------------------------------------------------------
+
+
+@both_weights
+@pytest.mark.parametrize("part", ["inner", "outer"])
+def test_noise_in_place_of_weights_breaks_most_answers(part, weights, modular):
+    good = modular(weights, 8)
+    rng = np.random.default_rng(0)
+    old = np.asarray(getattr(good.params, part))
+    noise = jnp.asarray(rng.normal(0, np.std(old), old.shape), jnp.float32)
+    cases = cases_of(8, 1024)
+    found = Unit("modular", good.spec, good.params._replace(**{part: noise}), good.scope).subtract_branch(*cases)
+    assert np.mean(found.difference != exact(8, "sbn", cases)[0]) > 0.9
+
+
+def test_weights_as_they_were_before_training_know_nothing(modular):
+    """And those that fit the training half by heart but have not generalised are wrong on the other half."""
+    from learned_units.modular import training
+
+    good = modular("grokked", 8)
+    a, b = np.indices((MODULUS, MODULUS))
+    table = (a - b) % MODULUS
+    early = training.train(table, loading.UNITS, loading.FRACTION, most_epochs=100)
+    assert early.curve.train_accuracy[-1] == 1 and early.held_out_accuracy < 0.5
+    cases = cases_of(8, 1024)
+    differences = exact(8, "sbn", cases)[0]
+    for (inner, outer), at_least in ((early.start, 0.9), ((early.inner, early.outer), 0.5)):
+        params = good.params._replace(inner=jnp.asarray(inner), outer=jnp.asarray(outer))
+        found = Unit("modular", good.spec, params, good.scope).subtract_branch(*cases)
+        assert np.mean(found.difference != differences) > at_least

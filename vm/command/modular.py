@@ -1,0 +1,131 @@
+"""`sbn modular`: a modular polynomial computed by a tree of experts, or verified on its whole table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from vm.command import jax_setup, terminal
+from vm.command.launch import FAILED
+from vm.command.terminal import Talk
+from vm.command.usage import UsageError, stated_by_user
+
+if TYPE_CHECKING:
+    from learned_units.modular.polynomials import Tree
+    from learned_units.modular.syntax import Polynomial
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the experts, the answer or the verification. Exit code 0 if integer arithmetic agrees."""
+    talk = Talk(options.quiet)
+    from learned_units.modular import syntax
+
+    with stated_by_user():
+        polynomial = syntax.parse(options.polynomial)
+        values = _values(options.values, polynomial)
+    jax_setup.prepare()
+    from learned_units.modular import polynomials
+
+    with stated_by_user():
+        talk.progress(f"experts modulo {polynomial.modulus}", 0.0)
+        tree = polynomials.compile_polynomial(polynomial)
+        account = _evaluated(tree, values) if values or not polynomial.variables else _verified(tree)
+    talk.clear()
+    terminal.write(json.dumps(account) + "\n" if options.json else _as_text(account, polynomial))
+    return 0 if account["agrees"] else FAILED
+
+
+def _values(given: list[str], polynomial: Polynomial) -> dict[str, int]:
+    """NAME=N ... as numbers by name: one for each variable, or none at all."""
+    values: dict[str, int] = {}
+    known = f"variables: {', '.join(polynomial.variables)}" if polynomial.variables else "it has no variables"
+    for text in given:
+        match = re.fullmatch(r"\s*(\w+)\s*=\s*([+-]?\d{1,18})\s*", text)
+        if match is None:
+            raise UsageError(f"'{text}' is no value of a variable; write NAME=N, as in a=4")
+        name, value = match.groups()
+        if name not in polynomial.variables:
+            raise UsageError(f"'{name}' is not in the polynomial ({known})")
+        if name in values:
+            raise UsageError(f"'{name}' is given twice")
+        values[name] = int(value)
+    missing = [name for name in polynomial.variables if name not in values]
+    if values and missing:
+        raise UsageError(
+            f"no value for {', '.join(missing)}; give one for each variable, or none to verify all of them"
+        )
+    return values
+
+
+def _evaluated(tree: Tree, values: dict[str, int]) -> dict[str, Any]:
+    """What the experts answer for one case, and what integer arithmetic does."""
+    import numpy as np
+
+    from learned_units.modular import syntax
+
+    case = {name: np.array([value % tree.polynomial.modulus]) for name, value in values.items()}
+    found = tree.evaluate(case)
+    exact = int(syntax.exact(tree.polynomial, case).reshape(-1)[0])
+    answers = [int(each[0]) for each in found.by_expert]
+    account = _account(tree, [float(each[0]) for each in found.margins], answers)
+    result = int(found.answers[0])
+    return account | {"values": values, "result": result, "exact": exact, "agrees": result == exact}
+
+
+def _verified(tree: Tree) -> dict[str, Any]:
+    """How many rows of the table the experts have right."""
+    found = tree.verify()
+    counts = {"rows": found.rows, "wrong": found.wrong, "agrees": found.wrong == 0}
+    return _account(tree, list(found.margins), None) | counts
+
+
+def _account(tree: Tree, margins: list[float], answers: list[int] | None) -> dict[str, Any]:
+    experts = [
+        {
+            "name": f"e{k + 1}",
+            "kind": apply.kind,
+            "computes": tree.describe(apply),
+            "units": network.units,
+            "margin": margins[k],
+        }
+        | ({} if answers is None else {"answer": answers[k]})
+        for k, (apply, network) in enumerate(zip(tree.experts, tree.networks, strict=True))
+    ]
+    return {
+        "polynomial": tree.polynomial.written,
+        "modulus": tree.polynomial.modulus,
+        "weights": "analytic",
+        "experts": experts,
+        "units": tree.units,
+        "margin": min(margins, default=None),
+    }
+
+
+def _as_text(account: dict[str, Any], polynomial: Polynomial) -> str:
+    experts = account["experts"]
+    text = ""
+    if experts:
+        answered = "answer" in experts[0]
+        rows = [("expert", "computes", "units", *(("answer",) if answered else ()), "margin")]
+        for each in experts:
+            answer = (str(each["answer"]),) if answered else ()
+            rows.append((each["name"], each["computes"], str(each["units"]), *answer, f"{each['margin']:.3f}"))
+        text = terminal.table(rows, right=range(2, len(rows[0]))) + "\n"
+    text += f"{polynomial.written} mod {polynomial.modulus}"
+    if "result" in account:
+        if account["values"]:
+            text += f" at {', '.join(f'{name} = {value}' for name, value in account['values'].items())}"
+        text += f" is {account['result']}; "
+        text += "integer arithmetic agrees" if account["agrees"] else f"integer arithmetic says {account['exact']}"
+    elif account["agrees"]:
+        text += f": all {account['rows']:,} rows of the table are right"
+    else:
+        text += f": {account['wrong']:,} of {account['rows']:,} rows of the table are WRONG"
+    if not experts:
+        return text + "; no expert is needed\n"
+    margin = terminal.format_margin(account["margin"] if account["margin"] is not None else math.inf, digits=3)
+    counted = f"{len(experts)} analytic expert{'' if len(experts) == 1 else 's'}"
+    return text + f"; {counted}, {account['units']:,} units, smallest margin {margin}\n"
