@@ -1,5 +1,6 @@
 """What each command writes, and its exit code."""
 
+import csv
 import dataclasses
 import io
 import json
@@ -11,7 +12,7 @@ import pytest
 
 import programs
 from vm.cli import main
-from vm.command import chosen_unit
+from vm.command import bench, chosen_unit
 
 WEIGHTS = "weights"
 
@@ -499,24 +500,33 @@ def test_explain_fails_where_exact_arithmetic_disagrees(sbn, monkeypatch, unit_o
     assert "exact arithmetic DISAGREES: 2, next pc 3" in sbn.text
 
 
-def test_bench_compares_the_units_with_the_reference(sbn, unit_of):
-    for name in ("ntk", "neural-gpu"):
+def test_bench_compares_the_units_alone_and_in_batches_with_the_reference(sbn, unit_of):
+    for name in bench.UNITS:
         unit_of(name)
-    assert sbn("bench", "--steps", "300", "--repeat", "1", "--csv", "-q") == 0
-    head, *rows = [line.split(",") for line in sbn.text.splitlines()]
-    assert head[0] == "executor" and sbn.err == ""
-    assert [row[:2] for row in rows] == [
-        ["reference", ""],
-        *(
-            [name, lockstep]
-            for name in ("native", "ntk-limit", "ntk", "neural-gpu", "modular")
-            for lockstep in ("off", "on")
-        ),
+    assert sbn("bench", "--steps", "300", "--repeat", "1", "--machines", "4", "--csv", "-q") == 0
+    head, *rows = list(csv.reader(sbn.text.splitlines()))
+    assert head == list(bench.COLUMNS) and sbn.err == ""
+    ways = (["1", "off"], ["1", "on"], ["4", "off"])
+    assert [row[:3] for row in rows] == [
+        ["reference", "1", "-"],
+        *([name, *way] for name in bench.UNITS for way in ways),
     ]
-    assert all(float(row[2]) > 0 for row in rows) and float(rows[0][3]) == 1
-    assert sbn("bench", "--steps", "300", "--repeat", "1") == 0
-    assert sbn.text.splitlines()[0].split()[:2] == ["executor", "lockstep"]
-    assert "16-bit sbn" in sbn.err.splitlines()[-1]
+    assert all(float(row[3]) > 0 for row in rows) and float(rows[0][4]) == 1
+    assert sbn("bench", "--steps", "300", "--repeat", "1", "--machines", "0") == 0
+    lines = sbn.text.splitlines()
+    assert lines[0].split()[:3] == ["executor", "machines", "lockstep"]
+    assert lines[-1].startswith("one machine") and "measured peaks" in sbn.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("what", ["ensemble", "machines"])
+def test_bench_measures_growth(sbn, unit_of, what, monkeypatch):
+    unit_of("ntk")
+    monkeypatch.setitem(bench.GROWTH, what, (1, 2))
+    monkeypatch.setattr(bench, "GROWN", ("ntk",))
+    assert sbn("bench", "--steps", "300", "--repeat", "1", "--growth", what, "--csv") == 0
+    head, *rows = list(csv.reader(sbn.text.splitlines()))
+    assert head == [what, "executor", "steps/s"] and len(rows) == 2
+    assert all(name == "ntk" and float(speed) > 0 for _, name, speed in rows)
 
 
 def test_the_demo_trains_proves_runs_and_breaks_the_unit(sbn, unit_of):

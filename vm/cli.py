@@ -11,6 +11,7 @@ from typing import Any
 ISAS = ("sbn", "subleq")
 INPUT_MODES = ("set", "add", "sub")
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
+GROWTH = ("width", "memory", "ensemble", "machines")
 DIALECTS = ("sqasm",)
 COMPUTED = ("permute", "add", "subtract", "multiply")
 WHOLE_FORMS = ("one", "grouped")
@@ -356,4 +357,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=positive, default=50_000, metavar="N", help="of a measurement (default 50,000)")
     parser.add_argument("--repeat", type=positive, default=3, metavar="N", help="measurements, of each (default 3)")
+    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help="bits of a word, 8 to 64 (default 16)")
+    parser.add_argument("--machines", type=count, default=512, metavar="N", help="of a batch (512; 0: no batch)")
+    parser.add_argument("--growth", choices=GROWTH, help="speeds as one size grows, instead")
     parser.add_argument("--csv", action="store_true", help="comma-separated values instead of the table")
