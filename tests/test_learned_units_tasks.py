@@ -179,7 +179,9 @@ def hard_words(rng: np.random.Generator, count: int, length: int) -> list[int]:
     return [*(uniform[: count // 2]), *runs[: count // 2 - 4], 0, 1, top, top - 1]
 
 
-@pytest.mark.parametrize(("design", "length"), [("ripple", 33), ("grouped", 33), ("grouped", 64)])
+@pytest.mark.parametrize(
+    ("design", "length"), [("ripple", 33), pytest.param("grouped", 33, marks=pytest.mark.slow), ("grouped", 64)]
+)
 def test_long_sums_are_right_in_the_limit(design, length):
     rng = np.random.default_rng(length)
     one, other = hard_words(rng, 600, length), hard_words(rng, 600, length)[::-1]
@@ -188,7 +190,9 @@ def test_long_sums_are_right_in_the_limit(design, length):
     assert found == [a + b for a, b in zip(one, other, strict=True)]
 
 
-@pytest.mark.parametrize(("design", "length"), [("ripple", 9), ("grouped", 9), ("grouped", 13)])
+@pytest.mark.parametrize(
+    ("design", "length"), [("ripple", 9), ("grouped", 9), pytest.param("grouped", 13, marks=pytest.mark.slow)]
+)
 def test_long_products_are_right_in_the_limit(design, length):
     rng = np.random.default_rng(length)
     one, other = hard_words(rng, 100, length), hard_words(rng, 100, length)[::-1]
@@ -201,7 +205,7 @@ def test_long_products_are_right_in_the_limit(design, length):
 PERMUTATIONS = {"paper": permutation.paper, "grouped": permutation.grouped}
 
 
-@pytest.mark.parametrize("length", [1, 7, 8, 20, 64])
+@pytest.mark.parametrize("length", [9, *(pytest.param(length, marks=pytest.mark.slow) for length in (1, 7, 8, 20, 64))])
 @pytest.mark.parametrize("design", PERMUTATIONS)
 def test_permutations_move_every_bit_to_its_place_in_the_limit(design, length):
     rng = np.random.default_rng(length)

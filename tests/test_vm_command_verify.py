@@ -52,7 +52,7 @@ def test_pairs_of_a_trained_unit_are_recorded_and_shown(stored, sbn):
     assert "1 of 1 shards, 3,000 cases, all right" in out
     assert "a sample (seed 0), and no proof" in out
     assert "12-bit subleq: 3,000 cases, smallest margin 0." in sbn("units")[1]
-    assert weights.read(catalog.recipe_of(store.load(stored, {})[1]), stored)  # still accepted
+    weights.read(catalog.recipe_of(store.load(stored, {})[1]), stored)  # still accepted
 
 
 @pytest.mark.parametrize("unit", ["native", "ntk-limit"])
