@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from learned_units.algorithm import Algorithm
 from learned_units.ntk import limit, listed, predictor, readout
 from learned_units.tasks import addition, multiplication, permutation
 from learned_units.template_list import Template, TemplateList
+from learned_units.templates import TemplateSet
 
 GROUP = 8
 LENGTHS = (1, 2, 3, 5, 8, 16, 64)
@@ -120,6 +121,30 @@ def test_matching_and_labels_are_those_of_the_templates_one_by_one():
     assert network.label_counts().tolist() == labels.sum(0).tolist()
 
 
+def said(template_set: TemplateSet, bit: Mapping[str, int]) -> set[str]:
+    """The outputs asserted when the lines hold these bits."""
+    holding = [each for each in template_set.families if all(bit[line] == want for line, want in each.when)]
+    assert len(holding) <= 1
+    return {output for each in holding for output in each.then}
+
+
+def test_add_says_the_sum_and_the_carry_of_a_pair_of_positions():
+    for values in itertools.product((0, 1), repeat=4):
+        bit: dict[str, int] = dict(zip(("a", "b", "a_below", "b_below"), values, strict=True))
+        outputs = said(addition.first(GROUP), bit)
+        assert ("x" in outputs) == (bit["a"] != bit["b"])
+        assert not {"G", "P"} <= outputs
+        for carry in (0, 1):
+            below = bit["a_below"] + bit["b_below"] + carry >= 2
+            assert ("G" in outputs or ("P" in outputs and bool(carry))) == (bit["a"] + bit["b"] + below >= 2)
+
+
+def test_a_full_adder_counts_its_three_bits():
+    for values in itertools.product((0, 1), repeat=3):
+        outputs = said(multiplication.full_adder(), dict(zip("uvw", values, strict=True)))
+        assert ("sum" in outputs) + 2 * ("carry" in outputs) == sum(values)
+
+
 # --- exact, through live passes ---------------------------------------------------------------------------------------
 
 ADDITIONS = {"ripple": addition.ripple, "grouped": functools.partial(addition.grouped, group=GROUP)}
@@ -154,7 +179,9 @@ def hard_words(rng: np.random.Generator, count: int, length: int) -> list[int]:
     return [*(uniform[: count // 2]), *runs[: count // 2 - 4], 0, 1, top, top - 1]
 
 
-@pytest.mark.parametrize(("design", "length"), [("ripple", 33), ("grouped", 33), ("grouped", 64)])
+@pytest.mark.parametrize(
+    ("design", "length"), [("ripple", 33), pytest.param("grouped", 33, marks=pytest.mark.slow), ("grouped", 64)]
+)
 def test_long_sums_are_right_in_the_limit(design, length):
     rng = np.random.default_rng(length)
     one, other = hard_words(rng, 600, length), hard_words(rng, 600, length)[::-1]
@@ -163,7 +190,9 @@ def test_long_sums_are_right_in_the_limit(design, length):
     assert found == [a + b for a, b in zip(one, other, strict=True)]
 
 
-@pytest.mark.parametrize(("design", "length"), [("ripple", 9), ("grouped", 9), ("grouped", 13)])
+@pytest.mark.parametrize(
+    ("design", "length"), [("ripple", 9), ("grouped", 9), pytest.param("grouped", 13, marks=pytest.mark.slow)]
+)
 def test_long_products_are_right_in_the_limit(design, length):
     rng = np.random.default_rng(length)
     one, other = hard_words(rng, 100, length), hard_words(rng, 100, length)[::-1]
@@ -176,7 +205,7 @@ def test_long_products_are_right_in_the_limit(design, length):
 PERMUTATIONS = {"paper": permutation.paper, "grouped": permutation.grouped}
 
 
-@pytest.mark.parametrize("length", [1, 7, 8, 20, 64])
+@pytest.mark.parametrize("length", [9, *(pytest.param(length, marks=pytest.mark.slow) for length in (1, 7, 8, 20, 64))])
 @pytest.mark.parametrize("design", PERMUTATIONS)
 def test_permutations_move_every_bit_to_its_place_in_the_limit(design, length):
     rng = np.random.default_rng(length)

@@ -173,14 +173,14 @@ def test_a_wrong_select_of_the_paper_form_is_found():
 
 
 def test_the_weakest_input_of_a_wrong_network_is_named(unit_of):
-    params = unit_of("ntk").params["difference"]
-    template_set = template_sets(8)["difference"]
+    params = unit_of("ntk").params["select"]
+    template_set = template_sets(8)["select"]
     broken = params._replace(outer=params.outer * np.float32(0.4))
     found = proof.weakest(template_set, broken)
     specified = template_set.specify(np.array(found.families, np.int8))
     right = specified[template_set.outputs.index(found.output) * template_set.group + found.position]
     assert found.value != right
-    assert found.network == "difference"
+    assert found.network == "select"
     assert found.value == (found.prediction > found.threshold)
 
 

@@ -111,6 +111,7 @@ def _prove(unit: Unit, group: int, talk: Talk) -> dict[str, Any] | None:
         found = verification.enumerate_inputs(
             template_set,
             unit.params[name],
+            floor=0.0,
             progress=lambda part, name=name: talk.progress(f"checking every input of '{name}'", part),
         )
         inputs += found.inputs
@@ -122,8 +123,7 @@ def _prove(unit: Unit, group: int, talk: Talk) -> dict[str, Any] | None:
     terminal.write(terminal.table(rows, right=(1, 2, 3)) + "\n")
     seconds = time.monotonic() - began
     if failed:
-        for name in failed:
-            _tell_weakest(verification.weakest(template_sets(group)[name], unit.params[name]))
+        _tell_weakest(verification.weakest(template_sets(group)[failed[0]], unit.params[failed[0]]))
         _search_operands(unit)
         return None
     terminal.prose(

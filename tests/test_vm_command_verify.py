@@ -1,0 +1,127 @@
+"""`sbn verify`: what it proves, what it runs, what it records, and how it fails."""
+
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from learned_units import catalog, store, verification, weights
+from vm import cli
+
+
+@pytest.fixture
+def sbn(capfd):
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(arguments)
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def stored(unit_of, tmp_path, monkeypatch):
+    """The trained weights of this session in a cache of their own: what is recorded with them stays here."""
+    unit_of("ntk")
+    recipe = catalog.recipe("ntk")
+    assert recipe is not None
+    path = recipe.path
+    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
+    recipe.path.parent.mkdir(parents=True)
+    shutil.copy(path, recipe.path)
+    return recipe.path
+
+
+@pytest.mark.slow
+def test_the_default_unit_is_proved_and_the_proof_recorded(stored, sbn):
+    code, out, err = sbn("verify")
+    assert code == 0
+    text = " ".join(out.split())
+    assert "2,200,027 in all" in text
+    assert "122 schedules" in text
+    assert "recorded with the weights" in err
+    claim = store.load(stored, {})[1]["claims"]["proof"]
+    assert (claim["cases"], claim["smallest_margin"] >= 0.25) == (2_200_027, True)
+    assert "verified: every input of every network: 2,200,027" in sbn("units")[1]
+
+
+def test_pairs_of_a_trained_unit_are_recorded_and_shown(stored, sbn):
+    code, out, _ = sbn("verify", "--cases", "3000", "--width", "12", "--isa", "subleq", "--seed", "0")
+    assert code == 0
+    assert "1 of 1 shards, 3,000 cases, all right" in out
+    assert "a sample (seed 0), and no proof" in out
+    assert "12-bit subleq: 3,000 cases, smallest margin 0." in sbn("units")[1]
+    weights.read(catalog.recipe_of(store.load(stored, {})[1]), stored)  # still accepted
+
+
+@pytest.mark.parametrize("unit", ["native", "ntk-limit"])
+def test_all_pairs_of_a_small_unit(unit, stored, sbn):
+    code, out, _ = sbn("verify", "--unit", unit, "--width", "5", *(["--group", "5"] if unit == "ntk-limit" else []))
+    assert code == 0
+    assert ("all pairs of operands: 1 of 1 shards, 1,024 cases" in out) == (unit == "native")
+
+
+def test_shards_go_on_where_they_were_left(stored, sbn, monkeypatch):
+    monkeypatch.setattr(verification, "SHARD", 1 << 10)
+    given = ("verify", "--unit", "native", "--width", "6")
+    code, out, err = sbn(*given, "--shards", "1")
+    assert (code, "1 of 4 shards, 25.00%, 1,024 cases" in out) == (0, True)
+    assert "goes on from there" in err
+    code, out, err = sbn(*given)
+    assert (code, "4 of 4 shards, 4,096 cases" in out) == (0, True)
+    assert "going on from 1 of 4 shards" in err
+    code, _, err = sbn(*given, "--restart", "--shards", "1")
+    assert (code, "going on" in err) == (0, False)
+
+
+def test_noise_fails_with_operands_and_a_decision(stored, sbn, tmp_path):
+    tensors, _ = store.load(stored, {})
+    rng = np.random.default_rng(0)
+    noise = {name: rng.normal(0, values.std(), values.shape).astype(np.float32) for name, values in tensors.items()}
+    save_file(noise, tmp_path / "noise.safetensors")
+    code, out, _ = sbn("verify", "--weights", str(tmp_path / "noise.safetensors"))
+    assert code == 1
+    assert "FAILED: 'first' answers" in out
+    assert "next pc" in out and "exact, 16-bit sbn:" in out
+    assert "pass 0 (first), output" in out
+
+
+def test_pairs_that_fail_are_told_and_nothing_is_recorded(stored, sbn, tmp_path):
+    tensors, manifest = store.load(stored, {})
+    tensors["select.outer"] = tensors["select.outer"] * np.float32(0.1)
+    path = tmp_path / "weak.safetensors"
+    store.save(path, tensors, {name: value for name, value in manifest.items() if not name.endswith("_hash")})
+    code, out, _ = sbn("verify", "--weights", str(path), "--cases", "500", "--width", "8")
+    assert code == 1
+    assert out.startswith("FAILED: ")
+    assert "pass 2 (select)" in out or "pass 3 (select)" in out
+    assert "claims" not in store.load(path, {})[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--weights", "nowhere.safetensors"), 1, "no weights file nowhere.safetensors"),
+        (("--unit", "native", "--weights", "x"), 2, "--weights is for the unit ntk"),
+        (("--shards", "3"), 2, "--shards is for pairs of operands"),
+        (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
+        (("--unit", "native", "--width", "3"), 2, "words have 4 to 64 bits"),
+        (("--unit", "ntk-limit", "--group", "20"), 2, "all pairs of 20-bit words are too many"),
+    ],
+)
+def test_what_cannot_be_verified_is_refused_in_one_line(arguments, code, message, sbn):
+    found, out, err = sbn("verify", *arguments)
+    assert (found, out) == (code, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_file_that_is_none_of_weights_is_refused(sbn, tmp_path):
+    path = tmp_path / "some.safetensors"
+    path.write_bytes(b"nonsense")
+    code, _, err = sbn("verify", "--weights", str(path))
+    assert (code, "damaged, or not a weights file" in err) == (1, True)
+    save_file({"w": np.zeros(3, np.float32)}, path)
+    code, _, err = sbn("verify", "--weights", str(path))
+    assert (code, "the weights of the network 'first' are missing" in err) == (1, True)
