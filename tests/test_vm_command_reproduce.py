@@ -3,7 +3,9 @@
 import csv
 import importlib
 import io
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +93,26 @@ def test_what_does_not_apply_is_a_dash_in_print_empty_in_csv_and_not_drawn():
 
     panel = Panel("t", "x", "y", (Curve("c", (1.0, 2.0), (None, 3.0)),), log="xy")
     assert picture.draw((panel, panel), "svg").startswith(b"<?xml")
+
+
+@pytest.mark.parametrize("name", ["networks", "training-sets"])
+def test_the_tables_in_the_chapter_are_what_the_command_prints(sbn, name):
+    """Those that nothing is trained for; the others differ from machine to machine in their digits."""
+    chapter = (Path(__file__).parent.parent / "docs" / "what_is_learned.md").read_text(encoding="utf-8").splitlines()
+    _, out, _ = sbn(name)
+    rows = out.split("\n\n")[1].splitlines()
+    assert len(rows) > 15
+    for row in rows:
+        assert row in chapter
+
+
+def test_the_networks_in_the_readme_are_those_the_command_finds():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    table = importlib.import_module("learned_units.experiments.networks").measure(False, lambda what, part: None)
+    shown = 0
+    for row in table.shown():
+        if row[1] in ("16", "64"):
+            cells = (re.escape(row[k]) for k in (0, 1, 5, 6, 7))
+            assert re.search(rf"^{' +'.join(cells)}$", readme, re.MULTILINE), row
+            shown += 1
+    assert shown == 8

@@ -26,16 +26,18 @@ class Experiment(NamedTuple):
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "permutations": Experiment(
-        "permutations", "networks needed to permute k bits, by formula and by training, beside the paper's", "3 min"
+        "permutations", "networks needed to permute k bits, by formula and by training, beside the paper's", "1-2 min"
     ),
     "moments": Experiment(
         "moments", "mean and variance of a prediction, closed form against trained networks of 1k to 32k units", "2 min"
     ),
     "networks": Experiment(
-        "networks", "networks needed for addition, multiplication and SBN, by bound and by readout", "10 s"
+        "networks", "networks needed for addition, multiplication and SBN, by bound and by readout", "1 s"
     ),
     "summands": Experiment(
-        "summands", "all summands of up to 10 bits added by the paper's design, and how many come out wrong", "1 min"
+        "summands",
+        "all summands of up to 10 bits added by the paper's design, and how many come out wrong",
+        "half a minute",
     ),
     "modular": Experiment(
         "modular",
@@ -50,7 +52,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "widths": Experiment("widths", "width of a network against its error, for each initialisation", "1 min"),
     "groups": Experiment(
-        "groups", "bit positions a network serves: examples, inputs, width it takes, and whether it is proved", "3 min"
+        "groups",
+        "bit positions a network serves: examples, inputs, width it takes, and whether it is proved",
+        "1-2 min",
     ),
     "neural-gpu": Experiment(
         "neural_gpu", "the Neural GPU's error rate by length, 20 to 2,000 bits, and its original encoding", "20 min"

@@ -53,15 +53,12 @@ def _sums(weights, one: jax.Array, other: jax.Array, *, task: Algorithm) -> tupl
     predict = predictor.bound(task.networks, weights)
 
     def bits_of(word: jax.Array, length: int) -> jax.Array:
-        return ((word >> np.arange(length, dtype=np.uint32)) & np.uint32(1)).astype(jnp.float32)
+        return ((word[None] >> np.arange(length, dtype=np.uint32)[:, None]) & np.uint32(1)).astype(jnp.float32)
 
-    def add(one: jax.Array, other: jax.Array) -> tuple[jax.Array, jax.Array]:
-        (first, length), (second, _) = task.inputs
-        found = algorithm.run(task, {first: bits_of(one, length), second: bits_of(other, length)}, predict)
-        weight = np.uint32(1) << np.arange(found.bits.shape[0], dtype=np.uint32)
-        return (found.bits.astype(jnp.uint32) * weight).sum(dtype=jnp.uint32), found.margin
-
-    return jax.vmap(add)(one, other)
+    (first, length), (second, _) = task.inputs
+    found = algorithm.run(task, {first: bits_of(one, length), second: bits_of(other, length)}, predict)
+    weight = np.uint32(1) << np.arange(found.bits.shape[0], dtype=np.uint32)
+    return (found.bits.astype(jnp.uint32) * weight[:, None]).sum(0, dtype=jnp.uint32), found.margin
 
 
 def measure(quick: bool, progress: Progress) -> Table:
