@@ -3,7 +3,7 @@
 Machines wait in a queue. A lane is a place on the device where one of them runs. Chunks of steps run in all lanes at
 once; between two chunks the host serves the consoles, takes machines that stopped out, and puts waiting ones in. When
 none wait, the lanes are brought closer together, so that stopped machines cost nothing. Lanes are spread over the
-devices of this process, each of which loops on its own.
+devices of this process, each of which loops on its own; several processes (see `processes`) take every n-th machine.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from assembler import Image, assemble
 from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.unit import Spec, Unit
+from vm import processes
 from vm.execution import REFERENCE_STOP, Machine, check_unit
 from vm.interrupt import deferred_interrupt
 from vm.machine import run_lanes
@@ -100,12 +101,18 @@ def run_batch(
     modes = {job.input_mode for job in jobs}
     if len(modes) > 1:
         raise ValueError(f"the images read input in different ways: {', '.join(sorted(modes))}")
-    outcomes: list[Outcome | None] = [None] * count
-    for index, outcome in _Batch(unit, size, modes.pop(), jobs).outcomes():
+    outcomes: dict[int, Outcome] = {}
+    for index, outcome in _Batch(unit, size, modes.pop(), [jobs[k] for k in processes.mine(count)]).outcomes():
         outcomes[index] = outcome
         if on_outcome is not None:
             on_outcome(index, outcome)
-    return [outcome for outcome in outcomes if outcome is not None]
+    if jax.process_count() > 1:
+        shared = processes.share(outcomes)
+        if on_outcome is not None:
+            for index in sorted(shared.keys() - outcomes.keys()):
+                on_outcome(index, shared[index])
+        outcomes = shared
+    return [outcomes[index] for index in range(count)]
 
 
 def _memory_size(images: Sequence[Image], requested: int | None) -> int:
