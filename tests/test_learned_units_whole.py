@@ -238,7 +238,7 @@ def test_the_states_a_trained_network_is_judged_on_are_of_every_phase_and_full_o
     starts = one_construction.STATES // (one_construction.INSTRUCTIONS * spec.evaluations)
     assert states.shape == (starts * one_construction.INSTRUCTIONS * spec.evaluations, spec.templates.state_bits)
     assert one_construction.STATES - len(states) < 14
-    phases = spec.templates.split(states.T)["phase"].sum(1)
+    phases = spec.templates.split(states.sum(0))["phase"]
     assert (phases > one_construction.STATES / 40).all()
 
 
