@@ -12,6 +12,7 @@ ISAS = ("sbn", "subleq")
 INPUT_MODES = ("set", "add", "sub")
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
 DIALECTS = ("sqasm",)
+COMPUTED = ("permute", "add", "subtract", "multiply")
 WIDTH = 16
 
 EPILOG = """\
@@ -76,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     train.add_argument("--force", action="store_true", help="train anew where weights are stored already")
     _add_explain(command("explain", "show every prediction behind one subtract-and-branch, A - B"))
+    _add_compute(command("compute", "add, subtract, multiply or permute outside the machine, live", COMPUTE_EPILOG))
+    _add_verify(command("verify", "prove a unit on every input, or run it on pairs of operands", VERIFY_EPILOG))
     command("units", "what is learned in each unit, and what was verified for the weights stored here")
     bundled = command("programs", "list the bundled programs, or print the source of one")
     bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
@@ -95,6 +98,21 @@ comes from --input, --input-text or the command `input` only.
 REPL_EPILOG = """\
 A line is a statement: it is assembled at the end of the program so far and, if it is an instruction or a macro,
 executed. Debugger commands begin with a colon; `:help` lists them.
+"""
+COMPUTE_EPILOG = """\
+  sbn compute add 200 100 --bits 8          300: the exact sum, one bit longer than the operands
+  sbn compute subtract 3 0x10               -13
+  sbn compute multiply -12 34 --bits 8      -408, twice as long
+  sbn compute permute 10110 4,3,2,1,0       01101: the k-th number of the permutation, counted from 0 at the left, is
+                                            the place the k-th bit goes to; also `reverse`, `rotate:K` (to the right)
+                                            and `random:SEED`. Bits may be written 0x2C, four to a digit.
+"""
+VERIFY_EPILOG = """\
+The default unit is proved: every input its networks can receive is enumerated, and their composition is checked at
+every width. With --group N above 8, one network for words of N bits, all inputs of its first pass are run (up to 16
+bits; there it takes many hours). With --cases, and for other units, pairs of operands are run: all of them up to 8
+bits, else a sample. Shards that are finished are kept: the same command goes on from there. What was verified is
+recorded with the weights, see `sbn units`. Exit code 1, with a counterexample, if something is wrong.
 """
 HISTORY = 10_000_000
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
@@ -122,9 +140,9 @@ def positive(text: str) -> int:
 
 
 def _with_decimals(given: Sequence[str]) -> list[str]:
-    """The arguments of `explain` with negative numbers in decimal, the only ones argparse does not take for options."""
+    """The arguments with negative numbers in decimal, the only ones argparse does not take for options."""
     command = next((text for text in given if not text.startswith("-")), None)
-    return [_decimal(text) for text in given] if command == "explain" else list(given)
+    return [_decimal(text) for text in given] if command in ("explain", "compute") else list(given)
 
 
 def _decimal(text: str) -> str:
@@ -248,6 +266,42 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
         "--csv", metavar="FILE", help="write the table as comma-separated values; - instead of the table"
     )
     parser.add_argument("--plot", metavar="FILE", help="draw the figures (.png, .svg, .pdf); needs matplotlib")
+
+
+def _add_compute(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", choices=COMPUTED, help=", ".join(COMPUTED))
+    parser.add_argument("first", metavar="A", help="a number, also -5, 0x1F or -0x1F; for permute a string of bits")
+    parser.add_argument("second", metavar="B", help="a number; for permute the permutation, as 2,0,1 or `reverse`")
+    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu or native")
+    parser.add_argument("--bits", type=positive, metavar="N", help="of an operand (default 16; permute: as given)")
+    parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
+    parser.add_argument(
+        "--design",
+        choices=("grouped", "paper"),
+        default="grouped",
+        help="few passes of enumerated networks (default), or the paper's: one network that rewrites the whole state",
+    )
+    parser.add_argument(
+        "--readout",
+        choices=("calibrated", "sign"),
+        default="calibrated",
+        help="threshold half-way between none and one matched template (default), or at 0 as in the paper (ntk-limit)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_unit(parser)
+    parser.add_argument(
+        "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
+    )
+    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    parser.add_argument("--weights", metavar="FILE", help="verify the weights of the unit ntk in this safetensors file")
+    parser.add_argument(
+        "--cases", type=positive, metavar="N", help="run N pairs: half uniform, half adversarial (--seed)"
+    )
+    parser.add_argument("--shards", type=positive, metavar="N", help="stop after N more shards of the pairs")
+    parser.add_argument("--restart", action="store_true", help="forget the shards finished before")
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
