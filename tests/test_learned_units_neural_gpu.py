@@ -1,7 +1,9 @@
 """The Neural GPU: the cell, the tape, the training set, what a trained net does, and that its weights do it."""
 
 import itertools
+import math
 import random
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -411,69 +413,75 @@ def test_the_weights_of_different_tasks_and_seeds_are_different_files():
     assert len(files) == 6
 
 
-# --- numbers of any length --------------------------------------------------------------------------------------------
+# --- integers of any length -------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """Exact arithmetic in the networks' place: what it is asked, and of which net."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.tapes: list[tuple[str, int, int, int]] = []
+        monkeypatch.setattr(measuring, "predictions", self._predictions)
+
+    def nets(self, task: tape.Task) -> Any:
+        return task
+
+    def _predictions(self, weights, task, given):
+        assert weights is task
+        first, second = given
+        pairs = zip(tape.to_ints(first), tape.to_ints(second), strict=True)
+        self.tapes += [(task.name, first.shape[1], a, b) for a, b in pairs]
+        exact_answers = tape.answers(task, first, second, np.full(len(first), first.shape[1]))
+        yield slice(0, len(first)), np.where(exact_answers, np.float32(0.75), np.float32(-0.5))
+
+
+def some_integers(bits: int) -> list[tuple[int, int]]:
+    rng = random.Random(SEED + bits)
+    full, top = (1 << bits) - 1, 1 << (bits - 1)
+    a, b = rng.getrandbits(bits), rng.getrandbits(bits)
+    magnitudes = [(a, b), (b, a), (a, a), (full, full), (full, 1), (1, full), (top, 1), (0, a), (a, 0), (0, 0)]
+    return [(sign * x, other * y) for x, y in magnitudes for sign in (1, -1) for other in (1, -1)]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 5, 17, 64, 100])
+def test_integers_are_taken_apart_and_put_together_rightly(bits, monkeypatch):
+    asked = Asked(monkeypatch)
+    for first, second in some_integers(bits):
+        for operation, exact_result in (("add", first + second), ("subtract", first - second)):
+            asked.tapes.clear()
+            found = long_arithmetic.OPERATIONS[operation](asked.nets, first, second, lambda what, part: None)
+            assert (found.value, found.tapes, found.rounds) == (exact_result, 1, 1)
+            ((_, length, one, other),) = asked.tapes
+            assert (one, other) == (abs(first), abs(second)) and length == max(1, one.bit_length(), other.bit_length())
+            assert found.margin in (0.5, 0.75)
+        asked.tapes.clear()
+        found = long_arithmetic.multiply(asked.nets, first, second)
+        assert found.value == first * second
+        assert found.tapes == len(asked.tapes) <= max(0, second.bit_count() - 1)
+        assert found.margin == (0.5 if asked.tapes else math.inf)
+        assert found.rounds <= bits.bit_length()
+        assert {name for name, *_ in asked.tapes} <= {"add"}
 
 
 def test_long_differences_are_exact_and_signed(subtracter):
     rng = random.Random(SEED)
     for bits in (1, 40, 300):
         first, second = rng.getrandbits(bits), rng.getrandbits(bits)
-        for a, b in ((first, second), (second, first), (first, first), (1 << bits, 1), (1, 1 << bits), (0, first)):
-            found = long_arithmetic.subtract(subtracter, tape.SUBTRACT_SBN, a, b)
+        for a, b in ((first, second), (second, first), (first, first), (1 << bits, 1), (1, 1 << bits)):
+            found = long_arithmetic.subtract(lambda task: subtracter, a, b)
             assert found.value == a - b and 0 < found.margin <= 1
 
 
 @slow
-def test_long_sums_and_products_are_exact(adder):
-    rng = random.Random(SEED)
-    for bits in (1, 40, 300):
-        first, second = rng.getrandbits(bits), rng.getrandbits(bits)
-        for a, b in ((first, second), ((1 << bits) - 1, 1), (0, 0), (first, 0)):
-            assert long_arithmetic.add(adder, a, b).value == a + b
-    for bits in (1, 2, 7, 64):
-        first, second = rng.getrandbits(bits), rng.getrandbits(bits + 5)
-        full = (1 << bits) - 1
-        for a, b in (
-            (first, second),
-            (second, first),
-            (full, full),
-            (0, first),
-            (first, 0),
-            (1, first),
-            (first, 1 << bits),
-        ):
-            assert long_arithmetic.multiply(adder, a, b).value == a * b
+@pytest.mark.parametrize("bits", [1, 2, 7, 40, 64])
+def test_long_sums_and_products_are_exact(bits, adder):
+    for first, second in some_integers(bits):
+        if (first < 0) == (second < 0):
+            assert long_arithmetic.add(lambda task: adder, first, second).value == first + second
+        assert long_arithmetic.multiply(lambda task: adder, first, second).value == first * second
 
 
 @slow
 def test_noise_in_the_adder_breaks_products(adder):
     broken = with_noise(adder, ("candidate_kernel",))
-    assert long_arithmetic.multiply(broken, 12345, 54321).value != 12345 * 54321
-
-
-def test_a_product_is_made_of_additions_by_the_adder(subtracter, monkeypatch):
-    """With an exact adder in the network's place the rows give the product, and their sums are all it is asked for."""
-    asked = []
-
-    def predictions(weights, task, given):
-        first, second = given
-        assert task is tape.ADD and weights is subtracter
-        asked.extend(zip(tape.to_ints(first), tape.to_ints(second), strict=True))
-        exact_answers = tape.answers(task, first, second, np.full(len(first), first.shape[1]))
-        yield slice(0, len(first)), np.where(exact_answers, np.float32(0.75), np.float32(-0.5))
-
-    monkeypatch.setattr(measuring, "predictions", predictions)
-    rng = random.Random(SEED)
-    for bits in (1, 2, 3, 5, 17, 64, 100):
-        first, second = rng.getrandbits(bits) | 1, rng.getrandbits(bits)
-        asked.clear()
-        found = long_arithmetic.multiply(subtracter, first, second)
-        assert found.value == first * second
-        assert len(asked) <= max(0, second.bit_count() - 1)
-        assert found.margin == (0.5 if asked else float("inf"))
-
-
-@pytest.mark.parametrize("operation", ["add", "multiply"])
-def test_negative_numbers_are_refused_by_name(operation, subtracter):
-    with pytest.raises(ValueError, match="-5 is negative"):
-        getattr(long_arithmetic, operation)(subtracter, 3, -5)
+    assert long_arithmetic.multiply(lambda task: broken, 12345, 54321).value != 12345 * 54321

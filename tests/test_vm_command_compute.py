@@ -130,3 +130,38 @@ def test_what_cannot_be_computed_is_refused_in_one_line(arguments, message, sbn)
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1
+
+
+# --- by the Neural GPU ------------------------------------------------------------------------------------------------
+
+
+def test_the_neural_gpu_subtracts_numbers_far_longer_than_it_was_trained_on(sbn, unit_of):
+    unit_of("neural-gpu")
+    first, second = 3**200, 7**110
+    given = ("compute", "subtract", str(first), str(second), "--bits", "400", "--unit", "neural-gpu")
+    code, out, _ = sbn(*given, "--json")
+    told = json.loads(out)
+    assert code == 0 and told["agrees"] and told["result"] == first - second
+    assert (told["kind"], told["evaluations"], told["passes"]) == ("learned", 1, 1)
+    code, out, _ = sbn(*given)
+    assert code == 0 and "trained on numbers of up to 20 bits" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "exact"), [("add", int.__add__), ("multiply", int.__mul__)])
+def test_the_neural_gpu_adds_and_multiplies_far_longer_numbers(task, exact, sbn):
+    first, second = 3**70, -(7**35)
+    code, out, _ = sbn("compute", task, str(first), str(second), "--bits", "120", "--unit", "neural-gpu", "--json")
+    assert code == 0 and json.loads(out)["result"] == exact(first, second)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("permute", "0110", "reverse"), "has learned no permutation"),
+        (("add", "1", "1", "--design", "paper"), "--design and --readout are for the units ntk and ntk-limit"),
+    ],
+)
+def test_what_the_neural_gpu_cannot_do_is_refused(given, words, sbn):
+    code, _, err = sbn("compute", *given, "--unit", "neural-gpu")
+    assert code == 2 and words in err

@@ -322,7 +322,7 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", choices=COMPUTED, help=", ".join(COMPUTED))
     parser.add_argument("first", metavar="A", help="a number, also -5, 0x1F or -0x1F; for permute a string of bits")
     parser.add_argument("second", metavar="B", help="a number; for permute the permutation, as 2,0,1 or `reverse`")
-    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit or native")
+    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu or native")
     parser.add_argument("--bits", type=positive, metavar="N", help="of an operand (default 16; permute: as given)")
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
     parser.add_argument(

@@ -91,6 +91,22 @@ def _networks(question: Question, kind: str) -> Answer:
     return Answer(value, kind, task.passes, task.evaluations, float(found.margins[0]), computer.detail)
 
 
+def _neural_gpu(question: Question) -> Answer:
+    """By the Neural GPU, on tapes as long as the operands."""
+    if question.task == "permute":
+        raise UsageError("the unit neural-gpu has learned no permutation; ntk and ntk-limit take any")
+    if question.design == "paper" or question.readout == "sign":
+        raise UsageError("--design and --readout are for the units ntk and ntk-limit")
+    jax_setup.prepare()
+    from learned_units.neural_gpu import long_arithmetic
+
+    nets = long_arithmetic.kept_nets(question.seed, question.talk.progress)
+    first, second = question.operands
+    found = long_arithmetic.OPERATIONS[question.task](nets, first, second, question.talk.progress)
+    question.talk.clear()
+    return Answer(found.value, "learned", found.rounds, found.tapes, found.margin, long_arithmetic.DETAIL)
+
+
 def _words(question: Question) -> tuple[int, int]:
     """Bits of the words to compute with, and the modulus of a two's complement result, 0 for one without a sign."""
     bits = question.bits
@@ -104,7 +120,12 @@ def _words(question: Question) -> tuple[int, int]:
     return width, 1 << width
 
 
-UNITS: Mapping[str, Callable[[Question], Answer]] = {"ntk": _ntk, "ntk-limit": _ntk_limit, "native": _native}
+UNITS: Mapping[str, Callable[[Question], Answer]] = {
+    "ntk": _ntk,
+    "ntk-limit": _ntk_limit,
+    "neural-gpu": _neural_gpu,
+    "native": _native,
+}
 MOST_BITS = {"add": 1024, "subtract": 1024, "multiply": 64, "permute": 64}  # of an operand, by the networks of `ntk`
 
 
