@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -174,3 +175,30 @@ def test_the_environment_may_have_the_last_word_on_xla():
     assert flags("").startswith("--xla_backend_extra_options=")
     other = "--xla_cpu_enable_fast_math=false"
     assert flags(other).startswith(f"{other} --xla_backend_extra_options=")
+
+
+def test_two_processes_share_a_batch_and_the_first_writes_what_one_would(tmp_path):
+    lines = tmp_path / "lines"
+    lines.write_text("".join(f"{k} {3 * k}\n" for k in range(30)))
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    arguments = ("run", "adder", "--unit", "ntk-limit", "--batch", str(lines), "--cluster")
+    both = [start(*arguments, f"localhost:{port},2,{index}") for index in range(2)]
+    (out, err), (other, _) = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], err
+    assert out == "".join(f"{4 * k}\n" for k in range(30)).encode() and other == b""
+    assert "30 of 30 machines (30 halted): " in err.decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--cluster", "auto"), "--cluster shares a batch"),
+        (("--batch", "-", "--cluster", "here"), "--cluster is HOST:PORT,COUNT,INDEX or auto, not 'here'"),
+        (("--batch", "-", "--cluster", "localhost:1,2,2"), "process 2 is none of 2"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_refused(options, said):
+    code, out, err = sbn("run", "adder", "--unit", "native", *options)
+    assert (code, out) == (2, b"") and said in err and err.count("\n") == 1

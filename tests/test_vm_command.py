@@ -217,7 +217,7 @@ def test_the_trace_follows_code_that_changes_itself(sbn, tmp_path):
 
 def test_a_divergence_is_reported_and_fails(sbn, monkeypatch, unit_of):
     unit = unit_of("ntk-limit")
-    table = {name: params._replace(table=-params.table) for name, params in unit.params.items()}
+    table = {name: params._replace(table=params.table.at[0].multiply(-1)) for name, params in unit.params.items()}
     broken = dataclasses.replace(unit, params=unit.params | {"difference": table["difference"]})
     monkeypatch.setattr(chosen_unit, "load", lambda *_: broken)
     assert sbn("run", "fibonacci") == 1
@@ -249,6 +249,9 @@ def test_a_divergence_is_reported_and_fails(sbn, monkeypatch, unit_of):
         (("programs", "prime"), "no bundled program 'prime'; there is a bundled program primes"),
         (("explain", "100000", "1"), "minuend = 100000 does not fit a word of 16 bits"),
         (("explain", "1", "1", "--width", "65"), "word_bits is 65"),
+        (("run", "adder", "--unit", "native", "--batch", "nowhere"), "nowhere: No such file"),
+        (("run", "adder", "--batch", "-", "--trace", "t.csv"), "--trace is for one machine"),
+        (("run", "adder", "--batch", "-", "--input-text", "1"), "--input-text is for one machine"),
         (("train", "native"), "nothing in the unit 'native' is trained"),
         (("train", "ntk", "--group", "65"), "group is 65"),
         (("train", "ntl"), "unknown unit 'ntl'; did you mean 'ntk'?"),
@@ -277,6 +280,31 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(sbn, tmp_path, monkeypatch, 
 def test_wrong_usage_shows_the_usage(sbn, arguments):
     assert sbn(*arguments) == 2
     assert sbn.err.startswith("usage: sbn") and sbn.out == b""
+
+
+def test_a_batch_answers_its_lines_in_order(sbn, tmp_path):
+    lines = tmp_path / "lines"
+    lines.write_text("1 2\n30 4\n\n5 -6\n7 8")
+    assert sbn("run", "adder", "--unit", "ntk-limit", "--batch", str(lines)) == 0
+    assert sbn.out == b"3\n34\n0\n-1\n15\n"
+    last = sbn.err.splitlines()[-1]
+    assert last.startswith("5 of 5 machines (5 halted): ") and " closed-form steps (ntk-limit, 16-bit, " in last
+    assert ", 5 replayed on the reference, smallest margin 1.00, " in last
+    assert sbn("run", "adder", "--unit", "native", "--batch", str(lines), "--json", "--no-check") == 0
+    told = [json.loads(line) for line in sbn.out.splitlines()]
+    assert [(each["machine"], each["halt"], each["output"]) for each in told][3] == (3, "halted", "-1\n")
+    assert "none replayed on the reference" in sbn.err
+
+
+def test_a_batch_fails_with_the_machines_that_did_not_halt(sbn, tmp_path):
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"1 2\n" * 8)
+    assert sbn("run", "adder", "--unit", "native", "--batch", str(lines), "--max-steps", "20") == 1
+    assert sbn.err.count("the budget of 20 steps is spent at pc ") == 5  # the first ones are named, all are counted
+    assert "8 of 8 machines (8 budget): " in sbn.err
+    lines.write_bytes(b"")
+    assert sbn("run", "adder", "--unit", "native", "--batch", str(lines)) == 0
+    assert sbn.err == f"{lines} holds no line, so there is nothing to run\n"
 
 
 def test_an_assembly_error_is_drawn(sbn, source):
@@ -461,7 +489,7 @@ def test_explain_as_json_holds_the_decisions(sbn, unit_of):
 
 def test_explain_fails_where_exact_arithmetic_disagrees(sbn, monkeypatch, unit_of):
     unit = unit_of("ntk-limit", 8)
-    params = {name: each._replace(table=-each.table) for name, each in unit.params.items()}
+    params = {name: each._replace(table=each.table.at[0].multiply(-1)) for name, each in unit.params.items()}
     monkeypatch.setattr(chosen_unit, "load", lambda *_: dataclasses.replace(unit, params=params))
     assert sbn("explain", "5", "3", "--width", "8") == 1
     assert "exact arithmetic DISAGREES: 2, next pc 3" in sbn.text

@@ -4,13 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vm.batch import run_batch
     from vm.execution import Machine
     from vm.outcome import Chunk, Divergence, Outcome
     from vm.state import Halt
 
-__all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome"]
+__all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome", "run_batch"]
 
-_HOME = {"Halt": "state", "Machine": "execution"} | dict.fromkeys(("Chunk", "Divergence", "Outcome"), "outcome")
+_HOME = {
+    "Chunk": "outcome",
+    "Divergence": "outcome",
+    "Halt": "state",
+    "Machine": "execution",
+    "Outcome": "outcome",
+    "run_batch": "batch",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -193,6 +193,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the closing line as a JSON object")
     parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
     parser.add_argument("--save-state", metavar="FILE", help="save the machine, at the end and now and then before it")
+    parser.add_argument("--batch", metavar="FILE", help="run a machine on each line of FILE as its input, side by side")
+    parser.add_argument(
+        "--cluster",
+        metavar="HOST:PORT,COUNT,INDEX",
+        help="share the batch with other processes: where the first one listens, how many, and which this is, from 0; "
+        "or auto, where a scheduler such as Slurm says it",
+    )
     parser.add_argument("--resume", metavar="FILE", help="go on from a saved machine (with the same program)")
 
 

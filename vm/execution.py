@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,9 +15,10 @@ from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.unit import Unit
 from vm.divergence import describe
+from vm.interrupt import deferred_interrupt
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
-from vm.outcome import HALT_MESSAGE, Chunk, Divergence, Outcome, Record
+from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.snapshot import Place, Snapshot, check_fits, image_digest
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
@@ -29,7 +27,7 @@ TRACE_ROWS = 1 << 16  # steps a chunk records at most
 FIRST_BUDGET = 1 << 10
 CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
 
-_REFERENCE_STOP = {
+REFERENCE_STOP = {
     Halt.HALTED: Stop.HALTED,
     Halt.BAD_ADDRESS: Stop.BAD_ADDRESS,
     Halt.PC_OUTSIDE: Stop.PC_OUTSIDE,
@@ -59,7 +57,7 @@ class Machine:
         image = assemble(program) if isinstance(program, str) else program
         if isinstance(unit, str):
             unit = catalog.load_unit(unit, image.word_bits, image.isa, seed, progress)
-        _check_unit(unit, image)
+        check_unit(unit, image)
         if input is not None and not isinstance(input, (bytes, bytearray)):
             raise TypeError(f"input is bytes or None, not {type(input).__name__}")
         if input_mode not in (None, "set", "add", "sub"):
@@ -137,7 +135,7 @@ class Machine:
         if self.halt in (Halt.BUDGET, Halt.STOP):
             self.halt = Halt.RUNNING
         self._stops = stops
-        with _deferred_interrupt() as interrupted, ThreadPoolExecutor(1) as checking:
+        with deferred_interrupt() as interrupted, ThreadPoolExecutor(1) as checking:
             self._release(self._unreleased, on_chunk)
             first_step = self.steps
             while self.halt is Halt.RUNNING and not interrupted():
@@ -149,7 +147,7 @@ class Machine:
                 if self.halt is not Halt.RUNNING or interrupted():
                     self._release(self._unreleased, on_chunk)  # may feed a machine that waits for input
             self._release(self._unreleased, on_chunk)
-            if self.halt in _REFERENCE_STOP:
+            if self.halt in REFERENCE_STOP:
                 self._compare_whole()
         # Asked once Ctrl-C is no longer deferred: none that was pressed before that is lost.
         if interrupted():
@@ -213,7 +211,7 @@ class Machine:
 
     def change_unit(self, unit: Unit) -> None:
         """Let another unit compute from here on. Raises ValueError for one of another width or instruction set."""
-        _check_unit(unit, self.image)
+        check_unit(unit, self.image)
         self.unit = unit
 
     def _check_from(self, words: Sequence[int], pc: int) -> Checker:
@@ -346,7 +344,7 @@ class Machine:
         if self._checker is None:
             return
         pc, report = self.pc, None
-        if not self._checker.agrees_to_stop(_REFERENCE_STOP[self.halt]):
+        if not self._checker.agrees_to_stop(REFERENCE_STOP[self.halt]):
             report = f"after {self.steps:,} equal steps the machine stops at pc {pc} and the reference does not"
         else:
             address = self._checker.differing_address(self.memory.tolist())
@@ -356,25 +354,14 @@ class Machine:
             self.divergence = Divergence(self.steps, pc, report)
             self.halt = Halt.DIVERGED
 
-    def _line(self, pc: int) -> str:
-        """The source line of an address, " (file:line)", or nothing."""
-        origin = self.image.source_map.at(pc) if self.image.source_map is not None else None
-        return f" ({origin.file}:{origin.line})" if origin is not None else ""
-
     def _message(self, steps: int) -> str:
-        pc, address = self.pc, ""
-        if self.halt is Halt.BAD_ADDRESS:
-            console = (1 << self.image.word_bits) - 1
-            operands = self.memory[pc : pc + 2].tolist()
-            address = next(
-                f"{name} = {word}" for name, word in zip("AB", operands, strict=True) if console != word >= self.size
-            )
-        return HALT_MESSAGE[self.halt].format(
-            pc=pc, line=self._line(pc), steps=steps, size=self.size, address=address, divergence=self.divergence
-        )
+        pc = self.pc
+        operands = self.memory[pc : pc + 2].tolist() if self.halt is Halt.BAD_ADDRESS else ()
+        return halt_message(self.halt, self.image, pc, steps, self.size, operands, self.divergence)
 
 
-def _check_unit(unit: Unit, image: Image) -> None:
+def check_unit(unit: Unit, image: Image) -> None:
+    """Raise ValueError unless the unit is of the image's width and instruction set."""
     if (unit.word_bits, unit.isa) != (image.word_bits, image.isa):
         raise ValueError(f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}")
 
@@ -405,23 +392,3 @@ class _Examined(NamedTuple):
     mismatch: Mismatch | None
     console_steps: int
     margin: float
-
-
-@contextlib.contextmanager
-def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C wait for the end of a chunk; yields whether there was one. A second one is not deferred."""
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed.is_set
-        return
-
-    def note(number: int, frame: Any) -> None:
-        if pressed.is_set():
-            raise KeyboardInterrupt
-        pressed.set()
-
-    previous = signal.signal(signal.SIGINT, note)
-    try:
-        yield pressed.is_set
-    finally:
-        signal.signal(signal.SIGINT, previous)

@@ -237,3 +237,32 @@ def run_chunk(
     start = (state, fetch(state.memory, state.pc), rows, jnp.int32(0))
     state, _, rows, steps = jax.lax.while_loop(going, body, start)
     return state, Trace(rows, steps)
+
+
+def run_lanes(
+    lanes: MachineState, allowance: jax.Array, params: Any, budget: jax.Array, *, spec: Spec, input_mode: str
+) -> tuple[MachineState, jax.Array]:
+    """Run many machines side by side until none is RUNNING, or for `budget` instructions each.
+
+    Every leaf of `lanes` has a leading axis of N machines. allowance: int32 [N], 1 or more; a machine that has executed
+    so many steps stops with BUDGET. Returns the machines and the steps each executed, int32 [N]. A machine that stopped
+    before the others writes back the word it reads until all are done.
+    """
+    stepped = jax.vmap(functools.partial(step, params=params, spec=spec, input_mode=input_mode))
+    fetched = jax.vmap(fetch)
+
+    def going(carry):
+        lanes, _, _, turns = carry
+        return (lanes.halt == Halt.RUNNING).any() & (turns < budget)
+
+    def body(carry):
+        lanes, instructions, steps, turns = carry
+        lanes, _, executed = stepped(lanes, instructions)
+        steps = steps + executed.astype(jnp.int32)
+        spent = (lanes.halt == Halt.RUNNING) & (steps >= allowance)
+        lanes = lanes._replace(halt=jnp.where(spent, jnp.int32(Halt.BUDGET), lanes.halt))
+        return lanes, fetched(lanes.memory, lanes.pc), steps, turns + 1
+
+    start = (lanes, fetched(lanes.memory, lanes.pc), jnp.zeros_like(allowance), jnp.int32(0))
+    lanes, _, steps, _ = jax.lax.while_loop(going, body, start)
+    return lanes, steps

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from assembler import Image
 from vm.state import Halt
 
 HALT_MESSAGE = {
@@ -24,6 +26,24 @@ HALT_MESSAGE = {
     Halt.NEED_INPUT: "the instruction at pc {pc}{line} waits for input",
     Halt.STOP: "stopped before pc {pc}{line}, as asked",
 }
+
+
+def halt_message(
+    halt: Halt,
+    image: Image,
+    pc: int,
+    steps: int,
+    size: int,
+    operands: Sequence[int],
+    divergence: Divergence | None,
+) -> str:
+    """Why a machine of `size` words stopped, in words, with what to do. operands: A and B, where an address is bad."""
+    console = (1 << image.word_bits) - 1
+    outside = [f"{name} = {word}" for name, word in zip("AB", operands, strict=False) if console != word >= size]
+    address = outside[0] if outside else ""
+    origin = image.source_map.at(pc) if image.source_map is not None else None
+    line = f" ({origin.file}:{origin.line})" if origin is not None else ""
+    return HALT_MESSAGE[halt].format(pc=pc, line=line, steps=steps, size=size, address=address, divergence=divergence)
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import sys
 import warnings
+
+from vm.command.usage import UsageError
+
+MEETING_SECONDS = 60
 
 # XLA's CPU compiler otherwise runs a loop's body as a list of separate kernels. Compiled into one function, which this
 # threshold allows for a loop that touches no more bytes, a step of the closed-form unit takes a fifth of the time.
 _WHOLE_LOOPS = "xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=200000"
 
 
-def prepare() -> None:
-    """Import jax, set up. What the user's environment says about these things stands."""
+def prepare(every_core: bool = False) -> None:
+    """Import jax, set up. What the user's environment says about these things stands.
+
+    every_core: make each core of the processor a device of its own, over which a batch is spread.
+    """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --{_WHOLE_LOOPS}".lstrip()
@@ -31,3 +40,33 @@ def prepare() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    if every_core and "xla_force_host_platform_device_count" not in flags:
+        jax.config.update(
+            "jax_num_cpu_devices", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        )
+
+
+def join(cluster: str) -> None:
+    """Meet the other processes: "HOST:PORT,COUNT,INDEX", or "auto" where jax finds out by itself.
+
+    Raises UsageError for anything else, and where they do not meet.
+    """
+    import jax
+
+    # The library that connects the processes prints to file 1; results have to themselves what stdout was.
+    sys.stdout.flush()
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    match = re.fullmatch(r"([^,\s]+:\d+),(\d+),(\d+)", cluster)
+    if match is None and cluster != "auto":
+        raise UsageError(f"--cluster is HOST:PORT,COUNT,INDEX or auto, not '{cluster}'")
+    try:
+        if match is None:
+            jax.distributed.initialize()
+        else:
+            count, index = int(match[2]), int(match[3])
+            if not index < count:
+                raise UsageError(f"process {index} is none of {count}: the first one is 0")
+            jax.distributed.initialize(match[1], count, index, initialization_timeout=MEETING_SECONDS)
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(f"the processes did not meet: {str(error).splitlines()[0]}") from None

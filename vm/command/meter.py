@@ -19,15 +19,15 @@ class Meter:
         self._began = time.monotonic()
         self._next = self._began + QUIET_SECONDS
 
-    def show(self, steps: int) -> None:
-        """Draw it, if it is time to, and standard error is a terminal."""
+    def show(self, steps: int, machines: str = "") -> None:
+        """Draw it, if it is time to, and standard error is a terminal. machines: how many of a batch are done."""
         now = time.monotonic()
         if now < self._next or sys.stderr is None or not sys.stderr.isatty():
             return
         self._next = now + REDRAW_SECONDS
         seconds = now - self._began
         minutes, rest = divmod(int(seconds), 60)
-        self._talk.status(f"{steps:,} steps, {steps / seconds:,.0f} steps/s, {minutes}:{rest:02}")
+        self._talk.status(f"{machines}{steps:,} steps, {steps / seconds:,.0f} steps/s, {minutes}:{rest:02}")
 
     def clear(self) -> None:
         """Take it off the line."""

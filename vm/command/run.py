@@ -37,6 +37,15 @@ def run(options: argparse.Namespace) -> int:
     """Run a program. Exit code 0 if it halted, and agreed with the reference where that was checked."""
     talk = Talk(options.quiet)
     image = program_files.load(options)
+    if options.cluster is not None and options.batch is None:
+        raise UsageError("--cluster shares a batch among processes; say which with --batch FILE")
+    if options.batch is not None:
+        jax_setup.prepare(every_core=True)
+        if options.cluster is not None:
+            jax_setup.join(options.cluster)
+        from vm.command import run_batch
+
+        return run_batch.run(options, image)
     given = _given_input(options)
     jax_setup.prepare()
     from vm.command import account, chosen_unit
