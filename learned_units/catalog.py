@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from learned_units import bits, native
 from learned_units.modular import loading as modular
 from learned_units.ntk import loading as ntk
+from learned_units.ntk import task_weights
 from learned_units.store import Progress, WeightsError
 from learned_units.unit import Scope, Unit
 from learned_units.weights import Recipe
@@ -81,10 +82,11 @@ def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
     """The recipe of stored weights. Raises WeightsError where the manifest is of no unit here."""
     unit = manifest.get("unit")
     entry = UNITS.get(unit) if isinstance(unit, str) else None
-    if entry is None or entry.recipe_of is None:
+    found = task_weights.recipe_of if unit == task_weights.UNIT else entry.recipe_of if entry else None
+    if found is None:
         raise WeightsError(f"weights of no unit here: the manifest says {unit!r}")
     try:
-        return entry.recipe_of(manifest)
+        return found(manifest)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"the manifest does not describe weights of the unit '{unit}' ({error!r})") from None
 

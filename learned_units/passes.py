@@ -40,6 +40,16 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """A line that at position i is bits[i], a bit of some field (field, index), or 0; 0 behind the last one."""
+
+    bits: tuple[tuple[str, int] | None, ...]
+
+
+Source = Read | Spread | Pick
+
+
+@dataclass(frozen=True)
 class Pass:
     """One network applied to all groups of `positions` positions.
 
@@ -48,7 +58,7 @@ class Pass:
 
     network: str
     positions: int
-    reads: tuple[tuple[str, Read | Spread], ...]  # (line, where from)
+    reads: tuple[tuple[str, Source], ...]  # (line, where from)
     writes: tuple[tuple[str, str], ...]  # (output, field)
 
     def groups(self, group: int) -> int:
@@ -90,8 +100,10 @@ def matched_family(matched: tuple[jax.Array, ...]) -> jax.Array:
     return functools.reduce(operator.add, numbered).astype(jnp.int32) - 1
 
 
-def read_line(fields: Mapping[str, jax.Array], source: Read | Spread, positions: int) -> jax.Array:
+def read_line(fields: Mapping[str, jax.Array], source: Source, positions: int) -> jax.Array:
     """One line: float32 [positions]."""
+    if isinstance(source, Pick):
+        return _picked(fields, source, positions)
     field = fields[source.field]
     if isinstance(source, Spread):
         return jnp.broadcast_to(field[source.index], (positions, *field.shape[1:]))
@@ -100,6 +112,17 @@ def read_line(fields: Mapping[str, jax.Array], source: Read | Spread, positions:
     inside = field[max(low, 0) : max(high, 0)]
     lead = min(max(-low, 0), positions)
     return jnp.pad(inside, ((lead, positions - lead - inside.shape[0]), *((0, 0) for _ in inside.shape[1:])))
+
+
+def _picked(fields: Mapping[str, jax.Array], source: Pick, positions: int) -> jax.Array:
+    used = list(dict.fromkeys(bit[0] for bit in source.bits if bit is not None))
+    first = dict(zip(used, np.cumsum([1, *(fields[name].shape[0] for name in used)]).tolist(), strict=False))
+    line = np.zeros(positions, np.int32)  # place 0 is the bit 0
+    for position, bit in enumerate(source.bits[:positions]):
+        if bit is not None:
+            line[position] = first[bit[0]] + bit[1]
+    batch = next(iter(fields.values())).shape[1:]
+    return jnp.concatenate([jnp.zeros((1, *batch), jnp.float32), *(fields[name] for name in used)])[line]
 
 
 def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Array], predict: Predictor) -> PassTrace:

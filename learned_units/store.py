@@ -133,6 +133,24 @@ def load(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, np.ndarray]
     return tensors, manifest
 
 
+def read_any(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]:
+    """The tensors of a safetensors file of any making, and our manifest if it has one.
+
+    Raises WeightsError for a file that is damaged, or whose manifest is not that of its tensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            if "manifest" not in (file.metadata() or {}):
+                return {name: file.get_tensor(name) for name in file.keys()}, None
+    except FileNotFoundError:
+        raise WeightsError(f"no weights file {path}") from None
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path}: damaged, or not a weights file ({error})") from None
+    return load(path, {})
+
+
 @contextlib.contextmanager
 def lock(path: Path, waiting: Callable[[], None]) -> Iterator[Callable[[], None]]:
     """Hold `path`.lock while weights are made; yields a function to call now and then so that it does not go stale.

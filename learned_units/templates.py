@@ -62,6 +62,11 @@ class TemplateSet:
         return len(self.families) * self.group
 
     @property
+    def most_matched(self) -> int:
+        """How many templates can match at once: one a position."""
+        return self.group
+
+    @property
     def output_bits(self) -> int:
         """Number of outputs of the network."""
         return len(self.outputs) * (1 if self.pooled else self.group)

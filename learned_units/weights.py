@@ -113,3 +113,17 @@ def _make(recipe: Recipe, progress: Progress) -> tuple[Tensors, Manifest]:
     made = recipe.make(progress)
     manifest = store.save(recipe.path, made.tensors, {**recipe.expected, **store.origin(), **made.fields})
     return made.tensors, manifest
+
+
+def record(path: Path, tensor_hash: str, name: str, claim: Mapping[str, Any]) -> Manifest:
+    """Add a claim, verified after the training, to the manifest of stored weights; the file is the old one or the new.
+
+    The claim replaces an earlier one of that name. Returns the manifest. Raises WeightsError if the file cannot be read
+    or written, or no longer holds the tensors the claim is about.
+    """
+    with store.lock(path, lambda: None):
+        tensors, manifest = store.load(path, {})
+        if manifest["tensor_hash"] != tensor_hash:
+            raise WeightsError(f"{path}: holds other weights now; what was verified is not theirs")
+        claims = {**manifest.get("claims", {}), name: dict(claim)}
+        return store.save(path, tensors, {**manifest, "claims": claims})

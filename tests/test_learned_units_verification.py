@@ -108,6 +108,7 @@ def rewired(steps: tuple[Pass, ...]):
                 wires = [Read(source.field, source.shift + 1), Read(source.field, source.shift - 1)]
                 wires += [Read("b" if source.field != "b" else "a", source.shift)]
             else:
+                assert isinstance(source, Spread)
                 wires = [Spread(source.field, source.index - 1), Spread("C", source.index)]
             for wire in wires:
                 changed.append((f"{line} reads {wire}", _with_read(step, r, (line, wire))))

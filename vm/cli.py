@@ -12,6 +12,7 @@ ISAS = ("sbn", "subleq")
 INPUT_MODES = ("set", "add", "sub")
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
 DIALECTS = ("sqasm",)
+COMPUTED = ("permute", "add", "subtract", "multiply")
 WIDTH = 16
 
 EPILOG = """\
@@ -76,10 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     train.add_argument("--force", action="store_true", help="train anew where weights are stored already")
     _add_explain(command("explain", "show every prediction behind one subtract-and-branch, A - B"))
+    _add_compute(command("compute", "add, subtract, multiply or permute outside the machine, live", COMPUTE_EPILOG))
+    _add_verify(command("verify", "prove a unit on every input, or run it on pairs of operands", VERIFY_EPILOG))
     command("units", "what is learned in each unit, and what was verified for the weights stored here")
     bundled = command("programs", "list the bundled programs, or print the source of one")
     bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
     _add_modular(command("modular", "compute a modular polynomial by experts, or verify all of it", MODULAR_EPILOG))
+    _add_certify(command("certify", "how likely a unit is to be wrong anywhere in a run, and what that rests on"))
     _add_reproduce(command("reproduce", "measure a table or a figure of the papers again, or list those there are"))
     _add_bench(command("bench", "measure the speed of the units and of the reference, side by side"))
     return parser
@@ -101,6 +105,21 @@ MODULAR_EPILOG = """\
 Letters are variables; a factor beside another is multiplied with it; ^ is a power. Products of variables, and powers,
 need a prime modulus. With a value for each variable the experts are asked for the answer, else for every row of the
 table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
+"""
+COMPUTE_EPILOG = """\
+  sbn compute add 200 100 --bits 8          300: the exact sum, one bit longer than the operands
+  sbn compute subtract 3 0x10               -13
+  sbn compute multiply -12 34 --bits 8      -408, twice as long
+  sbn compute permute 10110 4,3,2,1,0       01101: the k-th number of the permutation, counted from 0 at the left, is
+                                            the place the k-th bit goes to; also `reverse`, `rotate:K` (to the right)
+                                            and `random:SEED`. Bits may be written 0x2C, four to a digit.
+"""
+VERIFY_EPILOG = """\
+The default unit is proved: every input its networks can receive is enumerated, and their composition is checked at
+every width. With --group N above 8, one network for words of N bits, all inputs of its first pass are run (up to 16
+bits; there it takes many hours). With --cases, and for other units, pairs of operands are run: all of them up to 8
+bits, else a sample. Shards that are finished are kept: the same command goes on from there. What was verified is
+recorded with the weights, see `sbn units`. Exit code 1, with a counterexample, if something is wrong.
 """
 HISTORY = 10_000_000
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
@@ -128,9 +147,9 @@ def positive(text: str) -> int:
 
 
 def _with_decimals(given: Sequence[str]) -> list[str]:
-    """The arguments of `explain` with negative numbers in decimal, the only ones argparse does not take for options."""
+    """The arguments with negative numbers in decimal, the only ones argparse does not take for options."""
     command = next((text for text in given if not text.startswith("-")), None)
-    return [_decimal(text) for text in given] if command == "explain" else list(given)
+    return [_decimal(text) for text in given] if command in ("explain", "compute") else list(given)
 
 
 def _decimal(text: str) -> str:
@@ -175,10 +194,10 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_unit(parser: argparse.ArgumentParser) -> None:
+def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, modular or native")
     _add_weights(parser)
-    parser.add_argument("--weights", metavar="KIND", help="of the unit modular: grokked (default) or analytic")
+    parser.add_argument("--weights", metavar="KIND", help=f"of the unit modular: grokked (default) or analytic{also}")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -261,6 +280,17 @@ def _add_modular(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
 
+def _add_certify(parser: argparse.ArgumentParser) -> None:
+    _add_unit(parser)
+    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    parser.add_argument("--steps", type=positive, default=1_000_000, metavar="N", help="of the run (default 1,000,000)")
+    parser.add_argument("--delta", type=float, default=0.01, metavar="D", help="failure allowed (default 0.01)")
+    parser.add_argument(
+        "--networks", type=positive, metavar="M", help="also the bound of a plain ensemble of so many networks"
+    )
+
+
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="what to measure (default: list them)")
     parser.add_argument("--quick", action="store_true", help="smaller sizes: seconds, and coarser figures")
@@ -268,6 +298,41 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
         "--csv", metavar="FILE", help="write the table as comma-separated values; - instead of the table"
     )
     parser.add_argument("--plot", metavar="FILE", help="draw the figures (.png, .svg, .pdf); needs matplotlib")
+
+
+def _add_compute(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", choices=COMPUTED, help=", ".join(COMPUTED))
+    parser.add_argument("first", metavar="A", help="a number, also -5, 0x1F or -0x1F; for permute a string of bits")
+    parser.add_argument("second", metavar="B", help="a number; for permute the permutation, as 2,0,1 or `reverse`")
+    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit or native")
+    parser.add_argument("--bits", type=positive, metavar="N", help="of an operand (default 16; permute: as given)")
+    parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
+    parser.add_argument(
+        "--design",
+        choices=("grouped", "paper"),
+        default="grouped",
+        help="few passes of enumerated networks (default), or the paper's: one network that rewrites the whole state",
+    )
+    parser.add_argument(
+        "--readout",
+        choices=("calibrated", "sign"),
+        default="calibrated",
+        help="threshold half-way between none and one matched template (default), or at 0 as in the paper (ntk-limit)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_unit(parser, also="; of the unit ntk: a safetensors file with the weights to verify")
+    parser.add_argument(
+        "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
+    )
+    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    parser.add_argument(
+        "--cases", type=positive, metavar="N", help="run N pairs: half uniform, half adversarial (--seed)"
+    )
+    parser.add_argument("--shards", type=positive, metavar="N", help="stop after N more shards of the pairs")
+    parser.add_argument("--restart", action="store_true", help="forget the shards finished before")
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:

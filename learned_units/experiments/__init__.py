@@ -33,7 +33,23 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "modular-width": Experiment(
         "modular_width", "how wide analytic and grokked experts must be to be right on every input", "2 min"
     ),
+    "permutations": Experiment(
+        "permutations", "networks needed to permute k bits, by formula and by training, beside the paper's", "3 min"
+    ),
+    "moments": Experiment(
+        "moments", "mean and variance of a prediction, closed form against trained networks of 1k to 32k units", "2 min"
+    ),
+    "networks": Experiment(
+        "networks", "networks needed for addition, multiplication and SBN, by bound and by readout", "10 s"
+    ),
+    "summands": Experiment(
+        "summands", "all summands of up to 10 bits added by the paper's design, and how many come out wrong", "1 min"
+    ),
     "training-sets": Experiment(
         "training_sets", "number of training examples against number of inputs to be right on", "1 s"
+    ),
+    "widths": Experiment("widths", "width of a network against its error, for each initialisation", "1 min"),
+    "groups": Experiment(
+        "groups", "bit positions a network serves: examples, inputs, width it takes, and whether it is proved", "3 min"
     ),
 }

@@ -11,7 +11,10 @@ Cell = str | int | float | None  # None: does not apply
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a picture. Points with a y of None are left out; `style` is "line", "dashed" or "points"."""
+    """One line of a picture. Points with a y of None are left out.
+
+    `style` is "line", "points", or "dashed" for what theory says of the curve before it.
+    """
 
     label: str
     x: tuple[float, ...]

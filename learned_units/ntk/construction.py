@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,12 @@ def make(group: int, word_bits: int | None, seed: int, progress: Progress) -> Ma
         tensors: dict[str, np.ndarray] = {}
         reports: dict[str, Any] = {}
         for name, template_set in subtract_branch.template_sets(group).items():
-            accepted = _widen(template_set, word_bits, group, tried, progress)
+            if template_set.group <= ENUMERABLE_GROUP:
+                units, judge = GROUPED_UNITS, judge_every_input(template_set)
+            else:
+                assert word_bits is not None
+                units, judge = WORD_UNITS, _judge_sampled(template_set, word_bits, group)
+            accepted = widen(name, template_set.labels(), units, tried, judge, progress)
             if accepted is None:
                 break
             inner, outer, reports[name] = accepted
@@ -74,31 +80,43 @@ def as_params(tensors: dict[str, np.ndarray], group: int) -> dict[str, ensemble.
     """Stored tensors as the parameters of the unit. Raises WeightsError for a tensor that is missing or misshapen."""
     params = {}
     for name, template_set in subtract_branch.template_sets(group).items():
-        inner, outer = tensors.get(f"{name}.inner"), tensors.get(f"{name}.outer")
-        if inner is None or outer is None:
-            raise WeightsError(f"the weights of the network '{name}' are missing")
-        wanted = (template_set.size, template_set.output_bits)
-        if inner.ndim != 2 or outer.ndim != 2 or (inner.shape[0], outer.shape[1]) != wanted:
-            raise WeightsError(f"the weights of the network '{name}' have shapes {inner.shape} and {outer.shape}")
-        if inner.shape[1] != outer.shape[0] or inner.dtype != np.float32 or outer.dtype != np.float32:
-            raise WeightsError(f"the weights of the network '{name}' do not belong together")
-        if not (np.isfinite(inner).all() and np.isfinite(outer).all()):
-            raise WeightsError(f"the weights of the network '{name}' are not all finite")
+        inner, outer = checked_weights(tensors, name, template_set.size, template_set.output_bits)
         params[name] = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
     return params
 
 
-def _widen(
-    template_set: TemplateSet, word_bits: int | None, group: int, seed: int, progress: Progress
+def checked_weights(
+    tensors: dict[str, np.ndarray], name: str, size: int, output_bits: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inner and outer weights of one network. Raises WeightsError for a tensor that is missing or misshapen."""
+    inner, outer = tensors.get(f"{name}.inner"), tensors.get(f"{name}.outer")
+    if inner is None or outer is None:
+        raise WeightsError(f"the weights of the network '{name}' are missing")
+    if inner.ndim != 2 or outer.ndim != 2 or (inner.shape[0], outer.shape[1]) != (size, output_bits):
+        raise WeightsError(f"the weights of the network '{name}' have shapes {inner.shape} and {outer.shape}")
+    if inner.shape[1] != outer.shape[0] or inner.dtype != np.float32 or outer.dtype != np.float32:
+        raise WeightsError(f"the weights of the network '{name}' do not belong together")
+    if not (np.isfinite(inner).all() and np.isfinite(outer).all()):
+        raise WeightsError(f"the weights of the network '{name}' are not all finite")
+    return inner, outer
+
+
+Judge = Callable[[np.ndarray, np.ndarray, Callable[[float], None]], tuple[bool, dict[str, Any]]]
+
+
+def widen(
+    name: str, labels: np.ndarray, units_tried: Sequence[int], seed: int, judge: Judge, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
-    """The narrowest accepted ensemble of one template set and its report, or None."""
-    name, enumerable = template_set.name, template_set.group <= ENUMERABLE_GROUP
-    for units in GROUPED_UNITS if enumerable else WORD_UNITS:
+    """The narrowest ensemble that is accepted: inner and outer weights and a report; None where none is.
+
+    labels: float32 [templates, output bits]. judge(inner, outer, progress) -> whether to accept, and what was measured.
+    """
+    for units in units_tried:
         width = units // NETWORKS
         doing = f"training '{name}': {NETWORKS} networks of width {width}"
         try:
             trained = training.train(
-                template_set.labels(),
+                labels,
                 networks=NETWORKS,
                 width=width,
                 initialisation=INITIALISATION,
@@ -108,22 +126,34 @@ def _widen(
         except training.TrainingError:
             continue
         inner, outer = network.merge(trained.ensemble)
-        params = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
-        report = {"width": width, "examples": template_set.size, "iterations": trained.iterations}
-        report |= {"error": trained.error}
         checking = functools.partial(progress, f"checking inputs of '{name}' at width {width}")
-        if enumerable:
-            found = verification.enumerate_inputs(template_set, params, floor=MARGIN_FLOOR, progress=checking)
-            accepted = found.wrong == 0 and found.smallest_margin >= MARGIN_FLOOR
-            report |= {"inputs": found.inputs, "smallest_margin": found.smallest_margin}
-        else:
-            assert word_bits is not None
-            measured = finite_width.measure(template_set, params, word_bits, group, progress=checking)
-            accepted = measured.z >= Z_FLOOR and measured.largest_error < LARGEST_ERROR
-            report |= {"z": measured.z, "largest_error": measured.largest_error, "states": measured.states}
+        accepted, measured = judge(inner, outer, checking)
+        report = {"width": width, "examples": len(labels), "iterations": trained.iterations, "error": trained.error}
         if accepted:
-            return inner, outer, report
+            return inner, outer, report | measured
     return None
+
+
+def judge_every_input(template_set: TemplateSet) -> Judge:
+    """Accepts an ensemble with a margin of at least MARGIN_FLOOR on every input it can receive."""
+
+    def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
+        params = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
+        found = verification.enumerate_inputs(template_set, params, floor=MARGIN_FLOOR, progress=progress)
+        accepted = found.wrong == 0 and found.smallest_margin >= MARGIN_FLOOR
+        return accepted, {"inputs": found.inputs, "smallest_margin": found.smallest_margin}
+
+    return judge
+
+
+def _judge_sampled(template_set: TemplateSet, word_bits: int, group: int) -> Judge:
+    def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
+        params = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
+        measured = finite_width.measure(template_set, params, word_bits, group, progress=progress)
+        accepted = measured.z >= Z_FLOOR and measured.largest_error < LARGEST_ERROR
+        return accepted, {"z": measured.z, "largest_error": measured.largest_error, "states": measured.states}
+
+    return judge
 
 
 def _verified(group: int, reports: dict[str, Any]) -> dict[str, Any]:

@@ -25,11 +25,16 @@ BLOCK = 2048
 
 
 class FiniteWidth(NamedTuple):
-    """z over the worst output, the largest |e| seen, and how many states they were measured on."""
+    """z of each output, the largest |e| seen, and how many states they were measured on."""
 
-    z: float
+    z_of_output: tuple[float, ...]  # as the network's outputs are ordered; +inf where it is exact
     largest_error: float
     states: int
+
+    @property
+    def z(self) -> float:
+        """That of the worst output."""
+        return min(self.z_of_output)
 
 
 def measure(
@@ -57,8 +62,8 @@ def measure(
         counted += len(error)
         if progress is not None:
             progress(min(1.0, (start + BLOCK) / len(states)))
-    root = np.sqrt(squares.max() / max(counted, 1))
-    return FiniteWidth(float(1 / root) if root > 0 else float("inf"), largest, counted)
+    roots = np.sqrt(squares / max(counted, 1))
+    return FiniteWidth(tuple(float(1 / root) if root > 0 else float("inf") for root in roots), largest, counted)
 
 
 @functools.cache

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import jax
 
-from learned_units.ntk import ensemble, limit
-from learned_units.passes import Prediction
+from learned_units.ntk import ensemble, limit, listed
+from learned_units.passes import Prediction, Predictor
+from learned_units.template_list import TemplateList
 from learned_units.templates import TemplateSet
 
-NetworkParams = ensemble.EnsembleParams | limit.LimitParams
+NetworkParams = ensemble.EnsembleParams | limit.LimitParams | listed.ListedEnsemble | listed.ListedLimit
 
 
-def predict(template_set: TemplateSet, params: NetworkParams, matched: tuple[jax.Array, ...]) -> Prediction:
-    """The prediction with these parameters, whose type says which kind it is."""
+def predict(templates: TemplateSet | TemplateList, params: NetworkParams, matched: tuple[jax.Array, ...]) -> Prediction:
+    """The prediction with these parameters, whose type says which kind it is. A list's matches are one vector."""
+    if isinstance(params, (listed.ListedEnsemble, listed.ListedLimit)):
+        return listed.predict(params, matched[0])
+    assert isinstance(templates, TemplateSet)
     if isinstance(params, limit.LimitParams):
-        return limit.predict(params, matched, template_set)
+        return limit.predict(params, matched, templates)
     return ensemble.predict(params, matched)
+
+
+def bound(networks: Iterable[TemplateSet | TemplateList], params: Mapping[str, NetworkParams]) -> Predictor:
+    """`predict` for the networks of an algorithm by name, with their parameters."""
+    named = {each.name: each for each in networks}
+
+    def predict_named(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
+        return predict(named[network], params[network], matched)
+
+    return predict_named

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units.ntk import kernel
+from learned_units.template_list import TemplateList
 from learned_units.templates import TemplateSet
 
 
@@ -25,10 +26,10 @@ class Readout(NamedTuple):
     half_gap: np.ndarray
 
 
-def calibrated(template_set: TemplateSet) -> Readout:
+def calibrated(templates: TemplateSet | TemplateList) -> Readout:
     """The half-way threshold. tau(0, c) = 1/2, half the gap at n = 1: with nothing matched every bit is 0."""
-    form = kernel.coefficients(template_set.size, template_set.group)
-    threshold = form.gap[:, None] / 2 - form.common[:, None] * template_set.label_counts()[None, :]
+    form = kernel.coefficients(templates.size, templates.most_matched)
+    threshold = form.gap[:, None] / 2 - form.common[:, None] * templates.label_counts()[None, :]
     return Readout(threshold.astype(np.float32), (form.gap / 2).astype(np.float32))
 
 
@@ -38,10 +39,14 @@ def look_up(table: jax.Array, number: jax.Array) -> jax.Array:
     return jnp.moveaxis(found, 0, 1)[:, :, None]
 
 
-def sign(template_set: TemplateSet) -> Readout:
-    """Threshold 0 everywhere. At n = 0 the prediction is exactly 0, and 0 is not above the threshold."""
-    form = kernel.coefficients(template_set.size, template_set.group)
-    threshold = np.zeros((template_set.group + 1, len(template_set.outputs)), np.float32)
+def sign(templates: TemplateSet | TemplateList) -> Readout:
+    """Threshold 0 everywhere. At n = 0 the prediction is exactly 0, and 0 is not above the threshold.
+
+    At n = 1 the limit's mean of an output that is not asserted is exactly 0, too: the decision is right, with a margin
+    of 0. A network trained to a tolerance is there on either side of 0, so this readout is for the limit alone.
+    """
+    form = kernel.coefficients(templates.size, templates.most_matched)
+    threshold = np.zeros((templates.most_matched + 1, len(templates.label_counts())), np.float32)
     return Readout(threshold, (form.gap / 2).astype(np.float32))
 
 
@@ -54,3 +59,21 @@ def sign_readout_is_right(templates: int, asserting: int, matched: int) -> bool:
         return True
     gap_over = float(kernel.coefficients(templates, matched).own[matched])  # d / (1 - b)
     return asserting * (matched - 1 / gap_over) < templates + 1 / kernel.B - 1
+
+
+def check_sign_readout(templates: TemplateSet | TemplateList) -> None:
+    """Whether threshold 0 is right for every number of templates that can match and every output.
+
+    Checks, for n = 1 .. most_matched and each c, that the mean of m = 0 is not above 0 and that
+    `sign_readout_is_right`. Raises ValueError naming the first n and c for which it does not hold.
+    """
+    form = kernel.coefficients(templates.size, templates.most_matched)
+    for matched in range(1, templates.most_matched + 1):
+        if form.common[matched] < 0:
+            raise ValueError(f"'{templates.name}': the mean of an output not asserted is above 0 at n = {matched}")
+        for asserting in sorted(set(templates.label_counts().tolist())):
+            if not sign_readout_is_right(templates.size, asserting, matched):
+                raise ValueError(
+                    f"'{templates.name}': threshold 0 is wrong at n = {matched} for an output that {asserting} of "
+                    f"{templates.size} templates assert; more padding makes it right"
+                )

@@ -61,14 +61,16 @@ def enumerate_inputs(
     template_set: TemplateSet,
     params: Any,
     *,
+    inputs: np.ndarray | None = None,
     floor: float = -np.inf,
     progress: Callable[[float], None] | None = None,
 ) -> Enumeration:
     """Run a network on every input it can receive, in a shuffled order; stop early once a margin is below `floor`.
 
-    A signed margin is (prediction - threshold) over the half gap, positive on the side the template set specifies.
+    inputs: those it can receive, int8 [inputs, group], where they are fewer than `TemplateSet.reachable_inputs`. A
+    signed margin is (prediction - threshold) over the half gap, positive on the side the template set specifies.
     """
-    inputs = template_set.reachable_inputs()
+    inputs = template_set.reachable_inputs() if inputs is None else inputs
     order = np.random.default_rng(0).permutation(len(inputs))
     smallest, wrong, done = np.inf, 0, 0
     while done < len(inputs):
@@ -86,6 +88,61 @@ def enumerate_inputs(
         if not smallest >= floor:  # a NaN stops here too
             break
     return Enumeration(done, wrong, smallest)
+
+
+@dataclass(frozen=True)
+class Weakest:
+    """The output of a network furthest on the wrong side, and the input that puts it there."""
+
+    network: str
+    families: tuple[int, ...]  # the family matched at each position of the group, -1 for none
+    output: str
+    position: int
+    prediction: float
+    threshold: float
+    value: int  # what it answers
+
+
+def weakest(template_set: TemplateSet, params: Any) -> Weakest:
+    """The smallest margin of a network over every input it can receive (a NaN counts as the smallest)."""
+    inputs = template_set.reachable_inputs()
+    found, smallest = None, np.inf
+    for start in range(0, len(inputs), BLOCK):
+        block = inputs[start : start + BLOCK]
+        prediction = predict_inputs(params, block, template_set=template_set)
+        side = np.where(template_set.specify(block), np.float32(1), np.float32(-1))
+        margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)
+        margin = np.where(np.isnan(margin), -np.inf, margin)
+        if margin.min() < smallest:
+            smallest = margin.min()
+            case, place = np.unravel_index(margin.argmin(), margin.shape)
+            output, position = divmod(int(place), 1 if template_set.pooled else template_set.group)
+            value, threshold = float(prediction.value[case, place]), float(prediction.threshold[case, place])
+            families = tuple(block[case].tolist())
+            name = template_set.outputs[output]
+            found = Weakest(template_set.name, families, name, position, value, threshold, int(value > threshold))
+    assert found is not None
+    return found
+
+
+def enumerate_word_wide(
+    params: Mapping[str, Any], group: int, progress: Callable[[str, float], None] | None = None
+) -> dict[str, Enumeration]:
+    """In the paper's form, the networks whose inputs operands do not decide: `select` and `any`.
+
+    In every schedule all positions of `select` have one flag (check_schedule: `Spread`), so it receives, for either
+    flag, any set of positions.
+    """
+    sets = template_sets(group)
+    everywhere = (np.arange(1 << group)[:, None] >> np.arange(group) & 1).astype(np.int8)
+    inputs = np.concatenate([np.where(everywhere == 1, np.int8(family), np.int8(-1)) for family in (0, 1)])
+    report = progress or (lambda what, part: None)
+    return {
+        "select": enumerate_inputs(
+            sets["select"], params["select"], inputs=inputs, progress=lambda part: report("checking 'select'", part)
+        ),
+        "any": enumerate_inputs(sets["any"], params["any"]),
+    }
 
 
 def check_specifications(sets: Mapping[str, TemplateSet]) -> int:

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 
+from learned_units.ntk import certificate
 from learned_units.unit import Unit
 from vm.command import terminal
 
@@ -55,6 +56,7 @@ def summary(account: Account) -> str:
 def as_json(account: Account) -> str:
     """The same, and the statistics, as one JSON object on one line."""
     unit = account.unit
+    certified = certificate.of_unit(unit, account.steps - account.console_steps)
     fields = {
         "halt": account.halt,
         "message": account.message,
@@ -84,6 +86,7 @@ def as_json(account: Account) -> str:
         "compile_seconds": round(account.compile_seconds, 4),
         "run_seconds": round(account.run_seconds, 4),
         "steps_per_second": round(account.speed, 1),
+        "certificate": None if certified is None else {"kind": certified.kind, "failure": certified.failure},
     }
     return json.dumps(fields)
 
@@ -102,10 +105,20 @@ def statistics(account: Account) -> str:
         ("steps", f"{account.steps - account.console_steps:,} {scope.step_kind}, {account.console_steps:,} console"),
         ("networks", f"{unit.spec.evaluations:,} evaluations a step, {account.evaluations:,} in all"),
         ("smallest margin", terminal.format_margin(account.margin, digits=4)),
+        *_failure(account),
         ("time", f"{account.compile_seconds:.2f} s compiling, {account.run_seconds:.2f} s running"),
         ("speed", f"{account.speed:,.0f} steps/s"),
     ]
     return terminal.table(rows).rstrip("\n")
+
+
+def _failure(account: Account) -> list[tuple[str, str]]:
+    """A row with the certificate of a run of this length, where the unit has one; `sbn certify` tells all of it."""
+    certified = certificate.of_unit(account.unit, account.steps - account.console_steps)
+    if certified is None:
+        return []
+    value = "0" if certified.failure == 0 else f"{certified.failure:.0e}"
+    return [("failure", f"{value}, {certified.kind}: {certified.covers}")]
 
 
 def _count(number: int, kind: str) -> str:

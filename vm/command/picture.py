@@ -12,7 +12,7 @@ from vm.command.usage import UsageError
 if TYPE_CHECKING:
     from learned_units.experiments.table import Panel
 
-PANEL_INCHES = (6.0, 4.2)
+PANEL_INCHES = (8.0, 4.2)
 DOTS_PER_INCH = 130
 STYLES: dict[str, dict[str, Any]] = {
     "line": {"marker": "o", "markersize": 3.5, "linewidth": 1.4},
@@ -46,16 +46,22 @@ def draw(panels: Sequence[Panel], type: str) -> bytes:
     figure = Figure(figsize=(width * len(panels), height), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        colour = None
         for curve in panel.curves:
             points = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if y is not None]
-            axes.plot([x for x, _ in points], [y for _, y in points], label=curve.label, **STYLES[curve.style])
+            like = {"color": colour} if curve.style == "dashed" and colour is not None else {}
+            (line,) = axes.plot(
+                [x for x, _ in points], [y for _, y in points], label=curve.label, **STYLES[curve.style], **like
+            )
+            colour = line.get_color()
         axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
         if "x" in panel.log:
             axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter("{x:g}")
         if "y" in panel.log:
             axes.set_yscale("log")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0))
     written = io.BytesIO()
     figure.savefig(written, format=type, dpi=DOTS_PER_INCH)
     return written.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from vm.command import jax_setup, terminal
 
@@ -44,8 +45,20 @@ def _describe(path: Path) -> str:
     except WeightsError as error:
         return f"{path.name}: refused: {str(error).removeprefix(f'{path}: ')}"
     report = recipe.report(manifest)
+    claims = "".join(f"\n  {_claim(claim)}" for claim in manifest.get("claims", {}).values())
     return (
         f"{path.name}: {report.subject}, seed {manifest['seed_used']}, {report.sizes}\n"
-        f"  {report.verified}\n"
+        f"  {report.verified}{claims}\n"
         f"  {manifest['tensor_hash']} ({manifest['platform']}, jax {manifest['jax']})"
     )
+
+
+def _claim(claim: dict[str, Any]) -> str:
+    """One thing that `sbn verify` found to hold."""
+    margin = "" if claim["smallest_margin"] is None else f", smallest margin {claim['smallest_margin']:.2f}"
+    if "word_bits" not in claim:
+        return f"verified: {claim['operands']}: {claim['cases']:,}{margin}"
+    done, shards = claim["shards"]
+    part = "" if done == shards else f" ({done:,} of {shards:,} shards)"
+    form = f"{claim['word_bits']}-bit {claim['isa']}"
+    return f"verified: {claim['operands']}, {form}: {claim['cases']:,} cases{part}{margin}"

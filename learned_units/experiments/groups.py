@@ -1,0 +1,83 @@
+"""How many bit positions one network should serve: from a learned table, one position at a time, to the whole word."""
+
+from __future__ import annotations
+
+import math
+
+from learned_units.counting import inputs_by_matched
+from learned_units.experiments.table import Cell, Curve, Panel, Table
+from learned_units.ntk import construction
+from learned_units.store import Progress
+from learned_units.tasks import subtract_branch
+
+WORD_BITS = 16
+GROUPS = (1, 2, 4, 8, 16)
+
+
+def measure(quick: bool, progress: Progress) -> Table:
+    """Train and accept the unit anew for each group, as `sbn train --group` does, and say what it took."""
+    rows: list[tuple[Cell, ...]] = []
+    for group in GROUPS[:2] if quick else GROUPS:
+
+        def report(what: str, part: float, group: int = group) -> None:
+            progress(f"groups of {group}: {what}", part)
+
+        made = construction.make(group, WORD_BITS, 0, report)
+        sets = subtract_branch.template_sets(group)
+        reports = {name: made.fields["networks"][name] for name in sets}
+        inputs = {name: inputs_by_matched(each, neighbour=group < WORD_BITS) for name, each in sets.items()}
+        examples = sum(each.size for each in sets.values())
+        # inputs with none or one matched template are nothing, or training examples
+        novel = sum(sum(number for n, number in counts.items() if n > 1) for counts in inputs.values())
+        total = sum(counts.total() for counts in inputs.values())
+        proved = all("smallest_margin" in each for each in reports.values())
+        rows.append(
+            (
+                group,
+                examples,
+                math.log2(total),
+                novel / total,
+                max(each["width"] for each in reports.values()) * construction.NETWORKS,
+                sum(each["width"] for each in reports.values()) * construction.NETWORKS,
+                min((each["smallest_margin"] for each in reports.values() if "smallest_margin" in each), default=None)
+                if proved
+                else None,
+                None if proved else min(each["z"] for each in reports.values() if "z" in each),
+                "every input" if proved else "sampled",
+            )
+        )
+    return Table(
+        f"The group: bit positions one network serves (SBN, {WORD_BITS}-bit words)",
+        (
+            "group",
+            "examples",
+            "log2 distinct inputs",
+            "not seen in training",
+            "units, widest",
+            "units, all five",
+            "smallest margin",
+            "z",
+            "verified on",
+        ),
+        tuple(rows),
+        (
+            f"Trained as the unit is: each of the five ensembles of {construction.NETWORKS} networks is widened from "
+            f"{construction.GROUPED_UNITS[0]} units (groups of up to {construction.ENUMERABLE_GROUP}) or "
+            f"{construction.WORD_UNITS[0]} until the smallest margin over every input is {construction.MARGIN_FLOOR} "
+            f"or, where inputs are too many to try, z is {construction.Z_FLOOR:g}. Units count both halves of all "
+            "networks.",
+            "At a group of 1 every input but `any`'s pair is a training example or nothing: a learned table, nothing "
+            "generalised. At 16, the whole word, it is the paper's form, and what is known is an estimate.",
+        ),
+        (_panel(rows),),
+    )
+
+
+def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
+    x = tuple(float(row[0]) for row in rows if isinstance(row[0], int))
+
+    def curve(label: str, column: int) -> Curve:
+        return Curve(label, x, tuple(float(c) if isinstance(c := row[column], (int, float)) else None for row in rows))
+
+    curves = (curve("training examples", 1), curve("log2 of the distinct inputs", 2), curve("units, widest network", 4))
+    return Panel("What a larger group takes", "positions one network serves", "", curves, log="xy")

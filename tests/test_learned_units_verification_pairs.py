@@ -1,0 +1,309 @@
+"""Verification by operands: it covers what it says, finds what is wrong, and loses one shard at most."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from learned_units import load_unit, operands, store, verification, weights
+from learned_units.ntk import limit, readout
+from learned_units.ntk import verification as proof
+from learned_units.store import WeightsError
+from learned_units.tasks.subtract_branch import template_sets
+from learned_units.unit import Unit
+from learned_units.verification import ALL, CLASSES, SAMPLED
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch, tmp_path, trained_cache):
+    """Many shards, and a folder of their own: what was finished in one test is not known in another."""
+    monkeypatch.setattr(verification, "SHARD", 1 << 10)
+    monkeypatch.setattr(verification, "SAMPLED_SHARD", 1 << 9)
+    monkeypatch.setattr(verification, "BLOCK", 1 << 9)
+    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
+
+
+def limit_with_fault(word_bits: int, isa: str = "sbn") -> Unit:
+    """The closed form with a threshold of `difference`, at two matched templates, that nothing passes."""
+    unit = load_unit("ntk-limit", word_bits, isa)
+    form = unit.params["difference"]
+    broken = form._replace(table=form.table.at[3, 2].set(9))
+    return dataclasses.replace(unit, params={**unit.params, "difference": broken})
+
+
+# --- what a plan covers -----------------------------------------------------------------------------------------------
+
+
+def ran(plan: verification.Plan) -> list[tuple[int, int]]:
+    """The pairs of all shards, in order."""
+    shards = [verification._shard(plan, number) for number in range(plan.shards)]
+    return [pair for cases in shards for pair in zip(cases[0].tolist(), cases[1].tolist(), strict=True)]
+
+
+def test_all_pairs_are_all_pairs():
+    plan = verification.plan(load_unit("native", 6))
+    assert plan.operands == ALL
+    assert plan.shards == 4
+    assert sorted(ran(plan)) == [(a, b) for a in range(64) for b in range(64)]
+
+
+@pytest.mark.parametrize(("word_bits", "count"), [(4, 225), (5, 872), (6, 3379), (8, 50_741)])
+def test_one_pair_stands_for_every_input_of_the_first_pass_of_the_paper_form(word_bits, count):
+    index = np.arange(1 << (2 * word_bits), dtype=np.uint64)
+    minuend, subtrahend = index >> np.uint64(word_bits), index & np.uint64((1 << word_bits) - 1)
+    kept = verification.stands_for_its_class(minuend, subtrahend, word_bits)
+    inputs = [first_pass_input(a, b, word_bits) for a, b in zip(minuend.tolist(), subtrahend.tolist(), strict=True)]
+    chosen = [code for code, keep in zip(inputs, kept.tolist(), strict=True) if keep]
+    assert len(chosen) == len(set(chosen)) == len(set(inputs)) == count
+
+
+def first_pass_input(a: int, b: int, word_bits: int) -> tuple[int, ...]:
+    """The family of `first` that matches at each position, by the families' own conditions."""
+    families = FIRST.families
+    row = []
+    for i in range(word_bits):
+        line = {"a": a >> i & 1, "b": b >> i & 1, "a_below": a << 1 >> i & 1, "b_below": b << 1 >> i & 1}
+        row.append(next((k for k, f in enumerate(families) if all(line[n] == v for n, v in f.when)), -1))
+    return tuple(row)
+
+
+FIRST = template_sets(8)["first"]
+
+
+def test_a_sample_is_half_adversarial_and_its_seed_decides_it():
+    unit = load_unit("native", 16)
+    plan = verification.plan(unit, 1200, seed=5)
+    assert plan.operands == SAMPLED
+    assert plan.shards == 3
+    pairs = ran(plan)
+    assert len(pairs) == 1200
+    assert pairs == ran(verification.plan(unit, 1200, seed=5)) != ran(verification.plan(unit, 1200, seed=6))
+    assert sum(a == b for a, b in pairs) > 20  # a uniform pair would be once in 65,536
+
+
+def test_all_pairs_of_wide_words_are_refused():
+    with pytest.raises(ValueError, match="all pairs of 17-bit words are too many"):
+        verification.plan(load_unit("native", 17))
+    assert verification.plan(load_unit("native", 17), 100).cases == 100
+
+
+# --- right and wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isa", ["sbn", "subleq"])
+@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+def test_units_that_are_right_pass(name, isa):
+    unit = load_unit(name, 5, isa)
+    covered, example = verification.verify(unit, verification.plan(unit))
+    assert example is None
+    assert (covered.shards, covered.cases) == (1, 1024)
+    assert covered.smallest_margin == (float("inf") if name == "native" else pytest.approx(1, abs=1e-4))
+
+
+@pytest.mark.parametrize("isa", ["sbn", "subleq"])
+def test_exact_is_what_python_integers_say(isa):
+    rng = np.random.default_rng(0)
+    cases = operands.adversarial(rng, 500, 9)
+    difference, next_pc = verification.exact(cases, 9, isa)
+    for a, b, c, f, d, pc in zip(*(column.tolist() for column in (*cases, difference, next_pc)), strict=True):
+        assert d == (a - b) % 512
+        assert pc == (c if d >= 256 or (isa == "subleq" and d == 0) else f)
+
+
+@pytest.mark.parametrize("cases", [None, 2000])
+def test_a_unit_that_is_wrong_is_told_with_operands_and_the_decision(cases):
+    unit = limit_with_fault(6)
+    plan = verification.plan(unit, cases)
+    covered, example = verification.verify(unit, plan)
+    assert example is not None
+    assert example.difference != (example.minuend - example.subtrahend) % 64 == example.exact_difference
+    assert example.decision is not None
+    assert covered == verification.finished(plan)
+    told = unit.subtract_branch(example.minuend, example.subtrahend, example.target, example.fall_through)
+    assert (int(told.difference), int(told.next_pc)) == (example.difference, example.next_pc)
+
+
+def test_the_decision_to_blame_is_the_first_wrong_one_of_a_trained_unit(unit_of):
+    unit = unit_of("ntk", 6)
+    weights = unit.params["difference"]
+    broken = dataclasses.replace(
+        unit, params={**unit.params, "difference": weights._replace(outer=weights.outer * np.float32(0.1))}
+    )
+    _, example = verification.verify(broken, verification.plan(broken))
+    assert example is not None and example.decision is not None
+    decision = example.decision
+    assert (decision.network, decision.output) == ("difference", "d")
+    assert decision.value != example.exact_difference >> decision.bit & 1
+
+
+def test_no_margin_and_a_margin_that_is_no_number_are_wrong(unit_of):
+    unit = unit_of("ntk", 6)
+    select = unit.params["select"]
+    for spoil in (select._replace(outer=select.outer * np.float32("nan")), select._replace(inner=select.inner * 0)):
+        spoiled = dataclasses.replace(unit, params={**unit.params, "select": spoil})
+        assert verification.verify(spoiled, verification.plan(spoiled))[1] is not None
+
+
+def paper_form_limit(word_bits: int) -> Unit:
+    return load_unit("ntk-limit", word_bits, "sbn", group=word_bits)
+
+
+def test_the_paper_form_is_right_on_every_input_in_the_limit():
+    unit = paper_form_limit(6)
+    plan = verification.plan(unit, classes=True)
+    assert plan.operands == CLASSES
+    covered, example = verification.verify(unit, plan)
+    assert example is None
+    assert covered.cases == 3379
+    found = proof.enumerate_word_wide(unit.params, 6)
+    assert {name: (each.inputs, each.wrong) for name, each in found.items()} == {"select": (128, 0), "any": (64, 0)}
+
+
+def test_a_wrong_select_of_the_paper_form_is_found():
+    sets = template_sets(6)
+    params = {name: limit.make_params(each, readout.calibrated(each)) for name, each in sets.items()}
+    form = params["select"]
+    params["select"] = form._replace(table=form.table.at[3, 5].set(9))
+    assert proof.enumerate_word_wide(params, 6)["select"].wrong > 0
+
+
+def test_the_weakest_input_of_a_wrong_network_is_named(unit_of):
+    params = unit_of("ntk").params["difference"]
+    template_set = template_sets(8)["difference"]
+    broken = params._replace(outer=params.outer * np.float32(0.4))
+    found = proof.weakest(template_set, broken)
+    specified = template_set.specify(np.array(found.families, np.int8))
+    right = specified[template_set.outputs.index(found.output) * template_set.group + found.position]
+    assert found.value != right
+    assert found.network == "difference"
+    assert found.value == (found.prediction > found.threshold)
+
+
+# --- interrupted and resumed ------------------------------------------------------------------------------------------
+
+
+def test_what_was_finished_is_not_run_again():
+    unit = load_unit("ntk-limit", 6)
+    plan = verification.plan(unit)
+    first, _ = verification.verify(unit, plan, most_shards=1)
+    assert (first.shards, first.cases) == (1, 1024)
+    heard = []
+    whole, _ = verification.verify(unit, plan, progress=lambda what, part: heard.append(part))
+    assert (whole.shards, whole.cases) == (4, 4096)
+    assert heard[0] == 0.25
+    heard.clear()
+    assert verification.verify(unit, plan, progress=lambda what, part: heard.append(part))[0] == whole
+    assert heard == []
+    verification.forget(plan)
+    assert verification.finished(plan) == verification.Coverage()
+
+
+def test_an_interruption_loses_at_most_the_shard_it_fell_into():
+    unit = load_unit("ntk-limit", 6)
+    plan = verification.plan(unit)
+    blocks = 0
+
+    def interrupt(what: str, part: float) -> None:
+        nonlocal blocks
+        blocks += 1
+        if blocks == 6:  # two blocks a shard: in the middle of the third
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verification.verify(unit, plan, progress=interrupt)
+    assert verification.finished(plan).shards == 2
+    assert verification.verify(unit, plan)[0].cases == 4096
+
+
+KILLED = """
+import sys
+from learned_units import load_unit, verification
+verification.SHARD, verification.BLOCK = 1 << 10, 1 << 9
+unit = load_unit("ntk-limit", 8)
+verification.verify(unit, verification.plan(unit), progress=lambda what, part: print(what, flush=True))
+"""
+
+
+def test_a_killed_process_loses_at_most_one_shard(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, env={**os.environ, "SBN_CACHE_DIR": str(tmp_path)}
+    )
+    assert process.stdout is not None
+    blocks = 0
+    while blocks < 9:  # the fifth shard has begun
+        blocks += process.stdout.readline().startswith(b"verifying")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    unit = load_unit("ntk-limit", 8)
+    plan = verification.plan(unit)
+    assert verification.finished(plan).shards >= 4
+    before = verification.finished(plan)
+    began = time.monotonic()
+    after, example = verification.verify(unit, plan, most_shards=1)
+    assert time.monotonic() - began < 30  # the lock of the killed process is stale at once
+    assert example is None
+    assert (after.shards, after.cases) == (before.shards + 1, before.cases + 1024)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", '{"plan": 1, "shards": 1}'])
+def test_a_damaged_record_is_refused_not_trusted(text):
+    unit = load_unit("native", 6)
+    plan = verification.plan(unit)
+    verification.verify(unit, plan, most_shards=1)
+    plan.path.write_text(text)
+    with pytest.raises(WeightsError, match="cannot be used .* delete it to verify from the start"):
+        verification.verify(unit, plan)
+
+
+def test_other_weights_have_another_plan(unit_of):
+    unit = unit_of("ntk", 6)
+    other = dataclasses.replace(unit, manifest={**unit.manifest, "tensor_hash": "0" * 64})
+    assert verification.plan(unit).path != verification.plan(other).path
+
+
+# --- claims in the manifest -------------------------------------------------------------------------------------------
+
+
+def stored(path) -> str:
+    return store.save(path, {"w": np.arange(3, dtype=np.float32)}, {"unit": "ntk"})["tensor_hash"]
+
+
+def test_a_claim_is_written_into_the_manifest_and_replaces_one_of_its_name(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    known = stored(path)
+    for cases in (5, 6):
+        weights.record(path, known, "one", {"cases": cases})
+    weights.record(path, known, "two", {"cases": 7})
+    tensors, manifest = store.load(path, {"unit": "ntk"})
+    assert manifest["claims"] == {"one": {"cases": 6}, "two": {"cases": 7}}
+    assert manifest["tensor_hash"] == known
+    assert tensors["w"].tolist() == [0, 1, 2]
+
+
+def test_a_claim_about_other_weights_is_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    stored(path)
+    before = path.read_bytes()
+    with pytest.raises(WeightsError, match="holds other weights now"):
+        weights.record(path, "0" * 64, "one", {})
+    assert path.read_bytes() == before
+
+
+def test_a_manifest_is_whole_though_writing_it_fails(tmp_path, monkeypatch):
+    path = tmp_path / "weights.safetensors"
+    known = stored(path)
+    before = path.read_bytes()
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store.os, "fsync", fail)
+    with pytest.raises(WeightsError, match="No space left on device"):
+        weights.record(path, known, "one", {})
+    assert path.read_bytes() == before
