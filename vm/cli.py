@@ -199,10 +199,10 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_unit(parser: argparse.ArgumentParser) -> None:
+def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu, modular or native")
     _add_weights(parser)
-    parser.add_argument("--weights", metavar="KIND", help="of the unit modular: grokked (default) or analytic")
+    parser.add_argument("--weights", metavar="KIND", help=f"of the unit modular: grokked (default) or analytic{also}")
 
 
 def _add_whole(parser: argparse.ArgumentParser) -> None:
@@ -341,12 +341,11 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    _add_unit(parser)
+    _add_unit(parser, also="; of the unit ntk: a safetensors file with the weights to verify")
     parser.add_argument(
         "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
     )
     parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
-    parser.add_argument("--weights", metavar="FILE", help="verify the weights of the unit ntk in this safetensors file")
     parser.add_argument(
         "--cases", type=positive, metavar="N", help="run N pairs: half uniform, half adversarial (--seed)"
     )

@@ -87,8 +87,8 @@ def run(options: argparse.Namespace) -> int:
     measured = _measure(contenders, options, talk)
     talk.say(
         f"{options.width}-bit sbn, medians of {options.repeat} x {options.steps:,} steps of one machine of "
-        f"{image.memory_size():,} words, and of batches for about {BATCH_SECONDS:.0f} s with {BATCH_MEMORY:,} words each, "
-        f"on {_devices()}; compile s: tracing, and compiling or reading what was compiled before"
+        f"{image.memory_size():,} words, and of batches, with {BATCH_MEMORY:,} words each, for about "
+        f"{BATCH_SECONDS:.0f} s, on {_devices()}; compile s: tracing, and compiling or reading what was compiled before"
     )
     rows = [COLUMNS, *(_row(each, measured[0].speed) for each in measured)]
     _write(rows, options.csv, right=(1, 3, 4, 5, 6))

@@ -38,11 +38,9 @@ def run(options: argparse.Namespace) -> int:
     group = (options.group or DEFAULT_GROUP) if name.startswith("ntk") else None
     enumerable = group is not None and group <= construction.ENUMERABLE_GROUP and options.cases is None
     width = options.width or (16 if group is None or group <= construction.ENUMERABLE_GROUP else group)
-    if options.weights and name != "ntk":
-        raise UsageError("--weights is for the unit ntk")
     if enumerable and options.shards is not None:
         raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated in one go")
-    if options.weights:
+    if options.weights and name == "ntk":
         unit, path = _unit_from(Path(options.weights), options, width)
         group = unit.manifest["group"]
     else:
@@ -66,6 +64,8 @@ def _path_of(unit: Unit, options: argparse.Namespace, width: int) -> Path | None
     """Where the weights of a unit are, None where it has none."""
     from learned_units import catalog
 
+    if "tensor_hash" not in unit.manifest:
+        return None
     recipe = catalog.recipe(unit.name, width, unit.isa, options.seed, group=options.group)
     return recipe.path if recipe else None
 
