@@ -253,6 +253,7 @@ def test_a_divergence_is_reported_and_fails(sbn, monkeypatch, unit_of):
         (("run", "adder", "--unit", "native", "--batch", "nowhere"), "nowhere: No such file"),
         (("run", "adder", "--batch", "-", "--trace", "t.csv"), "--trace is for one machine"),
         (("run", "adder", "--batch", "-", "--input-text", "1"), "--input-text is for one machine"),
+        (("bench", "--plot", "p.svg"), "say which with --growth"),
         (("train", "native"), "nothing in the unit 'native' is trained"),
         (("train", "ntk", "--group", "65"), "group is 65"),
         (("train", "ntl"), "unknown unit 'ntl'; did you mean 'ntk'?"),
@@ -519,13 +520,17 @@ def test_bench_compares_the_units_alone_and_in_batches_with_the_reference(sbn, u
 
 
 @pytest.mark.parametrize("what", ["ensemble", "machines"])
-def test_bench_measures_growth(sbn, unit_of, what, monkeypatch):
+def test_bench_measures_and_draws_growth(sbn, unit_of, what, monkeypatch, tmp_path):
     unit_of("ntk")
     monkeypatch.setitem(bench.GROWTH, what, (1, 2))
     monkeypatch.setattr(bench, "GROWN", ("ntk",))
-    assert sbn("bench", "--steps", "300", "--repeat", "1", "--growth", what, "--csv") == 0
+    assert (
+        sbn("bench", "--steps", "300", "--repeat", "1", "--growth", what, "--csv", "--plot", str(tmp_path / "p.svg"))
+        == 0
+    )
     head, *rows = list(csv.reader(sbn.text.splitlines()))
-    assert head == [what, "executor", "steps/s"] and len(rows) == 2
+    assert head[1:] == ["executor", "steps/s"] and len(rows) == 2
+    assert b"<svg" in (tmp_path / "p.svg").read_bytes()
     assert all(name == "ntk" and float(speed) > 0 for _, name, speed in rows)
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vm.command import jax_setup, terminal
+from vm.command import jax_setup, picture, result_file, terminal
 from vm.command.terminal import Talk
-from vm.command.usage import stated_by_user
+from vm.command.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from assembler import Image
@@ -72,6 +72,8 @@ class Measured:
 
 def run(options: argparse.Namespace) -> int:
     """Measure in rounds, each contender once in each, and print the medians."""
+    if options.plot is not None and options.growth is None:
+        raise UsageError("--plot draws speeds as a size grows; say which with --growth")
     talk = Talk(options.quiet)
     jax_setup.prepare(every_core=True)
     if options.growth is not None:
@@ -203,29 +205,40 @@ def _write(rows: Sequence[Sequence[str]], as_csv: bool, right: Sequence[int]) ->
 
 
 def _growth(options: argparse.Namespace, talk: Talk) -> int:
-    """Speeds as one size grows: word width, memory, ensemble size or number of machines."""
-    what = options.growth
-    rows: list[tuple[str, ...]] = [(what, "executor", "steps/s")]
+    """Speeds as one size grows: word width, memory, hidden units of the ensembles or number of machines."""
+    from learned_units.experiments.table import Curve, Panel
+
+    what, type = options.growth, None
+    plot: str | None = options.plot
+    if plot is not None:
+        type = picture.file_type(plot)
+        result_file.check(plot)
+    names = GROWN if what != "ensemble" else ("ntk",)
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for size in GROWTH[what]:
         image = _program(size if what == "width" else options.width)
-        for name in GROWN if what != "ensemble" else ("ntk",):
-            unit = _unit(name, image, talk)
+        for name in names:
+            unit, shown = _unit(name, image, talk), size
             if what == "machines":
                 contender = _batch(unit, image, size)
             elif what == "ensemble":
                 contender = _single(_repeated(unit, size), image, None, False)
+                shown = size * sum(each.inner.shape[-1] for each in unit.params.values())
             else:
                 contender = _single(unit, image, size if what == "memory" else None, False)
-            measured = _measure([contender], options, talk)[0]
-            shown = f"{size * _hidden_units(unit):,} units" if what == "ensemble" else f"{size:,}"
-            rows.append((shown, name, f"{measured.speed:,.0f}"))
+            found[name].append((shown, _measure([contender], options, talk)[0].speed))
+    label = {"width": "bits of a word", "memory": "words of memory", "ensemble": "hidden units"}.get(what, what)
+    rows = [(f"{x:,}", name, f"{speed:,.0f}") for name, points in found.items() for x, speed in points]
     talk.say(f"medians of {options.repeat}, on {_devices()}")
-    _write(rows, options.csv, right=(2,))
+    _write([(label, "executor", "steps/s"), *rows], options.csv, right=(0, 2))
+    if plot is not None and type is not None:
+        curves = tuple(
+            Curve(name, tuple(x for x, _ in points), tuple(y for _, y in points)) for name, points in found.items()
+        )
+        panel = Panel(f"growth with {label}", label, "steps/s", curves, log="xy")
+        result_file.write(plot, picture.draw([panel], type))
+        talk.say(f"picture written to {plot}")
     return 0
-
-
-def _hidden_units(unit: Unit) -> int:
-    return sum(each.inner.shape[-1] for each in unit.params.values())
 
 
 def _repeated(unit: Unit, times: int) -> Unit:

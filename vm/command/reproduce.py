@@ -7,11 +7,10 @@ import difflib
 import importlib
 import textwrap
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from learned_units.experiments import EXPERIMENTS
-from vm.command import jax_setup, picture, terminal
+from vm.command import jax_setup, picture, result_file, terminal
 from vm.command.terminal import Talk
 from vm.command.usage import UsageError
 
@@ -34,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
     type = None
     if plot is not None:
         type = picture.file_type(plot)
-        _check_folder(plot)
+        result_file.check(plot)
     if csv is not None and csv != STDOUT:
-        _check_folder(csv)
+        result_file.check(csv)
     talk = Talk(options.quiet)
     jax_setup.prepare()
     began = time.monotonic()
@@ -53,10 +52,10 @@ def run(options: argparse.Namespace) -> int:
             terminal.prose(note)
     terminal.flush()
     if csv is not None and csv != STDOUT:
-        _write(csv, table.as_csv().encode())
+        result_file.write(csv, table.as_csv().encode())
         talk.say(f"{len(table.rows)} rows written to {csv}")
     if plot is not None and type is not None:
-        _write(plot, picture.draw(table.panels, type))
+        result_file.write(plot, picture.draw(table.panels, type))
         talk.say(f"picture written to {plot}")
     talk.say(f"measured in {time.monotonic() - began:.0f} s{' (--quick: smaller sizes)' if options.quick else ''}")
     return 0
@@ -71,17 +70,3 @@ def _list(options: argparse.Namespace) -> int:
         text = f"{name:<{width}}{experiment.sentence} ({experiment.duration})"
         terminal.write(textwrap.fill(text, terminal.PROSE_COLUMNS, subsequent_indent=" " * width) + "\n")
     return 0
-
-
-def _check_folder(path: str) -> None:
-    """Refuse, before anything is measured, what could not be written afterwards."""
-    if not Path(path).parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {Path(path).parent}")
-    if Path(path).is_dir():
-        raise UsageError(f"{path} is a folder; name a file")
-
-
-def _write(path: str, data: bytes) -> None:
-    from learned_units.store import write_whole
-
-    write_whole(Path(path), data)
