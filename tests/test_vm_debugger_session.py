@@ -135,7 +135,7 @@ def test_explain_shows_each_prediction_of_the_last_step_as_the_unit_explains_it(
     ],
 )
 def test_a_bar_leaves_the_threshold_to_its_side(value: int, margin: float, drawn: str) -> None:
-    assert learned.bar(Decision(0, "first", "x", 0, 1, 0.0, 0.0, value, margin)) == drawn
+    assert learned.bar(Decision(0, "first", "x", 0, 1, float(value), 0.5, value, margin)) == drawn
     assert learned.bar(Decision(0, "first", "x", 0, 1, 0.0, 0.0, value, math.nan)).count("|") == 1
 
 
