@@ -353,7 +353,7 @@ def test_options_fill_in_what_words_leave_open(sbn, source):
 
 
 def test_an_unexpected_error_is_one_line_unless_a_traceback_is_asked_for(sbn, monkeypatch):
-    def fail(name):
+    def fail(name, folder=""):
         raise ZeroDivisionError("out of order")
 
     monkeypatch.setattr(programs, "description", fail)

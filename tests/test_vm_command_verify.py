@@ -103,7 +103,7 @@ def test_pairs_that_fail_are_told_and_nothing_is_recorded(stored, sbn, tmp_path)
     ("arguments", "code", "message"),
     [
         (("--weights", "nowhere.safetensors"), 1, "no weights file nowhere.safetensors"),
-        (("--unit", "native", "--weights", "x"), 2, "--weights is for the unit ntk"),
+        (("--unit", "native", "--weights", "x"), 2, "weights is for the unit 'modular'"),
         (("--shards", "3"), 2, "--shards is for pairs of operands"),
         (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
         (("--unit", "native", "--width", "3"), 2, "words have 4 to 64 bits"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -41,9 +42,8 @@ def prepare(every_core: bool = False) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     if every_core and "xla_force_host_platform_device_count" not in flags:
-        jax.config.update(
-            "jax_num_cpu_devices", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        )
+        with contextlib.suppress(RuntimeError):  # devices that are in use already stay as they are
+            jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
 
 
 def join(cluster: str) -> None:
