@@ -33,7 +33,7 @@ from vm.reference import ReferenceMachine
 from vm.state import WORDS, Halt, MachineState
 
 CHECKED = 16  # machines of a batch that are replayed on the reference, unless said otherwise
-LANES = 256  # a device: so many fit the caches of a processor with all they compute
+LANES = 512  # a device: more of them fill no core better, and leave its caches
 LANES_ACCELERATED = 1 << 16
 MEMORY_BYTES = 1 << 30  # for the memories of all lanes of a device
 INPUT_BYTES, OUTPUT_BYTES = 1 << 8, 1 << 10  # console buffers of a lane
@@ -238,6 +238,7 @@ class _Batch:
         output = np.asarray(lanes.output) if lengths.any() else None
         stopped: list[tuple[_Job, Outcome, np.ndarray | None]] = []
         refilled: dict[int, bytes] = {}
+        pcs = bits.limbs_to_words(np.asarray(lanes.pc), self._unit.word_bits)
         for lane, job in enumerate(self._jobs):
             if job is None:
                 continue
@@ -257,7 +258,7 @@ class _Batch:
                 halt = Halt.BUDGET if job.steps >= job.max_steps else Halt.RUNNING
             halts[lane] = halt
             if halt is not Halt.RUNNING:
-                stopped.append((job, *self._outcome(lanes, lane, job, halt)))
+                stopped.append((job, *self._outcome(lanes, lane, job, halt, int(pcs[lane]))))
                 self._jobs[lane] = None
         if int(steps.max(initial=0)) >= self._budget:
             measured = int(self._budget * CHUNK_SECONDS / max(seconds, 1e-6))
@@ -273,13 +274,13 @@ class _Batch:
             lanes = lanes._replace(input=buffers, input_length=read, input_position=position, input_ended=ended)
         return lanes, stopped
 
-    def _outcome(self, lanes: MachineState, lane: int, job: _Job, halt: Halt) -> tuple[Outcome, np.ndarray | None]:
+    def _outcome(
+        self, lanes: MachineState, lane: int, job: _Job, halt: Halt, pc: int
+    ) -> tuple[Outcome, np.ndarray | None]:
         """How a machine ended, and its memory where it is looked at."""
-        word_bits = job.image.word_bits
-        pc = int(bits.limbs_to_words(np.asarray(lanes.pc[lane]), word_bits))
         memory = None
         if job.replayed or halt is Halt.BAD_ADDRESS:
-            memory = bits.limbs_to_words(np.asarray(lanes.memory[lane]), word_bits)
+            memory = bits.limbs_to_words(np.asarray(lanes.memory[lane]), job.image.word_bits)
         operands = memory[pc : pc + 2].tolist() if memory is not None and halt is Halt.BAD_ADDRESS else ()
         message = halt_message(halt, job.image, pc, job.steps, self._size, operands, None)
         seconds = time.monotonic() - self._began

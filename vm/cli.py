@@ -357,7 +357,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=positive, default=50_000, metavar="N", help="of a measurement (default 50,000)")
     parser.add_argument("--repeat", type=positive, default=3, metavar="N", help="measurements, of each (default 3)")
     parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help="bits of a word, 8 to 64 (default 16)")
-    parser.add_argument("--machines", type=count, default=512, metavar="N", help="of a batch (512; 0: no batch)")
+    parser.add_argument("--machines", type=count, default=1024, metavar="N", help="of a batch (1024; 0: no batch)")
     parser.add_argument("--growth", choices=GROWTH, help="speeds as one size grows, instead")
     parser.add_argument("--plot", metavar="FILE", help="draw the growth, too")
     parser.add_argument("--csv", action="store_true", help="comma-separated values instead of the table")

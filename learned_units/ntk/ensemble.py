@@ -44,23 +44,20 @@ def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Predictio
     units, outputs, positions = params.outer.shape
     some = functools.reduce(operator.add, matched)
     number = some.sum(1)
-    outer = params.outer.reshape(units, outputs * positions)
-    if some.ndim == 2:
-        active = jax.nn.relu(_sum_of_rows(params.inner, jnp.maximum(matched_family(matched), 0), some))
-        value = jnp.dot(active, outer, precision=PRECISION)
-    else:
-        active = jax.nn.relu(_product(params.inner.reshape(-1, units), matched))
-        value = jnp.moveaxis(jnp.tensordot(outer, active, (0, 0), precision=PRECISION), 0, 1)
+    family = matched_family(matched)
+    hidden = _sums_of_rows(params.inner, family, some) if some.ndim == 2 else _sums_of_many_rows(params.inner, family)
+    value = jnp.dot(jax.nn.relu(hidden), params.outer.reshape(units, outputs * positions), precision=PRECISION)
+    value = jnp.moveaxis(value.reshape(*number.shape, outputs * positions), -1, 1)
     value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
     row = look_up(params.table, number.astype(jnp.int32))
     return Prediction(value.reshape(-1, outputs, positions, *number.shape[1:]), row[:, 1:], row[:, 0:1])
 
 
-def _sum_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
+def _sums_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
     """The hidden layer's sums, [groups, units], touching only the weights of matched templates.
 
-    At most one family matches at a position (TemplateSet checks it): `family`, int32 [groups, group], where `some`,
-    float32 of that shape, is 1.
+    At most one family matches at a position (TemplateSet checks it): `family`, int32 [groups, group], is -1 where none
+    does, and there `some`, float32 of that shape, is 0.
     """
     families, group, units = inner.shape
     rows = inner.reshape(families * group, units)
@@ -68,13 +65,20 @@ def _sum_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Ar
     for g in range(family.shape[0]):
         total = jnp.zeros(units, jnp.float32)
         for p in range(group):
-            row = jax.lax.dynamic_index_in_dim(rows, family[g, p] * group + p, 0, keepdims=False)
-            total = total + some[g, p] * row
+            place = jnp.maximum(family[g, p], 0) * group + p
+            total = total + some[g, p] * jax.lax.dynamic_index_in_dim(rows, place, 0, keepdims=False)
         sums.append(total)
     return jnp.stack(sums)
 
 
-def _product(rows: jax.Array, matched: tuple[jax.Array, ...]) -> jax.Array:
-    """The same sums of a batch, [units, groups, ...]: for many inputs a matrix product is faster than single rows."""
-    templates = jnp.moveaxis(jnp.stack(matched), 2, 1)  # [families, group, groups, ...]
-    return jnp.tensordot(rows, templates.reshape(-1, *templates.shape[2:]), (0, 0), precision=PRECISION)
+def _sums_of_many_rows(inner: jax.Array, family: jax.Array) -> jax.Array:
+    """The same of a batch, [groups and batch, units]: where nothing is matched, a row of zeros is added."""
+    families, group, units = inner.shape
+    rows = jnp.concatenate([inner.reshape(families * group, units), jnp.zeros((1, units), jnp.float32)])
+
+    def added(total: jax.Array, position: int) -> jax.Array:
+        matched = family[:, position].reshape(-1)
+        place = jnp.where(matched < 0, np.int32(families * group), matched * np.int32(group) + np.int32(position))
+        return total + rows.at[place].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+    return functools.reduce(added, range(group), jnp.zeros((1, units), jnp.float32))

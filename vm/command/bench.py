@@ -106,10 +106,7 @@ def _measure(contenders: Sequence[Contender], options: argparse.Namespace, talk:
         if contender.machines == 1:
             steps.append(options.steps)
             continue
-        began = time.perf_counter()
-        done = contender.run(16 * contender.machines)
-        speed = done / (time.perf_counter() - began)
-        steps.append(min(int(speed * BATCH_SECONDS), 1_000 * options.steps))
+        steps.append(_steps_of_a_batch(contender, 1_000 * options.steps))
     speeds: list[list[float]] = [[] for _ in contenders]
     for turn in range(options.repeat):
         for k, contender in enumerate(contenders):
@@ -119,6 +116,18 @@ def _measure(contenders: Sequence[Contender], options: argparse.Namespace, talk:
             speeds[k].append(done / (time.perf_counter() - began))
     talk.clear()
     return [Measured(each, statistics.median(speed)) for each, speed in zip(contenders, speeds, strict=True)]
+
+
+def _steps_of_a_batch(contender: Contender, most: int) -> int:
+    """How many steps take about BATCH_SECONDS."""
+    steps = 16 * contender.machines
+    while True:
+        began = time.perf_counter()
+        done = contender.run(min(steps, most))
+        seconds = time.perf_counter() - began
+        if seconds > BATCH_SECONDS / 4 or steps >= most:
+            return min(int(done * BATCH_SECONDS / seconds), most)
+        steps *= 4
 
 
 def _program(width: int) -> Image:
