@@ -284,8 +284,7 @@ def _write_utilisation(measured: Sequence[Measured], image: Image, talk: Talk) -
         for step in passes:
             template_set, weights = sets[step.network], unit.params[step.network]
             units = weights.inner.shape[-1]
-            rows_added = template_set.group if each.contender.machines == 1 else template_set.size
-            products = units * (rows_added + template_set.output_bits) * step.groups(template_set.group)
+            products = units * (template_set.group + template_set.output_bits) * step.groups(template_set.group)
             flops += 2 * products
             bytes_read += 4 * products
         alone = each.contender.machines == 1
