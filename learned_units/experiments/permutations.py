@@ -233,7 +233,8 @@ def _panel(rows: list[tuple[Cell, ...]], columns: tuple[str, ...], target: float
     x = tuple(float(row[1]) for row in mine if isinstance(row[1], int))
 
     def curve(column: int, style: str) -> Curve:
-        return Curve(columns[column], x, tuple(row[column] for row in mine), style)  # type: ignore[arg-type]
+        cells = (row[column] for row in mine)
+        return Curve(columns[column], x, tuple(None if isinstance(cell, str) else cell for cell in cells), style)
 
     curves = (curve(2, "points"), curve(4, "line"), curve(3, "dashed"), curve(6, "line"), curve(5, "dashed"))
     return Panel(f"Networks for {target:.0%} of the strings", "bits k", "networks", curves, log="y")
