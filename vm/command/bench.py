@@ -272,7 +272,7 @@ def _write_utilisation(measured: Sequence[Measured], image: Image, talk: Talk) -
     from learned_units.tasks import subtract_branch
 
     flops_peak, bytes_peak = _peaks()
-    rows: list[tuple[str, ...]] = [("trained unit", "flop/s", "of the peak", "bytes/s of weights", "of the peak")]
+    rows: list[tuple[str, ...]] = [("trained unit", "flop/s", "of a product's", "bytes/s of weights", "of a copy's")]
     unit = _unit("ntk", image, talk)
     assert isinstance(unit.spec, NtkSpec)
     sets = subtract_branch.template_sets(unit.spec.group)
@@ -298,7 +298,10 @@ def _write_utilisation(measured: Sequence[Measured], image: Image, talk: Talk) -
             )
         )
     terminal.write("\n" + terminal.table(rows, right=(1, 2, 3, 4)))
-    talk.say(f"measured peaks: {flops_peak:.2e} flop/s in a matrix product, {bytes_peak:.2e} bytes/s in a copy")
+    talk.say(
+        f"measured peaks: {flops_peak:.2e} flop/s in a matrix product, {bytes_peak:.2e} bytes/s in a copy "
+        "through memory; weights that stay in the caches are read faster"
+    )
 
 
 def _peaks() -> tuple[float, float]:
