@@ -94,7 +94,7 @@ class Unit:
     """A unit at one word width for one instruction set.
 
     `params` is a pytree of float32 arrays; `detail` says in a few words what the weights are
-    ("ensembles of 8 networks ..., every input verified").
+    ("ensembles of 2 networks ..., every input verified").
     """
 
     name: str

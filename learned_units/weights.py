@@ -29,7 +29,7 @@ class Report(NamedTuple):
     """What is known of weights, from their manifest, in words."""
 
     subject: str  # what they are for: "groups of 8, any word width"
-    sizes: str  # how large they are: "8 x 64-256"
+    sizes: str  # how large they are: "2 x 32-448"
     verified: str  # what was verified, in one line
     table: list[tuple[str, ...]]  # a heading and one row for each network; the first column is its name
 

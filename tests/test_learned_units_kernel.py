@@ -127,7 +127,7 @@ def test_plainly_initialised_networks_scatter_as_the_closed_form_says():
         assert np.abs(found.mean(0) - expected).max() < 5 * math.sqrt(variance / networks) + 0.01, n
 
 
-@pytest.mark.parametrize("initialisation", ["antisymmetric", "variance-reduced"])
+@pytest.mark.parametrize("initialisation", ["antisymmetric", "variance-reduced", "mirrored"])
 def test_an_antisymmetric_network_alone_is_close_to_the_mean(initialisation):
     """Its variance at infinite width is 0; a plain one is 0.2 away on average whatever its width."""
     k, n = 8, 4

@@ -60,8 +60,28 @@ def test_an_odd_number_of_units_leaves_one_without_its_antithesis():
     assert (rows[4:] == -rows[:3]).all()
 
 
+@pytest.mark.parametrize(("width", "templates", "output_bits"), [(64, 20, 12), (700, 64, 24)])
+def test_mirrored_halves_are_reflections_on_orthogonal_columns_and_start_at_zero(width, templates, output_bits):
+    start = initialise(jax.random.key(4), "mirrored", width, templates, output_bits)
+    assert start.hidden.shape == (2, width // 2, templates)
+    assert (start.hidden[1] == -start.hidden[0]).all() and (start.output[0] == start.output[1]).all()
+    assert set(np.unique(start.output).tolist()) == {-1.0, 1.0}
+    hidden, output = np.asarray(start.hidden[0], np.float64), np.asarray(start.output[0], np.float64)
+    assert np.abs(hidden.T @ hidden / len(hidden) - np.eye(templates)).max() < 1e-5
+    assert np.abs(hidden.T @ output / len(hidden)).max() < 1e-5
+    x = np.random.default_rng(0).normal(size=(20, templates))
+    assert np.abs(predictions(start, x)).max() < 1e-4
+    assert np.abs(predictions(network.Network(start.hidden[:1], start.output[:1]), x)).max() > 1  # one half is not
+
+
+def test_a_mirrored_network_narrower_than_its_columns_is_refused():
+    assert network.least_width("mirrored", 20, 12) == 64
+    with pytest.raises(ValueError, match="of 20 templates and 12 outputs has a width of at least 64, not 63"):
+        network.initialise(jax.random.key(0), "mirrored", 63, 20, 12)
+
+
 def test_an_unknown_initialisation_is_refused():
-    with pytest.raises(ValueError, match="unknown initialisation 'he'; one of plain, antisymmetric, variance-reduced"):
+    with pytest.raises(ValueError, match="unknown initialisation 'he'; one of plain, .*, variance-reduced, mirrored"):
         network.initialise(jax.random.key(0), "he", 4, 4, 1)
 
 

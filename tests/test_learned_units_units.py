@@ -218,7 +218,7 @@ def test_a_unit_says_what_is_learned_in_it(unit_of):
     assert "160" in trained.scope.sentence
     assert sum(network["examples"] for network in trained.manifest["networks"].values()) == 160
     assert "not a learned computation" in limit.scope.sentence
-    assert trained.detail.startswith("ensembles of 8 ") and "every input verified" in trained.detail
+    assert trained.detail.startswith("ensembles of 2 ") and "every input verified" in trained.detail
     assert trained.seed == trained.manifest["seed_used"]
 
 

@@ -452,7 +452,7 @@ def test_train_prints_sizes_margins_and_where_the_weights_are(sbn, trained_cache
     path = trained_cache / WEIGHTS / "ntk-g2-seed1.safetensors"
     assert path.exists() and str(path) in sbn.text
     for network in ("first", "prefix", "difference", "select", "any"):
-        assert re.search(rf"^{network} +8 x \d+ .*, all +\d\.\d\d$", sbn.text, re.MULTILINE)
+        assert re.search(rf"^{network} +2 x \d+ .*, all +\d\.\d\d$", sbn.text, re.MULTILINE)
     first = sbn.text
     assert sbn(*arguments) == 0
     assert (sbn.text, sbn.err) == (first, "these weights were stored already; --force trains them anew\n")

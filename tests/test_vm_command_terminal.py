@@ -29,7 +29,7 @@ def test_progress_is_a_line_for_each_stage_elsewhere_and_nothing_when_quiet(monk
         monkeypatch.setattr(sys, "stderr", written)
         talk = terminal.Talk(quiet)
         for width in (32, 64):
-            talk.progress(f"training 'first': 8 networks of width {width}", 0.1)
+            talk.progress(f"training 'first': 2 networks of width {width}", 0.1)
             talk.progress(f"checking at width {width}", 0.1)
         assert written.getvalue() == told
 

@@ -89,7 +89,7 @@ def measure(quick: bool, progress: Progress) -> Table:
             "plain: independent Gaussian weights; its error does not fall with width, as its variance over starts "
             "stays: it takes an ensemble. antisymmetric: two halves that start equal and enter with opposite signs. "
             "variance-reduced: antisymmetric, with hidden weights in antithetic, orthogonal blocks and output weights "
-            "of +-1.",
+            "of +-1. mirrored: the halves are reflections of each other, so that none holds a direction twice.",
         ),
         (_panel(rows),),
     )

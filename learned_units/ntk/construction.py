@@ -20,8 +20,8 @@ from learned_units.tasks import subtract_branch
 from learned_units.templates import TemplateSet
 from learned_units.weights import Made
 
-NETWORKS = 8  # networks in an ensemble
-INITIALISATION = "variance-reduced"
+NETWORKS = 2  # networks in an ensemble: of the same total width, fewer and wider ones are closer to their limit
+INITIALISATION = "mirrored"
 ENUMERABLE_GROUP = 8
 # Margins are measured in half gaps between 0 and 1 matched template. A decision made with a margin of a quarter keeps
 # its side under any error below a quarter of the half gap, which at n = 8 is 0.03: float32 sums of up to 10^4 terms of
@@ -30,8 +30,8 @@ MARGIN_FLOOR = 0.25
 Z_FLOOR = 8.0
 LARGEST_ERROR = 0.9  # of a prediction at finite width, in half gaps, where inputs are sampled
 # Units of the whole ensemble tried in turn, both halves counted.
-GROUPED_UNITS = (512, 1024, 1536, 2048, 3072, 4096)
-WORD_UNITS = (1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
+GROUPED_UNITS = (64, 320, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096)
+WORD_UNITS = (512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 SEEDS_TRIED = 8
 
 
@@ -107,12 +107,12 @@ Judge = Callable[[np.ndarray, np.ndarray, Callable[[float], None]], tuple[bool, 
 def widen(
     name: str, labels: np.ndarray, units_tried: Sequence[int], seed: int, judge: Judge, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
-    """The narrowest ensemble that is accepted: inner and outer weights and a report; None where none is.
+    """The narrowest ensemble of `units_tried` that is accepted: inner and outer weights, a report; None where none is.
 
     labels: float32 [templates, output bits]. judge(inner, outer, progress) -> whether to accept, and what was measured.
     """
-    for units in units_tried:
-        width = units // NETWORKS
+    least = network.least_width(INITIALISATION, *labels.shape)
+    for width in (units // NETWORKS for units in units_tried if units >= NETWORKS * least):
         doing = f"training '{name}': {NETWORKS} networks of width {width}"
         try:
             trained = training.train(

@@ -3,7 +3,8 @@
     f(x) = sum_h sign_h / sqrt(halves) * width_h^(-1/2) * sum_k v_hk relu(w_hk . x)      (NTK parametrisation)
 
 A plain network has one half. An antisymmetric one has two that start equal and enter with opposite signs, so it
-starts at exactly 0 and its variance over starts is 0 at infinite width (Zhang et al. 2020).
+starts at exactly 0 and its variance over starts is 0 at infinite width (Zhang et al. 2020). The two halves of a
+mirrored one start as reflections of each other, which starts at 0 too and holds no direction twice.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-INITIALISATIONS = ("plain", "antisymmetric", "variance-reduced")
+INITIALISATIONS = ("plain", "antisymmetric", "variance-reduced", "mirrored")
 
 
 class Network(NamedTuple):
@@ -25,12 +26,21 @@ class Network(NamedTuple):
 
 
 def initialise(key: jax.Array, initialisation: str, width: int, templates: int, output_bits: int) -> Network:
-    """A network at its start; `width` counts the units of both halves (at least 2, even unless plain).
+    """A network at its start; `width` counts the units of both halves (at least `least_width`, even unless plain).
 
     plain: independent standard Gaussians. antisymmetric: those, in two equal halves. variance-reduced: antisymmetric,
     with hidden weights in antithetic pairs (w, -w) from orthogonal blocks and output weights +-1; every row keeps the
-    expected squared norm of a Gaussian one, so the kernel at infinite width is the same.
+    expected squared norm of a Gaussian one, so the kernel at infinite width is the same. mirrored: halves (w, v) and
+    (-w, v), whose difference is the sum of v w.x (relu(z) - relu(-z) = z). It is 0, up to rounding, because over the
+    units the columns of w are orthogonal to those of v, which are +-1, and to each other: a random frame, scaled so
+    that its entries tend to independent standard Gaussians with the width, and the kernel to the same limit.
+    Raises ValueError for an unknown initialisation or too small a width.
     """
+    if width < least_width(initialisation, templates, output_bits):
+        raise ValueError(
+            f"a {initialisation} network of {templates} templates and {output_bits} outputs has a width of at least "
+            f"{least_width(initialisation, templates, output_bits)}, not {width}"
+        )
     hidden_key, output_key = jax.random.split(key)
     if initialisation == "plain":
         return Network(
@@ -48,8 +58,23 @@ def initialise(key: jax.Array, initialisation: str, width: int, templates: int, 
         hidden = jnp.concatenate([orthogonal, -orthogonal])[:units]
         output = jax.random.rademacher(output_key, (units, output_bits), dtype=jnp.float32)
     else:
-        raise ValueError(f"unknown initialisation '{initialisation}'; one of {', '.join(INITIALISATIONS)}")
+        output = jax.random.rademacher(output_key, (units, output_bits), dtype=jnp.float32)
+        gaussian = jax.random.normal(hidden_key, (units, templates))
+        frame, mixing = jnp.linalg.qr(jnp.concatenate([output, gaussian], axis=1))
+        # The signs that LAPACK leaves open: with these, the frame of Gaussian columns is uniformly distributed.
+        frame = frame * jnp.sign(jnp.diagonal(mixing))[None] * np.sqrt(units, dtype=np.float32)
+        hidden = frame[:, output_bits:]
+        return Network(jnp.stack([hidden, -hidden]), jnp.stack([output, output]))
     return Network(jnp.stack([hidden, hidden]), jnp.stack([output, output]))
+
+
+def least_width(initialisation: str, templates: int, output_bits: int) -> int:
+    """The smallest width of a network. Raises ValueError for an unknown initialisation."""
+    if initialisation not in INITIALISATIONS:
+        raise ValueError(f"unknown initialisation '{initialisation}'; one of {', '.join(INITIALISATIONS)}")
+    if initialisation == "mirrored":
+        return 2 * (templates + output_bits)  # as many units in a half as it has orthogonal columns
+    return 1 if initialisation == "plain" else 2
 
 
 def half_weights(halves: int) -> np.ndarray:

@@ -27,7 +27,6 @@ from learned_units.weights import Made, Manifest, Recipe, Report, Tensors
 
 UNIT = "tasks"  # in manifests
 SHARED = ("first", "prefix", "difference", "select", "any")  # networks of the unit `ntk`
-LISTED_UNITS = (512, *construction.WORD_UNITS)
 BLOCK = 2048
 MOST_TRAINED_BITS = {"permute": 64, "add": 32, "multiply": 8}  # of the paper's designs: beyond, networks get very wide
 
@@ -86,7 +85,7 @@ def recipe(design: Design | None, seed: int) -> Recipe:
         expected |= {"task": design.task, "form": design.form, "bits": design.bits, "places": list(design.places)}
         which = f"-{_fingerprint(design.places)[:8]}" if design.places else ""
         file = f"tasks-{design.task}-{design.form}-{design.bits}{which}"
-        tried = LISTED_UNITS
+        tried = construction.WORD_UNITS
     sizes = (construction.NETWORKS, construction.INITIALISATION, construction.MARGIN_FLOOR, construction.Z_FLOOR)
     expected["design"] = _fingerprint((networks, tried, sizes, construction.LARGEST_ERROR, training.TOLERANCE))
     return Recipe(

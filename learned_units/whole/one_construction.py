@@ -27,7 +27,7 @@ from learned_units.whole.one_network import OneNetwork, TrainedParams
 from learned_units.whole.state import Boundary
 
 UNIT = "whole-one"  # in manifests
-UNITS_TRIED = (8192, 12288, 16384, 24576, 32768)  # of the whole ensemble, both halves counted
+UNITS_TRIED = (4096, 6144, 8192, 12288, 16384, 24576, 32768)  # of the whole ensemble, both halves counted
 MOST_TEMPLATES = 400  # n grows with the memory, and the width with n: more would not fit UNITS_TRIED
 STATES = 65_536  # as many whole runs as fit
 INSTRUCTIONS = 2  # from each start
