@@ -35,7 +35,12 @@ def calibrated(templates: TemplateSet | TemplateList) -> Readout:
 
 def look_up(table: jax.Array, number: jax.Array) -> jax.Array:
     """Values by number of matched templates: table [values, n], int32 [groups, ...] -> [groups, values, 1, ...]."""
-    found = table.at[:, number].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+    def at(table: jax.Array) -> jax.Array:
+        return table.at[..., number].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+    # Of a batch one value after the other: all at once they lie behind the batch, and every reader strides over them.
+    found = at(table) if number.ndim == 1 else jnp.stack([at(values) for values in table])
     return jnp.moveaxis(found, 0, 1)[:, :, None]
 
 
