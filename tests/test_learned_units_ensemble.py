@@ -1,4 +1,7 @@
-"""The live unit adds the rows of matched templates, the enumeration multiplies matrices: the same predictions."""
+"""The live unit adds the rows of matched templates, the enumeration multiplies matrices: the same predictions.
+
+So does a word of few groups, whose output layer is a product for each of them, and one of many.
+"""
 
 import jax
 import numpy as np
@@ -12,13 +15,16 @@ ROUNDING = 1e-5  # the margin that is proved keeps every prediction 0.02 or more
 SAMPLES = 200
 
 
+@pytest.mark.parametrize("groups", [1, ensemble.FEW_GROUPS, 2 * ensemble.FEW_GROUPS])
 @pytest.mark.parametrize("name", template_sets(8))
-def test_summing_rows_and_multiplying_matrices_predict_the_same_up_to_rounding(name, unit_of):
+def test_summing_rows_and_multiplying_matrices_predict_the_same_up_to_rounding(name, groups, unit_of):
     params, template_set = unit_of("ntk", 16, "sbn").params[name], template_sets(8)[name]
     inputs = template_set.reachable_inputs()
     inputs = inputs[np.random.default_rng(0).permutation(len(inputs))[:SAMPLES]]
     together = np.asarray(predict_inputs(params, inputs, template_set=template_set).value)
     alone = jax.jit(ensemble.predict)
-    for index, expected in zip(inputs, together, strict=True):
-        matched = tuple((index == f).astype(np.float32)[None] for f in range(len(template_set.families)))
-        assert np.abs(np.asarray(alone(params, matched).value).reshape(-1) - expected).max() < ROUNDING
+    for start in range(0, SAMPLES, groups):
+        index, expected = inputs[start : start + groups], together[start : start + groups]
+        matched = tuple((index == f).astype(np.float32) for f in range(len(template_set.families)))
+        found = np.asarray(alone(params, matched).value).reshape(len(index), -1)
+        assert np.abs(found - expected).max() < ROUNDING

@@ -15,13 +15,14 @@ from learned_units.passes import Prediction, matched_family
 from learned_units.templates import TemplateSet
 
 PRECISION = jax.lax.Precision.HIGHEST  # float32 products on every device: decisions do not depend on it
+FEW_GROUPS = 4  # of one machine: up to so many, matrix times vector for each is faster than one matrix product
 
 
 class EnsembleParams(NamedTuple):
     """Weights of one ensemble as the network of its mean, and its readout. All float32."""
 
     inner: jax.Array  # [families, group, units]
-    outer: jax.Array  # [units, outputs, positions], all scale factors folded in
+    outer: jax.Array  # [outputs, positions, units], all scale factors folded in
     table: jax.Array  # [1 + outputs, n]: half gap, thresholds
 
 
@@ -30,7 +31,7 @@ def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray,
     units = inner.shape[1]
     host = (
         inner.reshape(len(template_set.families), template_set.group, units),
-        outer.reshape(units, len(template_set.outputs), -1),
+        np.ascontiguousarray(outer.T).reshape(len(template_set.outputs), -1, units),
         np.concatenate([readout.half_gap[None], readout.threshold.T]),
     )
     return EnsembleParams(*jax.device_put(host))
@@ -41,16 +42,23 @@ def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Predictio
 
     relu is positively homogeneous, so the 1 / sqrt(n) of the input is applied to the output instead.
     """
-    units, outputs, positions = params.outer.shape
+    outputs, positions, _ = params.outer.shape
     some = functools.reduce(operator.add, matched)
     number = some.sum(1)
     family = matched_family(matched)
     hidden = _sums_of_rows(params.inner, family, some) if some.ndim == 2 else _sums_of_many_rows(params.inner, family)
-    value = jnp.dot(jax.nn.relu(hidden), params.outer.reshape(units, outputs * positions), precision=PRECISION)
+    value = _output_layer(params.outer.reshape(outputs * positions, -1), jax.nn.relu(hidden))
     value = jnp.moveaxis(value.reshape(*number.shape, outputs * positions), -1, 1)
     value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
     row = look_up(params.table, number.astype(jnp.int32))
     return Prediction(value.reshape(-1, outputs, positions, *number.shape[1:]), row[:, 1:], row[:, 0:1])
+
+
+def _output_layer(outer: jax.Array, hidden: jax.Array) -> jax.Array:
+    """[output bits, units] times each row of [inputs, units] -> [inputs, output bits]."""
+    if len(hidden) <= FEW_GROUPS:
+        return jnp.stack([jnp.dot(outer, each, precision=PRECISION) for each in hidden])
+    return jnp.dot(hidden, outer.T, precision=PRECISION)
 
 
 def _sums_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:

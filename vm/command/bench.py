@@ -259,7 +259,7 @@ def _repeated(unit: Unit, times: int) -> Unit:
     params = {
         name: each._replace(
             inner=jnp.concatenate([each.inner] * times, axis=-1),
-            outer=jnp.concatenate([each.outer / jnp.float32(times)] * times, axis=0),
+            outer=jnp.concatenate([each.outer / jnp.float32(times)] * times, axis=-1),
         )
         for name, each in unit.params.items()
     }
