@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from learned_units.ntk import certificate
@@ -26,6 +27,7 @@ class Account:
     margin: float
     pc: int
     memory_words: int
+    start_seconds: Mapping[str, float]  # by part of what came before: assembling, importing, weights, machine
     compile_seconds: float
     run_seconds: float
 
@@ -83,6 +85,7 @@ def as_json(account: Account) -> str:
         },
         "evaluations_per_step": unit.spec.evaluations,
         "evaluations": account.evaluations,
+        "start_seconds": {part: round(seconds, 4) for part, seconds in account.start_seconds.items()},
         "compile_seconds": round(account.compile_seconds, 4),
         "run_seconds": round(account.run_seconds, 4),
         "steps_per_second": round(account.speed, 1),
@@ -106,6 +109,7 @@ def statistics(account: Account) -> str:
         ("networks", f"{unit.spec.evaluations:,} evaluations a step, {account.evaluations:,} in all"),
         ("smallest margin", terminal.format_margin(account.margin, digits=4)),
         *_failure(account),
+        ("start", ", ".join(f"{seconds:.2f} s {part}" for part, seconds in account.start_seconds.items())),
         ("time", f"{account.compile_seconds:.2f} s compiling, {account.run_seconds:.2f} s running"),
         ("speed", f"{account.speed:,.0f} steps/s"),
     ]

@@ -17,6 +17,7 @@ import numpy as np
 from vm.command import jax_setup, program_files, terminal
 from vm.command.launch import FAILED, INTERRUPTED
 from vm.command.meter import Meter
+from vm.command.stopwatch import Stopwatch
 from vm.command.terminal import Talk
 from vm.command.trace_file import TraceFile
 from vm.command.usage import UsageError, stated_by_user
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         return whole.run(options)
     if options.form is not None:
         raise UsageError("--form is for --whole")
-    talk = Talk(options.quiet)
+    talk, watch = Talk(options.quiet), Stopwatch()
     image = program_files.load(options)
     if options.cluster is not None and options.batch is None:
         raise UsageError("--cluster shares a batch among processes; say which with --batch FILE")
@@ -53,21 +54,25 @@ def run(options: argparse.Namespace) -> int:
 
         return run_batch.run(options, image)
     given = _given_input(options)
+    watch.lap("assembling")
     jax_setup.prepare()
     from vm.command import account, chosen_unit
     from vm.execution import Machine
 
+    watch.lap("importing")
     resumed = _resumed(options)
     with contextlib.ExitStack() as files:
         trace = None
         if options.trace is not None:
             trace = files.enter_context(TraceFile(options.trace, image))
         unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
+        watch.lap("weights")
         with stated_by_user():
             machine = Machine(image, unit, input=given, check=not options.no_check)
             if resumed is not None:
                 machine.restore(resumed)
-        execution = _Execution(machine, not options.no_check, trace, talk, options.save_state)
+        watch.lap("machine")
+        execution = _Execution(machine, not options.no_check, trace, talk, options.save_state, watch.parts)
         made = execution.run(options.max_steps)
     terminal.flush()
     if options.save_state is not None and machine.divergence is None:
@@ -118,9 +123,16 @@ class _Execution:
     """A machine's run to its end: its output written, its console fed, its steps counted."""
 
     def __init__(
-        self, machine: Machine, checked: bool, trace: TraceFile | None, talk: Talk, state_file: str | None
+        self,
+        machine: Machine,
+        checked: bool,
+        trace: TraceFile | None,
+        talk: Talk,
+        state_file: str | None,
+        start_seconds: dict[str, float],
     ) -> None:
         self._meter = Meter(talk)
+        self._start_seconds = start_seconds
         self._state_file = state_file
         self._slice: int | None = None if state_file is None else FIRST_SLICE
         self._machine = machine
@@ -183,6 +195,7 @@ class _Execution:
             margin=self._margin,
             pc=self._pc,
             memory_words=machine.size,
+            start_seconds=self._start_seconds,
             compile_seconds=compile_seconds,
             run_seconds=run_seconds,
         )
