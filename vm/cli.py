@@ -151,6 +151,14 @@ def positive(text: str) -> int:
     return value
 
 
+def duration(text: str) -> float:
+    """Seconds: more than 0 and not endless."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no duration")
+    return value
+
+
 def _with_decimals(given: Sequence[str]) -> list[str]:
     """The arguments with negative numbers in decimal, the only ones argparse does not take for options."""
     command = next((text for text in given if not text.startswith("-")), None)
@@ -354,10 +362,11 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--steps", type=positive, default=50_000, metavar="N", help="of a measurement (default 50,000)")
+    parser.add_argument("--seconds", type=duration, default=1.0, metavar="S", help="of a measurement (default 1)")
     parser.add_argument("--repeat", type=positive, default=3, metavar="N", help="measurements, of each (default 3)")
-    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help="bits of a word, 8 to 64 (default 16)")
+    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     parser.add_argument("--machines", type=count, default=1024, metavar="N", help="of a batch (1024; 0: no batch)")
+    parser.add_argument("--no-start", dest="start", action="store_false", help="leave out how long a start takes")
     parser.add_argument("--growth", choices=GROWTH, help="speeds as one size grows, instead")
     parser.add_argument("--plot", metavar="FILE", help="draw the growth, too")
     parser.add_argument("--csv", action="store_true", help="comma-separated values instead of the table")

@@ -1,0 +1,1 @@
+"""Speeds measured side by side: what `sbn bench` runs and prints."""

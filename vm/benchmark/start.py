@@ -1,0 +1,60 @@
+"""How long a start takes, part by part: `sbn run hello` in processes of its own, with an empty cache and a full one."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+from learned_units.store import Progress
+
+COMMAND = "import sys; from vm.cli import main; sys.exit(main())"
+ARGUMENTS = ("run", "hello", "--json")
+REST = "interpreter and exit"  # what the command cannot time itself
+
+
+class Start(NamedTuple):
+    """Seconds of one kind of start: of all, and of each part; medians where it was repeated."""
+
+    kind: str
+    total: float
+    parts: dict[str, float]
+
+
+def measure(rounds: int, progress: Progress) -> list[Start]:
+    """A cold start, in which weights are trained and loops compiled, and the median of warm ones.
+
+    Raises RuntimeError if the command fails.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        progress("starting cold: training the weights", 0.0)
+        cold = _run(cache)
+        warm = []
+        for turn in range(rounds):
+            progress("starting warm", turn / rounds)
+            warm.append(_run(cache))
+    middle = {part: statistics.median(each.parts[part] for each in warm) for part in cold.parts}
+    return [cold._replace(kind="cold"), Start("warm", statistics.median(each.total for each in warm), middle)]
+
+
+def _run(cache: str) -> Start:
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *ARGUMENTS],
+        env=environment | {"SBN_CACHE_DIR": cache},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    total = time.perf_counter() - began
+    if done.returncode != 0:
+        raise RuntimeError(f"sbn {' '.join(ARGUMENTS)} failed: {done.stderr}")
+    told = json.loads(done.stderr.splitlines()[-1])
+    parts = told["start_seconds"] | {"loop": told["compile_seconds"], "running": told["run_seconds"]}
+    return Start("", total, parts | {REST: total - sum(parts.values())})
