@@ -18,10 +18,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
 
 from assembler import Image, assemble
 from learned_units import bits, catalog
+from learned_units.devices import ROWS, WHOLE, spread
 from learned_units.store import Progress
 from learned_units.unit import Spec, Unit
 from vm import processes
@@ -330,17 +330,8 @@ def _boot_lane(lanes: dict[str, np.ndarray], lane: int, job: _Job) -> None:
 @functools.cache
 def spread_over_devices(devices: tuple[Any, ...], spec: Spec, input_mode: str) -> Any:
     """`run_lanes` with the lanes split evenly over the devices, each of which runs its own until they are done."""
-    lanes, whole = PartitionSpec("lanes"), PartitionSpec()
-    return jax.jit(
-        jax.shard_map(
-            functools.partial(run_lanes, spec=spec, input_mode=input_mode),
-            mesh=Mesh(np.array(devices), ("lanes",)),
-            in_specs=(lanes, lanes, whole, whole),
-            out_specs=(lanes, lanes),
-            check_vma=False,
-        ),
-        donate_argnums=0,
-    )
+    run = functools.partial(run_lanes, spec=spec, input_mode=input_mode)
+    return jax.jit(spread(run, (ROWS, ROWS, WHOLE, WHOLE), devices), donate_argnums=0)
 
 
 @jax.jit

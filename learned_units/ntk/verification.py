@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,13 +24,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units import bits
+from learned_units import bits, devices
 from learned_units.ntk import predictor
 from learned_units.passes import Pass, Prediction, Read, Spread
 from learned_units.tasks.subtract_branch import DIFFERENCE_TERMS, FIRST_SPAN, RADIX, any_group, schedule, template_sets
 from learned_units.templates import TemplateSet
 
-BLOCK = 1 << 11  # inputs predicted at once: what they take fits the caches
+BLOCK = 1 << 11  # inputs a device predicts at once: what they take fits the caches
 ISAS = ("sbn", "subleq")
 
 
@@ -71,23 +71,27 @@ def enumerate_inputs(
     signed margin is (prediction - threshold) over the half gap, positive on the side the template set specifies.
     """
     inputs = template_set.reachable_inputs() if inputs is None else inputs
-    order = np.random.default_rng(0).permutation(len(inputs))
+    inputs = inputs[np.random.default_rng(0).permutation(len(inputs))]
     smallest, wrong, done = np.inf, 0, 0
-    while done < len(inputs):
-        block = inputs[order[done : done + BLOCK]]
-        count = len(block)
-        padded = np.pad(block, ((0, min(BLOCK, 1 << (len(inputs) - 1).bit_length()) - count), (0, 0)), mode="edge")
-        prediction = predict_inputs(params, padded, template_set=template_set)
-        side = np.where(template_set.specify(block), np.float32(1), np.float32(-1))
-        margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)[:count]
+    for block, _, margin in _margins(template_set, params, inputs):
         wrong += int((~(margin > 0)).any(1).sum())  # a NaN is wrong
         smallest = float(np.minimum(smallest, margin.min()))  # and stays
-        done += count
+        done += len(block)
         if progress is not None:
             progress(done / len(inputs))
         if not smallest >= floor:  # a NaN stops here too
             break
     return Enumeration(done, wrong, smallest)
+
+
+def _margins(
+    template_set: TemplateSet, params: Any, inputs: np.ndarray
+) -> Iterator[tuple[np.ndarray, Prediction, np.ndarray]]:
+    """Inputs, predictions and signed margins, float32 [inputs, output bits], block by block."""
+    block = devices.block_size(len(inputs), BLOCK)
+    for given, prediction in devices.in_blocks(predict_inputs, params, inputs, block, template_set=template_set):
+        side = np.where(template_set.specify(given), np.float32(1), np.float32(-1))
+        yield given, prediction, side * ((prediction.value - prediction.threshold) / prediction.half_gap)
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,8 @@ class Weakest:
 
 def weakest(template_set: TemplateSet, params: Any) -> Weakest:
     """The smallest margin of a network over every input it can receive (a NaN counts as the smallest)."""
-    inputs = template_set.reachable_inputs()
     found, smallest = None, np.inf
-    for start in range(0, len(inputs), BLOCK):
-        block = inputs[start : start + BLOCK]
-        prediction = predict_inputs(params, block, template_set=template_set)
-        side = np.where(template_set.specify(block), np.float32(1), np.float32(-1))
-        margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)
+    for block, prediction, margin in _margins(template_set, params, template_set.reachable_inputs()):
         margin = np.where(np.isnan(margin), -np.inf, margin)
         if margin.min() < smallest:
             smallest = margin.min()
