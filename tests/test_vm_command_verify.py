@@ -108,6 +108,10 @@ def test_pairs_that_fail_are_told_and_nothing_is_recorded(stored, sbn, tmp_path)
         (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
         (("--unit", "native", "--width", "3"), 2, "words have 4 to 64 bits"),
         (("--unit", "ntk-limit", "--group", "20"), 2, "all pairs of 20-bit words are too many"),
+        (("--group", "99"), 2, "group is 99; a network serves 1 to 64 positions"),
+        (("--group", "0"), 2, "group is 0; a network serves 1 to 64 positions"),
+        (("--unit", "ntk-limit", "--group", "-1"), 2, "group is -1; a network serves 1 to 64 positions"),
+        (("--group", "65", "--weights", "nowhere.safetensors"), 2, "group is 65; a network serves"),
     ],
 )
 def test_what_cannot_be_verified_is_refused_in_one_line(arguments, code, message, sbn):
@@ -125,3 +129,8 @@ def test_a_file_that_is_none_of_weights_is_refused(sbn, tmp_path):
     save_file({"w": np.zeros(3, np.float32)}, path)
     code, _, err = sbn("verify", "--weights", str(path))
     assert (code, "the weights of the network 'first' are missing" in err) == (1, True)
+
+
+def test_a_group_larger_than_the_word_is_run_on_pairs(sbn):
+    code, out, _ = sbn("verify", "--unit", "ntk-limit", "--group", "20", "--width", "5")
+    assert (code, "all pairs of operands: 1 of 1 shards, 1,024 cases, all right" in out) == (0, True)

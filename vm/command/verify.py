@@ -31,11 +31,11 @@ def run(options: argparse.Namespace) -> int:
     jax_setup.prepare()
     from learned_units import weights
     from learned_units.catalog import DEFAULT_UNIT
-    from learned_units.ntk import construction
-    from learned_units.ntk.loading import DEFAULT_GROUP
+    from learned_units.ntk import construction, loading
 
     name = options.unit or DEFAULT_UNIT
-    group = (options.group or DEFAULT_GROUP) if name.startswith("ntk") else None
+    with stated_by_user():
+        group = loading.checked_group(options.group) if name.startswith("ntk") else None
     enumerable = group is not None and group <= construction.ENUMERABLE_GROUP and options.cases is None
     width = options.width or (16 if group is None or group <= construction.ENUMERABLE_GROUP else group)
     if enumerable and options.shards is not None:
