@@ -49,7 +49,7 @@ def prepare(every_core: bool = False) -> None:
 def join(cluster: str) -> None:
     """Meet the other processes: "HOST:PORT,COUNT,INDEX", or "auto" where jax finds out by itself.
 
-    Raises UsageError for anything else, and where they do not meet.
+    Only the first of them writes results. Raises UsageError for anything else, and where they do not meet.
     """
     import jax
 
@@ -70,3 +70,5 @@ def join(cluster: str) -> None:
             jax.distributed.initialize(match[1], count, index, initialization_timeout=MEETING_SECONDS)
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"the processes did not meet: {str(error).splitlines()[0]}") from None
+    if jax.process_index() > 0:
+        sys.stdout = open(os.devnull, "w")
