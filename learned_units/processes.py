@@ -58,7 +58,7 @@ def gather(value: Any) -> list[Any]:
         padded = np.pad(text, (0, int(lengths.max()) - len(text)))
         rows = np.asarray(multihost_utils.process_allgather(padded)).reshape(len(lengths), -1)
     except (jax.errors.JaxRuntimeError, ValueError) as error:
-        raise ProcessLost(f"another process of the cluster has ended ({str(error).splitlines()[0]})") from None
+        raise ProcessLost("another process of the cluster has ended before the work was done") from error
     return [json.loads(row[:length].tobytes()) for row, length in zip(rows, lengths, strict=True)]
 
 
