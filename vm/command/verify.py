@@ -163,7 +163,6 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     given = [name for name in NOT_FOR_WHOLE if getattr(options, name) is not None]
     if given or options.unit not in (None, "ntk"):
         raise UsageError(f"--{given[0] if given else 'unit'} is not for --whole")
-    began = time.monotonic()
     with stated_by_user():
         shared = catalog.recipe("ntk", seed=options.seed)
     assert shared is not None
@@ -171,6 +170,7 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     talk.clear()
     processes.agree({name: manifest[name] for name in ("tensor_hash", "unit_tensor_hash")})
     sets, own = grouped_passes.template_sets(), construction.own_sets()
+    began = time.monotonic()
     verification.check_specifications(sets)
     found = _enumerate(sets, params, talk)
     if found is None:
