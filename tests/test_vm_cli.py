@@ -177,6 +177,18 @@ def test_the_environment_may_have_the_last_word_on_xla():
     assert flags(other).startswith(f"{other} --xla_backend_extra_options=")
 
 
+def test_every_core_is_a_device_unless_the_environment_says_otherwise():
+    code = "from vm.command import jax_setup; jax_setup.prepare(); import jax; print(len(jax.devices()))"
+
+    def devices(given: str) -> int:
+        environment = os.environ | {"XLA_FLAGS": given}
+        told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        return int(told.stdout)
+
+    assert devices("") == len(os.sched_getaffinity(0))
+    assert devices("--xla_force_host_platform_device_count=5") == 5
+
+
 def two_processes(*arguments: str) -> tuple[list[int], list[bytes], str]:
     """Two processes that share a command: their exit codes and outputs, and what the first said."""
     with socket.socket() as free:

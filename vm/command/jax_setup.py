@@ -1,4 +1,4 @@
-"""How the command, not the library, sets jax up: compiled loops are kept on disk, loops are compiled whole, no noise.
+"""How the command, not the library, sets jax up: every core a device, compiled loops kept and compiled whole, no noise.
 
 `prepare` comes before anything that imports jax.
 """
@@ -21,10 +21,11 @@ MEETING_SECONDS = 60
 _WHOLE_LOOPS = "xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=200000"
 
 
-def prepare(every_core: bool = False) -> None:
+def prepare() -> None:
     """Import jax, set up. What the user's environment says about these things stands.
 
-    every_core: make each core of the processor a device of its own, over which a batch is spread.
+    Each core of the processor that this process may use is a device of its own, over which batches, verification and
+    training are spread.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
@@ -41,9 +42,14 @@ def prepare(every_core: bool = False) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-    if every_core and "xla_force_host_platform_device_count" not in flags:
+    if "xla_force_host_platform_device_count" not in flags:
         with contextlib.suppress(RuntimeError):  # devices that are in use already stay as they are
-            jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+            jax.config.update("jax_num_cpu_devices", _cores())
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def join(cluster: str) -> None:

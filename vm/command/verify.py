@@ -28,7 +28,7 @@ NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width")
 def run(options: argparse.Namespace) -> int:
     """Exit code 0 if nothing wrong was found, 1 with a counterexample otherwise."""
     talk = Talk(options.quiet)
-    jax_setup.prepare(every_core=True)
+    jax_setup.prepare()
     if options.cluster is not None:
         jax_setup.join(options.cluster)
     if options.whole:
