@@ -219,6 +219,24 @@ def test_two_processes_share_a_verification_and_the_first_writes_what_one_would(
     assert b"4 of 4 shards, 100,000 cases, all right" in out and other == b""
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_processes_that_do_not_meet_say_so(index):
+    code = """
+import sys
+from vm import cli
+from vm.command import jax_setup
+jax_setup.MEETING_SECONDS = 3
+sys.exit(cli.main(["verify", "--unit", "native", "--cluster", sys.argv[1]]))
+"""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    place = f"localhost:{port},2,{index}"
+    told = subprocess.run([sys.executable, "-c", code, place], capture_output=True, text=True, timeout=60)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.endswith(f"sbn: error: the processes of --cluster {place} did not meet within 3 s\n")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

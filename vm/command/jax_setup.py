@@ -10,8 +10,11 @@ import logging
 import os
 import re
 import sys
+import threading
 import warnings
 
+from vm.command import terminal
+from vm.command.launch import MISUSED
 from vm.command.usage import UsageError
 
 MEETING_SECONDS = 60
@@ -66,15 +69,27 @@ def join(cluster: str) -> None:
     match = re.fullmatch(r"([^,\s]+:\d+),(\d+),(\d+)", cluster)
     if match is None and cluster != "auto":
         raise UsageError(f"--cluster is HOST:PORT,COUNT,INDEX or auto, not '{cluster}'")
+    # Where they do not meet jax aborts the process, with a trace of its own; this comes before that.
+    waiting = threading.Timer(MEETING_SECONDS, _give_up, [cluster])
+    waiting.daemon = True
     try:
         if match is None:
-            jax.distributed.initialize()
+            waiting.start()
+            jax.distributed.initialize(initialization_timeout=2 * MEETING_SECONDS)
         else:
             count, index = int(match[2]), int(match[3])
             if not index < count:
                 raise UsageError(f"process {index} is none of {count}: the first one is 0")
-            jax.distributed.initialize(match[1], count, index, initialization_timeout=MEETING_SECONDS)
+            waiting.start()
+            jax.distributed.initialize(match[1], count, index, initialization_timeout=2 * MEETING_SECONDS)
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"the processes did not meet: {str(error).splitlines()[0]}") from None
+    finally:
+        waiting.cancel()
     if jax.process_index() > 0:
         sys.stdout = open(os.devnull, "w")
+
+
+def _give_up(cluster: str) -> None:
+    terminal.say_error(f"sbn: error: the processes of --cluster {cluster} did not meet within {MEETING_SECONDS} s")
+    os._exit(MISUSED)
