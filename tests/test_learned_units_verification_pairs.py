@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -202,6 +203,20 @@ def test_what_was_finished_is_not_run_again():
     assert heard == []
     verification.forget(plan)
     assert verification.finished(plan) == verification.Coverage()
+
+
+def test_progress_tells_shards_rate_and_time_left():
+    unit = load_unit("native", 6)
+    heard = []
+    verification.verify(unit, verification.plan(unit), progress=lambda what, part: heard.append(what))
+    assert heard[0] == "verifying all pairs of operands: 0 of 4 shards"
+    assert re.fullmatch(r"verifying all pairs of operands: 3 of 4 shards, [0-9,]+ cases/s, 0 s left", heard[-1])
+    assert [verification._duration(seconds) for seconds in (7, 100, 7100, 9e6)] == [
+        "7 s",
+        "2 min",
+        "118 min",
+        "2,500 h",
+    ]
 
 
 def test_an_interruption_loses_at_most_the_shard_it_fell_into():
