@@ -43,7 +43,7 @@ def tensor_hash(tensors: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over names, types, shapes and bytes, in order of names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
-        tensor = np.ascontiguousarray(tensors[name])
+        tensor = np.asarray(tensors[name])
         digest.update(f"{name} {tensor.dtype} {tensor.shape} ".encode())
         digest.update(tensor.tobytes())
     return digest.hexdigest()
@@ -81,7 +81,7 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, A
     whole = {"format": FORMAT, **manifest, "tensor_hash": tensor_hash(tensors)}
     whole["manifest_hash"] = _manifest_hash(whole)
     # safetensors writes the buffer as it lies in memory, so a transposed view would come back scrambled.
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     data = serialise(contiguous, metadata={"manifest": json.dumps(whole, sort_keys=True)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

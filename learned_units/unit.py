@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units import bits
+from learned_units import bits, devices
 
-BLOCK = 1024  # cases evaluated at once by `subtract_branch`: what they take fits the caches
+BLOCK = 1024  # cases a device evaluates at once: what they take fits the caches
 
 
 class StepResult(NamedTuple):
@@ -124,23 +124,20 @@ class Unit:
         words = [bits.as_words(value, self.word_bits, name) for name, value in zip(names, given, strict=True)]
         shape = np.broadcast_shapes(*(w.shape for w in words))
         flat = np.stack([np.broadcast_to(w, shape).reshape(-1) for w in words])
-        limbs = bits.words_to_limbs(flat, self.word_bits)
-        difference, next_pc, margin = [], [], []
-        for start in range(0, flat.shape[1], BLOCK):
-            block = limbs[:, start : start + BLOCK]
-            count = block.shape[1]
-            padded = 1 << (count - 1).bit_length()
-            block = np.pad(block, ((0, 0), (0, padded - count), (0, 0)))
-            result = _evaluate_block(self.params, *block, spec=self.spec)
-            difference.append(np.asarray(result.difference)[:count])
-            next_pc.append(np.asarray(result.next_pc)[:count])
-            margin.append(np.asarray(result.margin)[:count])
-        none = np.empty((0, bits.limb_count(self.word_bits)), np.uint32)
-        return Results(
-            bits.limbs_to_words(np.concatenate([none, *difference]), self.word_bits).reshape(shape),
-            bits.limbs_to_words(np.concatenate([none, *next_pc]), self.word_bits).reshape(shape),
-            np.concatenate([np.empty(0, np.float32), *margin]).reshape(shape),
-        )
+        none = bits.limbs_to_words(np.empty((0, bits.limb_count(self.word_bits)), np.uint32), self.word_bits)
+        parts = [Results(none, none, np.empty(0, np.float32)), *self.in_blocks(flat)]
+        return Results(*(np.concatenate(column).reshape(shape) for column in zip(*parts, strict=True)))
+
+    def in_blocks(self, words: np.ndarray) -> Iterator[Results]:
+        """`subtract_branch` of unsigned words [4, cases], a block of at most BLOCK cases at a time, in order."""
+        limbs = bits.words_to_limbs(words.T, self.word_bits)
+        block = devices.block_size(len(limbs), BLOCK)
+        for _, found in devices.in_blocks(_evaluate_block, self.params, limbs, block, spec=self.spec):
+            yield Results(
+                bits.limbs_to_words(found.difference, self.word_bits),
+                bits.limbs_to_words(found.next_pc, self.word_bits),
+                found.margin,
+            )
 
     def explain(self, minuend: int, subtrahend: int, target: int = 0, fall_through: int = 0) -> list[Decision]:
         """The decisions behind one case, made by the code that `subtract_branch` runs."""
@@ -151,8 +148,6 @@ class Unit:
         return self.spec.explain(self.params, *limbs)
 
 
-@functools.partial(jax.jit, static_argnames=("spec",))
-def _evaluate_block(params, minuend, subtrahend, target, fall_through, *, spec) -> StepResult:
-    """uint32 [cases, limbs] four times -> StepResult of arrays with a leading axis of cases."""
-    one = functools.partial(spec.evaluate, params)
-    return jax.vmap(one)(minuend, subtrahend, target, fall_through)
+def _evaluate_block(params: Any, cases: jax.Array, *, spec: Spec) -> StepResult:
+    """uint32 [cases, 4, limbs] -> StepResult of arrays with a leading axis of cases."""
+    return jax.vmap(lambda case: spec.evaluate(params, *case))(cases)

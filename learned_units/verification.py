@@ -1,32 +1,37 @@
 """Verification of any unit by operands: its answers against exact integers, shard by shard, resumable.
 
 A plan says which operands: all pairs of words, one pair for every input the first pass of the paper's form can receive,
-or a sample, half uniform and half adversarial. What is finished is on disk after each shard, so that a killed
-verification loses one shard at most. A claim belongs to weights: the plan holds the hash of their tensors.
+or a sample, half uniform and half adversarial. A claim belongs to weights: the plan holds the hash of their tensors.
+
+Several processes (`processes.py`) take turns: in each turn every process runs one shard that nobody has finished, then
+tells the others what came of it, and writes down all that it knows to be finished. Each has a file of its own, which
+lists shards by number, and all files of a plan that are in the cache folder are read at the start, and told to the
+others. So a killed verification loses one shard a process at most, with a folder that the hosts share or with one on
+each, and goes on with any number of processes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from learned_units import operands, store
+from learned_units import operands, processes, store
 from learned_units.operands import Cases
 from learned_units.store import WeightsError
-from learned_units.unit import Decision, Unit
+from learned_units.unit import Decision, Results, Unit
 
 ALL = "all pairs of operands"
 CLASSES = "all inputs of the first pass"
 SAMPLED = "pairs of operands, half uniform, half adversarial"
 SHARD = 1 << 18  # pairs of words in a shard of ALL and CLASSES
 SAMPLED_SHARD = 1 << 15
-BLOCK = 1 << 13  # cases between two reports of progress
 MOST_EXHAUSTIVE_BITS = 16
 
 
@@ -48,10 +53,15 @@ class Plan:
         return -(-self.cases // (SAMPLED_SHARD if self.operands == SAMPLED else SHARD))
 
     @property
-    def path(self) -> Path:
-        """The file that says what of the plan is finished."""
+    def folder(self) -> Path:
+        """Where it is written what of the plan is finished."""
         name = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
-        return store.cache_folder() / "verified" / f"{self.unit}-{self.word_bits}-{self.isa}-{name}.json"
+        return store.cache_folder() / "verified" / f"{self.unit}-{self.word_bits}-{self.isa}-{name}"
+
+    @property
+    def path(self) -> Path:
+        """The file in which this process writes what is finished."""
+        return self.folder / f"{processes.index()}.json"
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,9 @@ class Coverage:
     shards: int = 0
     cases: int = 0
     smallest_margin: float = float("inf")
+
+
+Finished = dict[int, tuple[int, float]]  # by number of the shard: cases run, the smallest margin of their decisions
 
 
 @dataclass(frozen=True)
@@ -98,15 +111,7 @@ def plan(unit: Unit, cases: int | None = None, seed: int = 0, *, classes: bool =
 
 def finished(plan: Plan) -> Coverage:
     """What is on disk for a plan. Raises WeightsError for a file that cannot be read."""
-    try:
-        found = json.loads(plan.path.read_text())
-        if found["plan"] != asdict(plan):
-            raise ValueError("another plan")
-        return Coverage(found["shards"], found["cases"], float(found["smallest_margin"]))
-    except FileNotFoundError:
-        return Coverage()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{plan.path}: cannot be used ({error}); delete it to verify from the start") from None
+    return _coverage(_read(plan))
 
 
 def verify(
@@ -118,42 +123,134 @@ def verify(
 ) -> tuple[Coverage, Counterexample | None]:
     """Go on with a plan, for `most_shards` more shards or to its end; stop at the first wrong case.
 
-    What it finishes is on disk after each shard, whatever ends it. Raises WeightsError if that cannot be written.
+    What it finishes is on disk after each shard, whatever ends it. Of several processes all must call it, with one
+    plan, and all return the same. Raises WeightsError if it cannot be written, or another process has another plan,
+    ProcessLost where another one has ended.
     """
     report = progress or (lambda what, part: None)
-    waiting = "waiting for another process that verifies the same"
-    with store.lock(plan.path, lambda: report(waiting, 0.0)) as touch:
-        covered = finished(plan)
-        last = plan.shards if most_shards is None else min(plan.shards, covered.shards + most_shards)
-        while covered.shards < last:
-            cases = _shard(plan, covered.shards)
-            margin = covered.smallest_margin
-            for start in range(0, len(cases[0]), BLOCK):
-                touch()
-                part = (covered.shards + start / len(cases[0])) / plan.shards
-                report(f"verifying {plan.operands}: {covered.cases + start:,} at {plan.word_bits} bits", part)
-                minuend, subtrahend, target, fall_through = (column[start : start + BLOCK] for column in cases)
-                found, smallest = _check(unit, (minuend, subtrahend, target, fall_through))
-                if found is not None:
-                    return covered, found
-                margin = min(margin, smallest)
-            covered = Coverage(covered.shards + 1, covered.cases + len(cases[0]), margin)
-            _write(plan, covered)
-    return covered, None
+    processes.agree(asdict(plan))
+    with store.lock(plan.path, lambda: report("waiting for another process that verifies the same", 0.0)) as touch:
+        known: Finished = {}
+        for theirs in processes.gather(_listed(_read(plan))):
+            known |= _unlisted(theirs)
+        left = [number for number in range(plan.shards) if number not in known][:most_shards]
+        pace = _Pace(plan, len(left), _coverage(known))
+
+        def alive(cases: int, of: int) -> None:
+            touch()
+            report(*pace.told(cases, of))
+
+        for turn in range(0, len(left), processes.count()):
+            now = left[turn : turn + processes.count()]
+            done: Finished = {}
+            example = None
+            for number in (now[k] for k in processes.mine(len(now))):  # one, or none in the last turn
+                cases, margin, example = _run_shard(unit, plan, number, alive)
+                done = {} if example else {number: (cases, margin)}
+            told = processes.gather((_listed(done), example and asdict(example)))
+            for theirs, _ in told:
+                known |= _unlisted(theirs)
+            _write(plan, known)
+            pace.covered = _coverage(known)
+            wrong = [fields for _, fields in told if fields is not None]
+            if wrong:
+                return pace.covered, _as_example(wrong[0])
+    return pace.covered, None
 
 
 def forget(plan: Plan) -> None:
     """Begin a plan anew."""
-    plan.path.unlink(missing_ok=True)
+    for path in plan.folder.glob("*.json"):
+        path.unlink(missing_ok=True)
 
 
-def _write(plan: Plan, covered: Coverage) -> None:
-    data = json.dumps({"plan": asdict(plan), **asdict(covered)}, sort_keys=True).encode()
+class _Pace:
+    """How far a plan is, how fast it goes, and how long the rest of the shards to be run will take.
+
+    `covered` is what all processes have finished; of the others' shards of this turn as much is taken for done as of
+    one's own.
+    """
+
+    def __init__(self, plan: Plan, shards: int, covered: Coverage) -> None:
+        self.covered = covered
+        self._plan = plan
+        self._shards = shards
+        self._before = covered
+        self._began = time.monotonic()
+
+    def told(self, cases: int, of: int) -> tuple[str, float]:
+        """In words, and as a part of the plan, where `cases` of the shard's `of` are run."""
+        seconds = max(time.monotonic() - self._began, 1e-6)
+        shards = self.covered.shards - self._before.shards + processes.count() * cases / max(of, 1)
+        rate = (self.covered.cases - self._before.cases + processes.count() * cases) / seconds
+        said = f"verifying {self._plan.operands}: {self.covered.shards:,} of {self._plan.shards:,} shards"
+        if shards > 0:
+            said += f", {rate:,.0f} cases/s, {_duration(max(self._shards - shards, 0) * seconds / shards)} left"
+        return said, min(1.0, (self._before.shards + shards) / self._plan.shards)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:,.0f} h"
+
+
+def _coverage(known: Finished) -> Coverage:
+    margins = [margin for _, margin in known.values()]
+    return Coverage(len(known), sum(cases for cases, _ in known.values()), min(margins, default=float("inf")))
+
+
+def _listed(known: Finished) -> list[list[float]]:
+    return [[number, cases, margin] for number, (cases, margin) in sorted(known.items())]
+
+
+def _unlisted(rows: list[list[Any]]) -> Finished:
+    return {int(number): (int(cases), float(margin)) for number, cases, margin in rows}
+
+
+def _read(plan: Plan) -> Finished:
+    """What the files of all processes say. Raises WeightsError for one that cannot be used."""
+    known: Finished = {}
+    for path in sorted(plan.folder.glob("*.json")):
+        try:
+            found = json.loads(path.read_text())
+            if found["plan"] != asdict(plan):
+                raise ValueError("another plan")
+            known |= _unlisted(found["finished"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(f"{path}: cannot be used ({error}); delete it to verify anew what it lists") from None
+    return known
+
+
+def _write(plan: Plan, known: Finished) -> None:
+    data = json.dumps({"plan": asdict(plan), "finished": _listed(known)}, sort_keys=True).encode()
     try:
         plan.path.parent.mkdir(parents=True, exist_ok=True)
         store.write_whole(plan.path, data)
     except OSError as error:
         raise WeightsError(f"{plan.path} cannot be written ({error})") from None
+
+
+def _run_shard(
+    unit: Unit, plan: Plan, number: int, alive: Callable[[int, int], None]
+) -> tuple[int, float, Counterexample | None]:
+    """Run one shard: its cases, the smallest margin, and the first wrong case, where it stops, if there is one.
+
+    alive(cases done, cases of the shard) is called again and again.
+    """
+    cases = _shard(plan, number)
+    done, margin, of = 0, float("inf"), len(cases[0])
+    alive(done, of)
+    for found in unit.in_blocks(np.stack(cases)):
+        minuend, subtrahend, target, fall_through = (column[done : done + len(found.margin)] for column in cases)
+        example = _first_wrong(unit, (minuend, subtrahend, target, fall_through), found)
+        if example is not None:
+            return done, margin, example
+        done += len(found.margin)
+        margin = min(margin, float(found.margin.min()))
+        alive(done, of)
+    return done, margin, None
 
 
 def _shard(plan: Plan, number: int) -> Cases:
@@ -184,17 +281,16 @@ def stands_for_its_class(minuend: np.ndarray, subtrahend: np.ndarray, word_bits:
     return (minuend & subtrahend & hidden) == 0
 
 
-def _check(unit: Unit, cases: Cases) -> tuple[Counterexample | None, float]:
-    """The first wrong case, if any, and the smallest margin."""
-    found = unit.subtract_branch(*cases)
-    difference, next_pc = (np.asarray(column).astype(np.uint64) for column in (found.difference, found.next_pc))
+def _first_wrong(unit: Unit, cases: Cases, found: Results) -> Counterexample | None:
+    """The first of some cases that the unit gets wrong."""
+    difference, next_pc = (column.astype(np.uint64) for column in (found.difference, found.next_pc))
     exact_difference, exact_next_pc = exact(cases, unit.word_bits, unit.isa)
     wrong = (difference != exact_difference) | (next_pc != exact_next_pc) | ~(found.margin > 0)  # a NaN is wrong
     if not wrong.any():
-        return None, float(found.margin.min(initial=np.inf))
+        return None
     k = int(wrong.argmax())
     given = [int(column[k]) for column in cases]
-    example = Counterexample(
+    return Counterexample(
         minuend=given[0],
         subtrahend=given[1],
         target=given[2],
@@ -205,7 +301,12 @@ def _check(unit: Unit, cases: Cases) -> tuple[Counterexample | None, float]:
         exact_next_pc=int(exact_next_pc[k]),
         decision=_blamed(unit, given),
     )
-    return example, 0.0
+
+
+def _as_example(fields: Mapping[str, Any]) -> Counterexample:
+    """A counterexample as another process told it."""
+    decision = None if fields["decision"] is None else Decision(**fields["decision"])
+    return Counterexample(**{**fields, "decision": decision})
 
 
 def exact(cases: Cases, word_bits: int, isa: str) -> tuple[np.ndarray, np.ndarray]:

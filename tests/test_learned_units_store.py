@@ -72,6 +72,14 @@ def test_tensors_that_do_not_lie_in_order_in_memory_are_saved_right(tmp_path):
     assert manifest["tensor_hash"] == store.tensor_hash(tensors)
 
 
+def test_a_tensor_keeps_its_shape_even_where_it_has_none(tmp_path):
+    tensors = {"scalar": np.array(3, np.float32), "one": np.ones(1, np.float32), "none": np.ones((0, 2), np.float32)}
+    store.save(tmp_path / "w.safetensors", tensors, MANIFEST)
+    loaded, _ = store.load(tmp_path / "w.safetensors", {})
+    assert {name: each.shape for name, each in loaded.items()} == {"scalar": (), "one": (1,), "none": (0, 2)}
+    assert loaded["scalar"] == 3
+
+
 def test_the_hash_tells_names_types_shapes_and_values_apart():
     base = np.arange(6, dtype=np.float32)
     hashes = [

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from learned_units import load_unit, operands, store, verification, weights
+from learned_units import unit as unit_module
 from learned_units.ntk import limit, readout
 from learned_units.ntk import verification as proof
 from learned_units.store import WeightsError
@@ -24,7 +26,7 @@ def small_shards(monkeypatch, tmp_path, trained_cache):
     """Many shards, and a folder of their own: what was finished in one test is not known in another."""
     monkeypatch.setattr(verification, "SHARD", 1 << 10)
     monkeypatch.setattr(verification, "SAMPLED_SHARD", 1 << 9)
-    monkeypatch.setattr(verification, "BLOCK", 1 << 9)
+    monkeypatch.setattr(unit_module, "BLOCK", 1 << 9)
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
 
 
@@ -203,6 +205,20 @@ def test_what_was_finished_is_not_run_again():
     assert verification.finished(plan) == verification.Coverage()
 
 
+def test_progress_tells_shards_rate_and_time_left():
+    unit = load_unit("native", 6)
+    heard = []
+    verification.verify(unit, verification.plan(unit), progress=lambda what, part: heard.append(what))
+    assert heard[0] == "verifying all pairs of operands: 0 of 4 shards"
+    assert re.fullmatch(r"verifying all pairs of operands: 3 of 4 shards, [0-9,]+ cases/s, 0 s left", heard[-1])
+    assert [verification._duration(seconds) for seconds in (7, 100, 7100, 9e6)] == [
+        "7 s",
+        "2 min",
+        "118 min",
+        "2,500 h",
+    ]
+
+
 def test_an_interruption_loses_at_most_the_shard_it_fell_into():
     unit = load_unit("ntk-limit", 6)
     plan = verification.plan(unit)
@@ -211,7 +227,7 @@ def test_an_interruption_loses_at_most_the_shard_it_fell_into():
     def interrupt(what: str, part: float) -> None:
         nonlocal blocks
         blocks += 1
-        if blocks == 6:  # two blocks a shard: in the middle of the third
+        if blocks == 8:  # three a shard of two blocks: in the middle of the third
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -223,7 +239,7 @@ def test_an_interruption_loses_at_most_the_shard_it_fell_into():
 KILLED = """
 import sys
 from learned_units import load_unit, verification
-verification.SHARD, verification.BLOCK = 1 << 10, 1 << 9
+verification.SHARD = 1 << 10
 unit = load_unit("ntk-limit", 8)
 verification.verify(unit, verification.plan(unit), progress=lambda what, part: print(what, flush=True))
 """
@@ -235,7 +251,7 @@ def test_a_killed_process_loses_at_most_one_shard(tmp_path):
     )
     assert process.stdout is not None
     blocks = 0
-    while blocks < 9:  # the fifth shard has begun
+    while blocks < 9:  # two a shard, at its start and its end: the fifth has begun
         blocks += process.stdout.readline().startswith(b"verifying")
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -251,20 +267,20 @@ def test_a_killed_process_loses_at_most_one_shard(tmp_path):
     assert (after.shards, after.cases) == (before.shards + 1, before.cases + 1024)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "null", '{"plan": 1, "shards": 1}'])
+@pytest.mark.parametrize("text", ["", "{}", "null", '{"plan": 1, "finished": []}'])
 def test_a_damaged_record_is_refused_not_trusted(text):
     unit = load_unit("native", 6)
     plan = verification.plan(unit)
     verification.verify(unit, plan, most_shards=1)
     plan.path.write_text(text)
-    with pytest.raises(WeightsError, match="cannot be used .* delete it to verify from the start"):
+    with pytest.raises(WeightsError, match="cannot be used .* delete it to verify anew what it lists"):
         verification.verify(unit, plan)
 
 
 def test_other_weights_have_another_plan(unit_of):
     unit = unit_of("ntk", 6)
     other = dataclasses.replace(unit, manifest={**unit.manifest, "tensor_hash": "0" * 64})
-    assert verification.plan(unit).path != verification.plan(other).path
+    assert verification.plan(unit).folder != verification.plan(other).folder
 
 
 # --- claims in the manifest -------------------------------------------------------------------------------------------

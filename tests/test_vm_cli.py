@@ -177,18 +177,64 @@ def test_the_environment_may_have_the_last_word_on_xla():
     assert flags(other).startswith(f"{other} --xla_backend_extra_options=")
 
 
-def test_two_processes_share_a_batch_and_the_first_writes_what_one_would(tmp_path):
-    lines = tmp_path / "lines"
-    lines.write_text("".join(f"{k} {3 * k}\n" for k in range(30)))
+def test_every_core_is_a_device_unless_the_environment_says_otherwise():
+    code = "from vm.command import jax_setup; jax_setup.prepare(); import jax; print(len(jax.devices()))"
+
+    def devices(given: str) -> int:
+        environment = os.environ | {"XLA_FLAGS": given}
+        told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        return int(told.stdout)
+
+    assert devices("") == len(os.sched_getaffinity(0))
+    assert devices("--xla_force_host_platform_device_count=5") == 5
+
+
+def two_processes(*arguments: str) -> tuple[list[int], list[bytes], str]:
+    """Two processes that share a command: their exit codes and outputs, and what the first said."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    arguments = ("run", "adder", "--unit", "ntk-limit", "--batch", str(lines), "--cluster")
-    both = [start(*arguments, f"localhost:{port},2,{index}") for index in range(2)]
-    (out, err), (other, _) = [process.communicate(timeout=120) for process in both]
-    assert [process.returncode for process in both] == [0, 0], err
+    both = [start(*arguments, "--cluster", f"localhost:{port},2,{index}") for index in range(2)]
+    said = [process.communicate(timeout=120) for process in both]
+    return [process.returncode for process in both], [out for out, _ in said], said[0][1].decode()
+
+
+def test_two_processes_share_a_batch_and_the_first_writes_what_one_would(tmp_path):
+    lines = tmp_path / "lines"
+    lines.write_text("".join(f"{k} {3 * k}\n" for k in range(30)))
+    codes, (out, other), err = two_processes("run", "adder", "--unit", "ntk-limit", "--batch", str(lines))
+    assert codes == [0, 0], err
     assert out == "".join(f"{4 * k}\n" for k in range(30)).encode() and other == b""
-    assert "30 of 30 machines (30 halted): " in err.decode()
+    assert "30 of 30 machines (30 halted): " in err
+
+
+def test_two_processes_share_a_verification_and_the_first_writes_what_one_would():
+    arguments = ("verify", "--unit", "ntk-limit", "--group", "4")
+    codes, (out, other), err = two_processes(*arguments)
+    assert codes == [0, 0], err
+    _, alone, _ = sbn(*arguments)
+    assert (out.split(b"Proved")[0], other) == (alone.split(b"Proved")[0], b"")
+    codes, (out, other), err = two_processes("verify", "--unit", "native", "--cases", "100000", "--width", "20")
+    assert codes == [0, 0], err
+    assert b"4 of 4 shards, 100,000 cases, all right" in out and other == b""
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_processes_that_do_not_meet_say_so(index):
+    code = """
+import sys
+from vm import cli
+from vm.command import jax_setup
+jax_setup.MEETING_SECONDS = 3
+sys.exit(cli.main(["verify", "--unit", "native", "--cluster", sys.argv[1]]))
+"""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    place = f"localhost:{port},2,{index}"
+    told = subprocess.run([sys.executable, "-c", code, place], capture_output=True, text=True, timeout=60)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.endswith(f"sbn: error: the processes of --cluster {place} did not meet within 3 s\n")
 
 
 @pytest.mark.parametrize(

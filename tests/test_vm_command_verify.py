@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from learned_units import catalog, store, verification, weights
+from learned_units.whole import construction as whole
 from vm import cli
 
 
@@ -44,6 +45,19 @@ def test_the_default_unit_is_proved_and_the_proof_recorded(stored, sbn):
     claim = store.load(stored, {})[1]["claims"]["proof"]
     assert (claim["cases"], claim["smallest_margin"] >= 0.25) == (2_200_027, True)
     assert "verified: every input of every network: 2,200,027" in sbn("units")[1]
+
+
+@pytest.mark.slow
+def test_the_seven_networks_of_the_whole_machine_are_proved_each_with_its_file(stored, sbn):
+    assert sbn("verify", "--whole")[0] == 0
+    own = whole.recipe(0).path
+    claims = {path: store.load(path, {})[1]["claims"]["proof"]["cases"] for path in (stored, own)}
+    assert claims == {stored: 2_200_027, own: 2_297}
+    tensors, manifest = store.load(own, {})
+    tensors["read.outer"] = tensors["read.outer"] * np.float32(0.5)
+    store.save(own, tensors, {name: value for name, value in manifest.items() if not name.endswith("_hash")})
+    code, out, _ = sbn("verify", "--whole")
+    assert (code, "FAILED: 'read' answers" in out) == (1, True)
 
 
 def test_pairs_of_a_trained_unit_are_recorded_and_shown(stored, sbn):
@@ -108,6 +122,13 @@ def test_pairs_that_fail_are_told_and_nothing_is_recorded(stored, sbn, tmp_path)
         (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
         (("--unit", "native", "--width", "3"), 2, "words have 4 to 64 bits"),
         (("--unit", "ntk-limit", "--group", "20"), 2, "all pairs of 20-bit words are too many"),
+        (("--whole", "--cases", "5"), 2, "--cases is not for --whole"),
+        (("--whole", "--unit", "ntk-limit"), 2, "--unit is not for --whole"),
+        (("--whole", "--seed", "-1"), 2, "seed is -1"),
+        (("--group", "99"), 2, "group is 99; a network serves 1 to 64 positions"),
+        (("--group", "0"), 2, "group is 0; a network serves 1 to 64 positions"),
+        (("--unit", "ntk-limit", "--group", "-1"), 2, "group is -1; a network serves 1 to 64 positions"),
+        (("--group", "65", "--weights", "nowhere.safetensors"), 2, "group is 65; a network serves"),
     ],
 )
 def test_what_cannot_be_verified_is_refused_in_one_line(arguments, code, message, sbn):
@@ -125,3 +146,8 @@ def test_a_file_that_is_none_of_weights_is_refused(sbn, tmp_path):
     save_file({"w": np.zeros(3, np.float32)}, path)
     code, _, err = sbn("verify", "--weights", str(path))
     assert (code, "the weights of the network 'first' are missing" in err) == (1, True)
+
+
+def test_a_group_larger_than_the_word_is_run_on_pairs(sbn):
+    code, out, _ = sbn("verify", "--unit", "ntk-limit", "--group", "20", "--width", "5")
+    assert (code, "all pairs of operands: 1 of 1 shards, 1,024 cases, all right" in out) == (0, True)

@@ -18,17 +18,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
 
 from assembler import Image, assemble
 from learned_units import bits, catalog
+from learned_units.devices import ROWS, WHOLE, spread
+from learned_units.processes import mine
 from learned_units.store import Progress
 from learned_units.unit import Spec, Unit
-from vm import processes
 from vm.execution import REFERENCE_STOP, Machine, check_unit
 from vm.interrupt import deferred_interrupt
 from vm.machine import run_lanes
 from vm.outcome import Divergence, Outcome, halt_message
+from vm.processes import share
 from vm.reference import ReferenceMachine
 from vm.state import WORDS, Halt, MachineState
 
@@ -102,17 +103,15 @@ def run_batch(
     if len(modes) > 1:
         raise ValueError(f"the images read input in different ways: {', '.join(sorted(modes))}")
     outcomes: dict[int, Outcome] = {}
-    for index, outcome in _Batch(unit, size, modes.pop(), [jobs[k] for k in processes.mine(count)]).outcomes():
+    for index, outcome in _Batch(unit, size, modes.pop(), [jobs[k] for k in mine(count)]).outcomes():
         outcomes[index] = outcome
         if on_outcome is not None:
             on_outcome(index, outcome)
-    if jax.process_count() > 1:
-        shared = processes.share(outcomes)
-        if on_outcome is not None:
-            for index in sorted(shared.keys() - outcomes.keys()):
-                on_outcome(index, shared[index])
-        outcomes = shared
-    return [outcomes[index] for index in range(count)]
+    shared = share(outcomes)
+    if on_outcome is not None:
+        for index in sorted(shared.keys() - outcomes.keys()):
+            on_outcome(index, shared[index])
+    return [shared[index] for index in range(count)]
 
 
 def _memory_size(images: Sequence[Image], requested: int | None) -> int:
@@ -330,17 +329,8 @@ def _boot_lane(lanes: dict[str, np.ndarray], lane: int, job: _Job) -> None:
 @functools.cache
 def spread_over_devices(devices: tuple[Any, ...], spec: Spec, input_mode: str) -> Any:
     """`run_lanes` with the lanes split evenly over the devices, each of which runs its own until they are done."""
-    lanes, whole = PartitionSpec("lanes"), PartitionSpec()
-    return jax.jit(
-        jax.shard_map(
-            functools.partial(run_lanes, spec=spec, input_mode=input_mode),
-            mesh=Mesh(np.array(devices), ("lanes",)),
-            in_specs=(lanes, lanes, whole, whole),
-            out_specs=(lanes, lanes),
-            check_vma=False,
-        ),
-        donate_argnums=0,
-    )
+    run = functools.partial(run_lanes, spec=spec, input_mode=input_mode)
+    return jax.jit(spread(run, (ROWS, ROWS, WHOLE, WHOLE), devices), donate_argnums=0)
 
 
 @jax.jit

@@ -118,8 +118,9 @@ VERIFY_EPILOG = """\
 The default unit is proved: every input its networks can receive is enumerated, and their composition is checked at
 every width. With --group N above 8, one network for words of N bits, all inputs of its first pass are run (up to 16
 bits; there it takes many hours). With --cases, and for other units, pairs of operands are run: all of them up to 8
-bits, else a sample. Shards that are finished are kept: the same command goes on from there. What was verified is
-recorded with the weights, see `sbn units`. Exit code 1, with a counterexample, if something is wrong.
+bits, else a sample. Shards that are finished are kept: the same command goes on from there, with any number of
+processes. What was verified is recorded with the weights, see `sbn units`. Exit code 1, with a counterexample, if
+something is wrong.
 """
 MODULAR_EPILOG = """\
 Letters are variables; a factor beside another is multiplied with it; ^ is a power. Products of variables, and powers,
@@ -238,13 +239,17 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
     parser.add_argument("--save-state", metavar="FILE", help="save the machine, at the end and now and then before it")
     parser.add_argument("--batch", metavar="FILE", help="run a machine on each line of FILE as its input, side by side")
+    _add_cluster(parser, "the batch")
+    parser.add_argument("--resume", metavar="FILE", help="go on from a saved machine (with the same program)")
+
+
+def _add_cluster(parser: argparse.ArgumentParser, work: str) -> None:
     parser.add_argument(
         "--cluster",
         metavar="HOST:PORT,COUNT,INDEX",
-        help="share the batch with other processes: where the first one listens, how many, and which this is, from 0; "
+        help=f"share {work} with other processes: where the first one listens, how many, and which this is, from 0; "
         "or auto, where a scheduler such as Slurm says it",
     )
-    parser.add_argument("--resume", metavar="FILE", help="go on from a saved machine (with the same program)")
 
 
 def _add_debug(parser: argparse.ArgumentParser) -> None:
@@ -359,6 +364,8 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shards", type=positive, metavar="N", help="stop after N more shards of the pairs")
     parser.add_argument("--restart", action="store_true", help="forget the shards finished before")
+    parser.add_argument("--whole", action="store_true", help="the seven networks of the whole machine, on every input")
+    _add_cluster(parser, "the shards or inputs")
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:

@@ -1,41 +1,27 @@
-"""Several processes that share a batch: each runs every n-th machine, and all learn of all outcomes.
+"""Outcomes of a batch that several processes share, told to all of them: each runs every n-th machine.
 
-The processes have met through `jax.distributed`. No step of any machine depends on another process, so what a machine
-does is the same however many there are.
+No step of any machine depends on another process, so what a machine does is the same however many there are.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 from collections.abc import Mapping
 
-import jax
-import numpy as np
-
+from learned_units import processes
 from vm.outcome import Divergence, Outcome
 from vm.state import Halt
 
 
 def share(outcomes: Mapping[int, Outcome]) -> dict[int, Outcome]:
     """This process's outcomes by index -> those of all processes. All of them must call it."""
-    from jax.experimental import multihost_utils
-
-    text = json.dumps([[index, _as_fields(outcome)] for index, outcome in outcomes.items()]).encode()
-    lengths = np.asarray(multihost_utils.process_allgather(np.int32(len(text))))
-    padded = np.zeros(int(lengths.max()), np.uint8)
-    padded[: len(text)] = np.frombuffer(text, np.uint8)
-    gathered = np.asarray(multihost_utils.process_allgather(padded))
-    shared: dict[int, Outcome] = {}
-    for row, length in zip(gathered.reshape(len(lengths.reshape(-1)), -1), lengths.reshape(-1), strict=True):
-        shared |= {index: _from_fields(fields) for index, fields in json.loads(row[:length].tobytes())}
+    shared = dict(outcomes)
+    if processes.count() == 1:
+        return shared
+    for told in processes.gather([[index, _as_fields(outcome)] for index, outcome in outcomes.items()]):
+        shared |= {index: _from_fields(fields) for index, fields in told}
     return shared
-
-
-def mine(count: int) -> range:
-    """Which of `count` machines this process runs."""
-    return range(jax.process_index(), count, jax.process_count())
 
 
 def _as_fields(outcome: Outcome) -> dict:

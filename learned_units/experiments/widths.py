@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from learned_units import devices
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.ntk import limit, network, readout, training, verification
 from learned_units.ntk.ensemble import make_params
@@ -28,13 +29,12 @@ def errors(template_set: TemplateSet, inputs: np.ndarray, initialisation: str, w
     calibrated = readout.calibrated(template_set)
     finite = make_params(template_set, *network.merge(trained.ensemble), calibrated)
     infinite = limit.make_params(template_set, calibrated)
-    found = []
-    for start in range(0, len(inputs), BLOCK):
-        block = inputs[start : start + BLOCK]
-        one = verification.predict_inputs(finite, block, template_set=template_set)
-        other = verification.predict_inputs(infinite, block, template_set=template_set)
-        found.append(np.asarray((one.value - other.value) / other.half_gap, np.float64))
-    return np.concatenate(found)
+    predictions = (
+        devices.in_blocks(verification.predict_inputs, each, inputs, BLOCK, template_set=template_set)
+        for each in (finite, infinite)
+    )
+    found = [(one.value - other.value) / other.half_gap for (_, one), (_, other) in zip(*predictions, strict=True)]
+    return np.concatenate(found).astype(np.float64)
 
 
 def drawn_inputs(template_set: TemplateSet, count: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from learned_units import bits, operands
+from learned_units import bits, devices, operands
 from learned_units.ntk import limit, readout, verification
 from learned_units.passes import Prediction, matched_family, run_schedule
 from learned_units.tasks.subtract_branch import input_fields, schedule, template_sets
@@ -51,17 +51,22 @@ def measure(
     states = inputs[np.linspace(0, len(inputs) - 1, STATES).astype(int)]
     squares = np.zeros(template_set.output_bits)
     largest, counted = 0.0, 0
-    for start in range(0, len(states), BLOCK):
-        block = states[start : start + BLOCK]
-        trained = verification.predict_inputs(params, block, template_set=template_set)
-        closed = verification.predict_inputs(exact, block, template_set=template_set)
+    done = 0
+    for (block, trained), (_, closed) in zip(
+        *(
+            devices.in_blocks(verification.predict_inputs, each, states, BLOCK, template_set=template_set)
+            for each in (params, exact)
+        ),
+        strict=True,
+    ):
         error = np.asarray((trained.value - closed.value) / closed.half_gap, np.float64)
         error = error[(block >= 0).sum(1) >= 2]
         squares += (error**2).sum(0)
         largest = max(largest, float(np.abs(error).max(initial=0)))
         counted += len(error)
+        done += len(block)
         if progress is not None:
-            progress(min(1.0, (start + BLOCK) / len(states)))
+            progress(done / len(states))
     roots = np.sqrt(squares / max(counted, 1))
     return FiniteWidth(tuple(float(1 / root) if root > 0 else float("inf") for root in roots), largest, counted)
 

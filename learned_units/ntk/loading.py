@@ -53,7 +53,7 @@ def load_trained(word_bits: int, isa: str, seed: int, progress: Progress | None,
 def load_limit(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
     """The closed form, which has no weights. Raises ValueError for a group out of range."""
     del seed, progress
-    group = _checked(group)
+    group = checked_group(group)
     sets = subtract_branch.template_sets(group)
     params = {key: limit.make_params(each, readout.calibrated(each)) for key, each in sets.items()}
     detail = f"closed form at infinite width, groups of {group}"
@@ -64,7 +64,7 @@ def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Rec
     """The weights of a trained unit. They depend on the word width only where inputs are sampled, on the instruction
     set never. Raises ValueError for a group out of range."""
     del isa
-    group = _checked(group)
+    group = checked_group(group)
     expected = {"unit": "ntk", "group": group, "seed": seed, "design": construction.design(group)}
     file = f"ntk-g{group}"
     if group > construction.ENUMERABLE_GROUP:
@@ -114,7 +114,8 @@ def report(manifest: Mapping[str, Any]) -> Report:
     )
 
 
-def _checked(group: int | None) -> int:
+def checked_group(group: int | None) -> int:
+    """The group asked for, or the default. Raises ValueError for one out of range."""
     if group is None:
         return DEFAULT_GROUP
     if not bits.is_integer(group) or group not in range(1, bits.MAX_WORD_BITS + 1):

@@ -1,7 +1,7 @@
 """Full-batch gradient descent with Polyak momentum on the template training set, for a whole ensemble at once.
 
-Loss: half the sum of squared errors. Each network is trained on its own; they share only the loop. Near
-initialisation the dynamics are linear with the training kernel's spectrum, for which the heavy ball
+Loss: half the sum of squared errors. Each network is trained on its own; the devices of this process share them.
+Near initialisation the dynamics are linear with the training kernel's spectrum, for which the heavy ball
 (Polyak 1964) is best at  lr = 4 / (sqrt(largest) + sqrt(smallest))^2,  momentum = ((sqrt(q) - 1) / (sqrt(q) + 1))^2,
 q = largest / smallest eigenvalue.
 """
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from learned_units import devices
 from learned_units.ntk import kernel
 from learned_units.ntk.network import Network, initialise, predict_templates
 
@@ -59,12 +60,13 @@ def train(
     optimiser = optax.sgd(
         learning_rate=4 / (largest**0.5 + smallest**0.5) ** 2, momentum=((ratio - 1) / (ratio + 1)) ** 2
     )
-    ensemble, momentum = start, optimiser.init(start)
-    targets = jnp.asarray(labels)
+    used = _devices_for(networks)
+    ensemble, momentum = devices.place((start, optimiser.init(start)), devices.ROWS, used)
+    targets = devices.place(labels, devices.WHOLE, used)
     iterations, error = 0, float("inf")
     while iterations < MOST_ITERATIONS:
-        ensemble, momentum, largest = _descend(ensemble, momentum, targets, optimiser)
-        iterations, error = iterations + ITERATIONS_PER_CALL, float(largest)
+        ensemble, momentum, left = _descend(ensemble, momentum, targets, optimiser, used)
+        iterations, error = iterations + ITERATIONS_PER_CALL, float(np.max(left))
         if progress is not None:
             progress(iterations, error)
         if error <= TOLERANCE:
@@ -77,21 +79,39 @@ def train(
     )
 
 
-@functools.partial(jax.jit, static_argnames=("optimiser",), donate_argnums=(0, 1))
-def _descend(ensemble: Network, momentum, labels: jax.Array, optimiser: optax.GradientTransformation):
-    """ITERATIONS_PER_CALL steps. Returns ensemble, momentum and the largest error before the last step."""
+def _devices_for(networks: int) -> tuple[Any, ...]:
+    """As many devices of this process as divide the networks evenly."""
+    local = jax.local_devices()
+    return tuple(local[: max(count for count in range(1, len(local) + 1) if networks % count == 0)])
 
-    def loss(ensemble: Network) -> tuple[jax.Array, jax.Array]:
-        error = jax.vmap(predict_templates)(ensemble) - labels[None]
+
+@functools.partial(jax.jit, static_argnames=("optimiser", "used"), donate_argnums=(0, 1))
+def _descend(
+    ensemble: Network, momentum, labels: jax.Array, optimiser: optax.GradientTransformation, used: tuple[Any, ...]
+):
+    """ITERATIONS_PER_CALL steps of each network. Returns ensemble, momentum and each one's largest error before the
+    last step, float32 [networks]."""
+
+    def loss(network: Network, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+        error = predict_templates(network) - labels
         return 0.5 * jnp.sum(error**2), jnp.abs(error).max()
 
-    def step(_, carry):
-        ensemble, momentum, _ = carry
-        (_, error), gradient = jax.value_and_grad(loss, has_aux=True)(ensemble)
-        update, momentum = optimiser.update(gradient, momentum)
-        return optax.apply_updates(ensemble, update), momentum, error
+    def descend(ensemble: Network, momentum, labels: jax.Array):
+        def step(_, carry):
+            network, momentum, _ = carry
+            (_, error), gradient = jax.value_and_grad(loss, has_aux=True)(network, labels)
+            update, momentum = optimiser.update(gradient, momentum)
+            return optax.apply_updates(network, update), momentum, error
 
-    return jax.lax.fori_loop(0, ITERATIONS_PER_CALL, step, (ensemble, momentum, jnp.float32(jnp.inf)))
+        def one(start):
+            return jax.lax.fori_loop(0, ITERATIONS_PER_CALL, step, (*start, jnp.float32(jnp.inf)))
+
+        # One after the other: a product of several networks at once is rounded in another way than that of one, and
+        # how many a device has must make no difference.
+        return jax.lax.map(one, (ensemble, momentum))
+
+    takes = (devices.ROWS, devices.ROWS, devices.WHOLE)
+    return devices.spread(descend, takes, used)(ensemble, momentum, labels)
 
 
 def progress_made(error: float) -> float:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,13 +24,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units import bits
+from learned_units import bits, devices, processes
 from learned_units.ntk import predictor
 from learned_units.passes import Pass, Prediction, Read, Spread
 from learned_units.tasks.subtract_branch import DIFFERENCE_TERMS, FIRST_SPAN, RADIX, any_group, schedule, template_sets
 from learned_units.templates import TemplateSet
 
-BLOCK = 1 << 11  # inputs predicted at once: what they take fits the caches
+BLOCK = 1 << 11  # inputs a device predicts at once: what they take fits the caches
 ISAS = ("sbn", "subleq")
 
 
@@ -70,24 +70,61 @@ def enumerate_inputs(
     inputs: those it can receive, int8 [inputs, group], where they are fewer than `TemplateSet.reachable_inputs`. A
     signed margin is (prediction - threshold) over the half gap, positive on the side the template set specifies.
     """
+    inputs = _shuffled(template_set, inputs)
+    return _count(template_set, params, inputs, devices.block_size(len(inputs), BLOCK), floor, progress)
+
+
+def enumerate_by_all(
+    template_set: TemplateSet,
+    params: Any,
+    *,
+    inputs: np.ndarray | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Enumeration:
+    """`enumerate_inputs` to the end. Of several processes all must call it, and each runs every n-th block."""
+    inputs = _shuffled(template_set, inputs)
+    block = devices.block_size(len(inputs), BLOCK)
+    blocks = [inputs[k * block : (k + 1) * block] for k in processes.mine(-(-len(inputs) // block))]
+    found = _count(template_set, params, np.concatenate([inputs[:0], *blocks]), block, -np.inf, progress)
+    each = [Enumeration(**told) for told in processes.gather(asdict(found))]
+    smallest = float(np.min([one.smallest_margin for one in each]))  # a NaN stays
+    return Enumeration(sum(one.inputs for one in each), sum(one.wrong for one in each), smallest)
+
+
+def _shuffled(template_set: TemplateSet, inputs: np.ndarray | None) -> np.ndarray:
+    """Inputs, by default all a network can receive, in an order in which what is wrong shows soon."""
     inputs = template_set.reachable_inputs() if inputs is None else inputs
-    order = np.random.default_rng(0).permutation(len(inputs))
+    return inputs[np.random.default_rng(0).permutation(len(inputs))]
+
+
+def _count(
+    template_set: TemplateSet,
+    params: Any,
+    inputs: np.ndarray,
+    block: int,
+    floor: float,
+    progress: Callable[[float], None] | None,
+) -> Enumeration:
+    """Inputs in order, up to the first block with a margin below the floor."""
     smallest, wrong, done = np.inf, 0, 0
-    while done < len(inputs):
-        block = inputs[order[done : done + BLOCK]]
-        count = len(block)
-        padded = np.pad(block, ((0, min(BLOCK, 1 << (len(inputs) - 1).bit_length()) - count), (0, 0)), mode="edge")
-        prediction = predict_inputs(params, padded, template_set=template_set)
-        side = np.where(template_set.specify(block), np.float32(1), np.float32(-1))
-        margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)[:count]
+    for given, _, margin in _margins(template_set, params, inputs, block):
         wrong += int((~(margin > 0)).any(1).sum())  # a NaN is wrong
         smallest = float(np.minimum(smallest, margin.min()))  # and stays
-        done += count
+        done += len(given)
         if progress is not None:
             progress(done / len(inputs))
         if not smallest >= floor:  # a NaN stops here too
             break
     return Enumeration(done, wrong, smallest)
+
+
+def _margins(
+    template_set: TemplateSet, params: Any, inputs: np.ndarray, block: int
+) -> Iterator[tuple[np.ndarray, Prediction, np.ndarray]]:
+    """Inputs, predictions and signed margins, float32 [inputs, output bits], block by block."""
+    for given, prediction in devices.in_blocks(predict_inputs, params, inputs, block, template_set=template_set):
+        side = np.where(template_set.specify(given), np.float32(1), np.float32(-1))
+        yield given, prediction, side * ((prediction.value - prediction.threshold) / prediction.half_gap)
 
 
 @dataclass(frozen=True)
@@ -107,11 +144,7 @@ def weakest(template_set: TemplateSet, params: Any) -> Weakest:
     """The smallest margin of a network over every input it can receive (a NaN counts as the smallest)."""
     inputs = template_set.reachable_inputs()
     found, smallest = None, np.inf
-    for start in range(0, len(inputs), BLOCK):
-        block = inputs[start : start + BLOCK]
-        prediction = predict_inputs(params, block, template_set=template_set)
-        side = np.where(template_set.specify(block), np.float32(1), np.float32(-1))
-        margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)
+    for block, prediction, margin in _margins(template_set, params, inputs, devices.block_size(len(inputs), BLOCK)):
         margin = np.where(np.isnan(margin), -np.inf, margin)
         if margin.min() < smallest:
             smallest = margin.min()
@@ -131,17 +164,17 @@ def enumerate_word_wide(
     """In the paper's form, the networks whose inputs operands do not decide: `select` and `any`.
 
     In every schedule all positions of `select` have one flag (check_schedule: `Spread`), so it receives, for either
-    flag, any set of positions.
+    flag, any set of positions. Of several processes all must call it.
     """
     sets = template_sets(group)
     everywhere = (np.arange(1 << group)[:, None] >> np.arange(group) & 1).astype(np.int8)
     inputs = np.concatenate([np.where(everywhere == 1, np.int8(family), np.int8(-1)) for family in (0, 1)])
     report = progress or (lambda what, part: None)
     return {
-        "select": enumerate_inputs(
+        "select": enumerate_by_all(
             sets["select"], params["select"], inputs=inputs, progress=lambda part: report("checking 'select'", part)
         ),
-        "any": enumerate_inputs(sets["any"], params["any"]),
+        "any": enumerate_by_all(sets["any"], params["any"]),
     }
 
 

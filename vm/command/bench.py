@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None and options.growth is None:
         raise UsageError("--plot draws speeds as a size grows; say which with --growth")
     talk = Talk(options.quiet)
-    jax_setup.prepare(every_core=True)
+    jax_setup.prepare()
     if options.growth is not None:
         return _growth(options, talk)
     from learned_units.whole_machine import load_whole

@@ -1,4 +1,4 @@
-"""How the command, not the library, sets jax up: compiled loops are kept on disk, loops are compiled whole, no noise.
+"""How the command, not the library, sets jax up: every core a device, compiled loops kept and compiled whole, no noise.
 
 `prepare` comes before anything that imports jax.
 """
@@ -10,8 +10,11 @@ import logging
 import os
 import re
 import sys
+import threading
 import warnings
 
+from vm.command import terminal
+from vm.command.launch import MISUSED
 from vm.command.usage import UsageError
 
 MEETING_SECONDS = 60
@@ -21,10 +24,11 @@ MEETING_SECONDS = 60
 _WHOLE_LOOPS = "xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=200000"
 
 
-def prepare(every_core: bool = False) -> None:
+def prepare() -> None:
     """Import jax, set up. What the user's environment says about these things stands.
 
-    every_core: make each core of the processor a device of its own, over which a batch is spread.
+    Each core of the processor that this process may use is a device of its own, over which batches, verification and
+    training are spread.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
@@ -41,15 +45,20 @@ def prepare(every_core: bool = False) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-    if every_core and "xla_force_host_platform_device_count" not in flags:
+    if "xla_force_host_platform_device_count" not in flags:
         with contextlib.suppress(RuntimeError):  # devices that are in use already stay as they are
-            jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+            jax.config.update("jax_num_cpu_devices", _cores())
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def join(cluster: str) -> None:
     """Meet the other processes: "HOST:PORT,COUNT,INDEX", or "auto" where jax finds out by itself.
 
-    Raises UsageError for anything else, and where they do not meet.
+    Only the first of them writes results. Raises UsageError for anything else, and where they do not meet.
     """
     import jax
 
@@ -60,13 +69,27 @@ def join(cluster: str) -> None:
     match = re.fullmatch(r"([^,\s]+:\d+),(\d+),(\d+)", cluster)
     if match is None and cluster != "auto":
         raise UsageError(f"--cluster is HOST:PORT,COUNT,INDEX or auto, not '{cluster}'")
+    # Where they do not meet jax aborts the process, with a trace of its own; this comes before that.
+    waiting = threading.Timer(MEETING_SECONDS, _give_up, [cluster])
+    waiting.daemon = True
     try:
         if match is None:
-            jax.distributed.initialize()
+            waiting.start()
+            jax.distributed.initialize(initialization_timeout=2 * MEETING_SECONDS)
         else:
             count, index = int(match[2]), int(match[3])
             if not index < count:
                 raise UsageError(f"process {index} is none of {count}: the first one is 0")
-            jax.distributed.initialize(match[1], count, index, initialization_timeout=MEETING_SECONDS)
+            waiting.start()
+            jax.distributed.initialize(match[1], count, index, initialization_timeout=2 * MEETING_SECONDS)
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"the processes did not meet: {str(error).splitlines()[0]}") from None
+    finally:
+        waiting.cancel()
+    if jax.process_index() > 0:
+        sys.stdout = open(os.devnull, "w")
+
+
+def _give_up(cluster: str) -> None:
+    terminal.say_error(f"sbn: error: the processes of --cluster {cluster} did not meet within {MEETING_SECONDS} s")
+    os._exit(MISUSED)

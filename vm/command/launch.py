@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import os
+import sys
 import traceback
 
 from vm.command import terminal
@@ -19,19 +22,32 @@ def launch(command: str, options: argparse.Namespace) -> int:
     try:
         code = importlib.import_module(f"vm.command.{command}").run(options)
         terminal.flush()
-        return code
+        return _left(code) if code == INTERRUPTED else code
     except BrokenPipeError:
         terminal.abandon_stdout()
         return FAILED
     except KeyboardInterrupt:
         terminal.say_error("sbn: interrupted")
-        return INTERRUPTED
+        return _left(INTERRUPTED)
     except Exception as error:
         if options.traceback:
             terminal.say_error(traceback.format_exc().rstrip())
         text, code = _explain(error)
         terminal.say_error(text)
-        return code
+        return _left(code)
+
+
+def _left(code: int) -> int:
+    """The exit code; but one of several processes that share work ends here and now, so that the others learn of it.
+
+    At the interpreter's end jax would wait for minutes until they end, too, while they wait for this one.
+    """
+    jax = sys.modules.get("jax")
+    if jax is not None and jax.distributed.is_initialized():
+        with contextlib.suppress(OSError):
+            terminal.flush()
+        os._exit(code)
+    return code
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -46,8 +62,11 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.strerror:
         names = [name for name in (error.filename, error.filename2) if name is not None]
         return f"sbn: error: {': '.join([*map(str, names), error.strerror])}", MISUSED
+    from learned_units.processes import ProcessLost
     from learned_units.store import WeightsError
 
+    if isinstance(error, ProcessLost):
+        return f"sbn: error: {error}; start all of them again", FAILED
     if isinstance(error, WeightsError):
         return f"sbn: error: {error}", FAILED
     said = f"{type(error).__name__}: {error}".splitlines()[0]

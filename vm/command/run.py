@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if options.cluster is not None and options.batch is None:
         raise UsageError("--cluster shares a batch among processes; say which with --batch FILE")
     if options.batch is not None:
-        jax_setup.prepare(every_core=True)
+        jax_setup.prepare()
         if options.cluster is not None:
             jax_setup.join(options.cluster)
         from vm.command import run_batch

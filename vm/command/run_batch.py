@@ -38,14 +38,12 @@ def run(options: argparse.Namespace, image: Image) -> int:
     if not inputs:
         talk.say(f"{options.batch} holds no line, so there is nothing to run")
         return 0
-    import jax
-
     from vm.command import chosen_unit
 
     unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
     from vm.batch import CHECKED, run_batch
 
-    printer, meter = _Printer(options.json, leads=jax.process_index() == 0), Meter(talk)
+    printer, meter = _Printer(options.json), Meter(talk)
     check = 0 if options.no_check else CHECKED
     began = time.monotonic()
 
@@ -89,9 +87,8 @@ def _closing(unit: Unit, printer: _Printer, machines: int, check: int, seconds: 
 class _Printer:
     """Writes outcomes in order, as soon as all before them are there, and counts them."""
 
-    def __init__(self, as_json: bool, leads: bool) -> None:
-        """as_json: whether as JSON lines. leads: whether to write at all; of several processes, only the first does."""
-        self._leads = leads
+    def __init__(self, as_json: bool) -> None:
+        """as_json: whether as JSON lines."""
         self._as_json = as_json
         self._early: dict[int, Outcome] = {}
         self._next = 0
@@ -117,8 +114,6 @@ class _Printer:
             self._next += 1
 
     def _write(self, index: int, outcome: Outcome) -> None:
-        if not self._leads:
-            return
         if not self._as_json:
             terminal.stdout().write(outcome.output)
             return

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from vm.command import chosen_unit, jax_setup, terminal
 from vm.command.launch import FAILED
@@ -16,26 +14,32 @@ from vm.command.terminal import Talk
 from vm.command.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
-    from learned_units.ntk.verification import Weakest
+    from learned_units.ntk.verification import Enumeration, Weakest
+    from learned_units.templates import TemplateSet
     from learned_units.unit import Unit
     from learned_units.verification import Counterexample, Plan
 
 SMALL = 8  # up to so many bits all pairs are run unless a number is given
 SAMPLED_CASES = 100_000
 SEARCHED_CASES = 20_000  # for operands that show what the enumeration found
+NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width")
 
 
 def run(options: argparse.Namespace) -> int:
     """Exit code 0 if nothing wrong was found, 1 with a counterexample otherwise."""
     talk = Talk(options.quiet)
     jax_setup.prepare()
-    from learned_units import weights
+    if options.cluster is not None:
+        jax_setup.join(options.cluster)
+    if options.whole:
+        return _run_whole(options, talk)
+    from learned_units import processes
     from learned_units.catalog import DEFAULT_UNIT
-    from learned_units.ntk import construction
-    from learned_units.ntk.loading import DEFAULT_GROUP
+    from learned_units.ntk import construction, loading
 
     name = options.unit or DEFAULT_UNIT
-    group = (options.group or DEFAULT_GROUP) if name.startswith("ntk") else None
+    with stated_by_user():
+        group = loading.checked_group(options.group) if name.startswith("ntk") else None
     enumerable = group is not None and group <= construction.ENUMERABLE_GROUP and options.cases is None
     width = options.width or (16 if group is None or group <= construction.ENUMERABLE_GROUP else group)
     if enumerable and options.shards is not None:
@@ -47,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         unit = chosen_unit.load(options, width, options.isa, talk)
         path = _path_of(unit, options, width)
     if enumerable and group is not None:
+        processes.agree({"unit": unit.name, "weights": unit.manifest.get("tensor_hash"), "group": group})
         claim, failed = _prove(unit, group, talk), None
         said = "every input enumerated"
     else:
@@ -55,8 +60,7 @@ def run(options: argparse.Namespace) -> int:
     if failed is not None or claim is None:
         return FAILED
     if path is not None:
-        weights.record(path, unit.manifest["tensor_hash"], _claim_name(claim), claim)
-        talk.say(f"recorded with the weights ({said}): {path}")
+        _record(path, unit.manifest["tensor_hash"], claim, said, talk)
     return 0
 
 
@@ -105,33 +109,93 @@ def _prove(unit: Unit, group: int, talk: Talk) -> dict[str, Any] | None:
 
     began = time.monotonic()
     schedules = verification.check_composition(group)
-    rows = [("network", "inputs", "wrong", "smallest margin")]
-    inputs, smallest, failed = 0, math.inf, []
-    for name, template_set in template_sets(group).items():
-        found = verification.enumerate_inputs(
-            template_set,
-            unit.params[name],
-            floor=0.0,
-            progress=lambda part, name=name: talk.progress(f"checking every input of '{name}'", part),
-        )
-        inputs += found.inputs
-        smallest = float(np.minimum(smallest, found.smallest_margin))
-        rows.append((name, f"{found.inputs:,}", f"{found.wrong:,}", f"{found.smallest_margin:.3f}"))
-        if found.wrong:
-            failed.append(name)
-    talk.clear()
-    terminal.write(terminal.table(rows, right=(1, 2, 3)) + "\n")
-    seconds = time.monotonic() - began
-    if failed:
-        _tell_weakest(verification.weakest(template_sets(group)[failed[0]], unit.params[failed[0]]))
+    found = _enumerate(template_sets(group), unit.params, talk)
+    if found is None:
         _search_operands(unit)
         return None
+    claim = _claim(found.values())
     terminal.prose(
-        f"Proved in {seconds:.1f} s: each network gives the right answer on every input it can receive, {inputs:,} in "
-        f"all, smallest margin {terminal.format_margin(smallest, digits=3)}, and {schedules} schedules (4 to 64 "
-        "bits, both instruction sets) compose them to subtraction and branch; docs/verification.md has the argument."
+        f"Proved in {time.monotonic() - began:.1f} s: each network gives the right answer on every input it can "
+        f"receive, {claim['cases']:,} in all, smallest margin {terminal.format_margin(claim['smallest_margin'], 3)}, "
+        f"and {schedules} schedules (4 to 64 bits, both instruction sets) compose them to subtraction and branch; "
+        "docs/verification.md has the argument."
     )
-    return {"operands": "every input of every network", "cases": inputs, "smallest_margin": smallest}
+    return claim
+
+
+def _enumerate(sets: Mapping[str, TemplateSet], params: Mapping[str, Any], talk: Talk) -> dict[str, Enumeration] | None:
+    """Every input of every network: a table of them. None, and the weakest input told, where one is wrong."""
+    from learned_units.ntk import verification
+
+    found = {
+        name: verification.enumerate_by_all(
+            template_set,
+            params[name],
+            progress=lambda part, name=name: talk.progress(f"checking every input of '{name}'", part),
+        )
+        for name, template_set in sets.items()
+    }
+    talk.clear()
+    rows = [("network", "inputs", "wrong", "smallest margin")]
+    rows += [(name, f"{n.inputs:,}", f"{n.wrong:,}", f"{n.smallest_margin:.3f}") for name, n in found.items()]
+    terminal.write(terminal.table(rows, right=(1, 2, 3)) + "\n")
+    for name, each in found.items():
+        if each.wrong:
+            _tell_weakest(verification.weakest(sets[name], params[name]))
+            return None
+    return found
+
+
+def _claim(found: Iterable[Enumeration]) -> dict[str, Any]:
+    """What the enumeration of some networks shows, for a manifest."""
+    networks = list(found)
+    smallest = min(each.smallest_margin for each in networks)
+    cases = sum(each.inputs for each in networks)
+    return {"operands": "every input of every network", "cases": cases, "smallest_margin": smallest}
+
+
+def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
+    """Every input of the seven networks of the grouped whole machine; the claims are recorded with their two files."""
+    from learned_units import catalog, processes
+    from learned_units.ntk import verification
+    from learned_units.whole import construction, grouped_passes
+
+    given = [name for name in NOT_FOR_WHOLE if getattr(options, name) is not None]
+    if given or options.unit not in (None, "ntk"):
+        raise UsageError(f"--{given[0] if given else 'unit'} is not for --whole")
+    with stated_by_user():
+        shared = catalog.recipe("ntk", seed=options.seed)
+    assert shared is not None
+    params, manifest = construction.obtain(options.seed, talk.progress)
+    talk.clear()
+    processes.agree({name: manifest[name] for name in ("tensor_hash", "unit_tensor_hash")})
+    sets, own = grouped_passes.template_sets(), construction.own_sets()
+    began = time.monotonic()
+    verification.check_specifications(sets)
+    found = _enumerate(sets, params, talk)
+    if found is None:
+        return FAILED
+    claim = _claim(found.values())
+    terminal.prose(
+        f"Proved in {time.monotonic() - began:.1f} s: each network of the whole machine gives the right answer on "
+        f"every input it can receive, {claim['cases']:,} in all, smallest margin "
+        f"{terminal.format_margin(claim['smallest_margin'], 3)}. How they are wired is tested, not proved; "
+        "docs/whole_machine.md says what is."
+    )
+    files = {construction.recipe(options.seed).path: "tensor_hash", shared.path: "unit_tensor_hash"}
+    for path, name in files.items():
+        networks = [each for each in sets if (each in own) == (name == "tensor_hash")]
+        _record(path, manifest[name], _claim(found[each] for each in networks), ", ".join(networks), talk)
+    return 0
+
+
+def _record(path: Path, tensor_hash: str, claim: dict[str, Any], said: str, talk: Talk) -> None:
+    """Write a claim into the manifest of the weights it is about; of several processes the first one does."""
+    from learned_units import processes, weights
+
+    if processes.index() == 0:
+        weights.record(path, tensor_hash, _claim_name(claim), claim)
+        talk.say(f"recorded with the weights ({said}): {path}")
 
 
 def _tell_weakest(found: Weakest) -> None:
@@ -168,6 +232,7 @@ def _run_pairs(
     paper: the group of a unit in the paper's form, one network for the whole word; None for other units.
     """
     from learned_units import verification
+    from learned_units.processes import ProcessLost
 
     width, cases = unit.word_bits, options.cases
     if cases is None and paper is None and width > SMALL:
@@ -184,7 +249,7 @@ def _run_pairs(
     began = time.monotonic()
     try:
         covered, example = verification.verify(unit, plan, most_shards=options.shards, progress=talk.progress)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ProcessLost):
         talk.clear()
         talk.say(
             f"finished so far: {_coverage(plan, verification.finished(plan))}; the same command goes on from there"
