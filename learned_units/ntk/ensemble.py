@@ -15,7 +15,6 @@ from learned_units.passes import Prediction, matched_family
 from learned_units.templates import TemplateSet
 
 PRECISION = jax.lax.Precision.HIGHEST  # float32 products on every device: decisions do not depend on it
-FEW_GROUPS = 4  # of one machine: up to so many, matrix times vector for each is faster than one matrix product
 
 
 class EnsembleParams(NamedTuple):
@@ -46,19 +45,18 @@ def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Predictio
     some = functools.reduce(operator.add, matched)
     number = some.sum(1)
     family = matched_family(matched)
-    hidden = _sums_of_rows(params.inner, family, some) if some.ndim == 2 else _sums_of_many_rows(params.inner, family)
-    value = _output_layer(params.outer.reshape(outputs * positions, -1), jax.nn.relu(hidden))
+    outer = params.outer.reshape(outputs * positions, -1)
+    if some.ndim == 2:
+        hidden = jax.nn.relu(_sums_of_rows(params.inner, family, some))
+        # Of one machine, a matrix times a vector for each group: few as they are, one product of matrices is slower.
+        value = jnp.stack([jnp.dot(outer, each, precision=PRECISION) for each in hidden])
+    else:
+        hidden = jax.nn.relu(_sums_of_many_rows(params.inner, family))
+        value = jnp.dot(hidden, outer.T, precision=PRECISION)
     value = jnp.moveaxis(value.reshape(*number.shape, outputs * positions), -1, 1)
     value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
     row = look_up(params.table, number.astype(jnp.int32))
     return Prediction(value.reshape(-1, outputs, positions, *number.shape[1:]), row[:, 1:], row[:, 0:1])
-
-
-def _output_layer(outer: jax.Array, hidden: jax.Array) -> jax.Array:
-    """[output bits, units] times each row of [inputs, units] -> [inputs, output bits]."""
-    if len(hidden) <= FEW_GROUPS:
-        return jnp.stack([jnp.dot(outer, each, precision=PRECISION) for each in hidden])
-    return jnp.dot(hidden, outer.T, precision=PRECISION)
 
 
 def _sums_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:

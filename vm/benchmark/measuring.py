@@ -41,8 +41,9 @@ def measure(contenders: Sequence[Contender], rounds: int, seconds: float, progre
 
 
 def _steps(contender: Contender, seconds: float) -> int:
-    """How many steps take about that long; found by running more and more, which warms the contender up."""
+    """How many steps take about that long; found by running more and more, once the contender is warm."""
     steps = 64 * contender.machines
+    contender.run(steps)
     while True:
         done, taken = _timed(contender, steps)
         if taken > 0.7 * seconds:
