@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from learned_units import catalog, store, verification, weights
+from learned_units.tasks.subtract_branch import template_sets
 from learned_units.whole import construction as whole
 from vm import cli
 
@@ -99,6 +100,20 @@ def test_noise_fails_with_operands_and_a_decision(stored, sbn, tmp_path):
     assert "FAILED: 'first' answers" in out
     assert "next pc" in out and "exact, 16-bit sbn:" in out
     assert "pass 0 (first), output" in out
+
+
+def test_the_manifest_of_given_weights_says_whether_they_are_enumerated(stored, sbn, tmp_path):
+    rng = np.random.default_rng(0)
+    tensors = {}
+    for name, each in template_sets(9).items():
+        tensors[f"{name}.inner"] = rng.normal(size=(each.size, 64)).astype(np.float32)
+        tensors[f"{name}.outer"] = rng.normal(size=(64, each.output_bits)).astype(np.float32)
+    path = tmp_path / "words.safetensors"
+    store.save(path, tensors, {"unit": "ntk", "group": 9})
+    code, out, _ = sbn("verify", "--weights", str(path))
+    assert (code, "FAILED: 'select' is wrong" in out) == (1, True)
+    code, _, err = sbn("verify", "--weights", str(path), "--group", "8")
+    assert (code, "holds networks for groups of 9, not 8" in err) == (2, True)
 
 
 def test_pairs_that_fail_are_told_and_nothing_is_recorded(stored, sbn, tmp_path):

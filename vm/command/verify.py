@@ -14,10 +14,14 @@ from vm.command.terminal import Talk
 from vm.command.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from learned_units.ntk.verification import Enumeration, Weakest
     from learned_units.templates import TemplateSet
     from learned_units.unit import Unit
     from learned_units.verification import Counterexample, Plan
+
+    Held = tuple[dict[str, np.ndarray], dict[str, Any] | None]  # tensors of a weights file; its manifest, if any
 
 SMALL = 8  # up to so many bits all pairs are run unless a number is given
 SAMPLED_CASES = 100_000
@@ -33,20 +37,23 @@ def run(options: argparse.Namespace) -> int:
         jax_setup.join(options.cluster)
     if options.whole:
         return _run_whole(options, talk)
-    from learned_units import processes
+    from learned_units import processes, store
     from learned_units.catalog import DEFAULT_UNIT
     from learned_units.ntk import construction, loading
 
     name = options.unit or DEFAULT_UNIT
+    held = None
     with stated_by_user():
         group = loading.checked_group(options.group) if name.startswith("ntk") else None
+        if options.weights and name == "ntk":
+            held = store.read_any(Path(options.weights))
+            group = loading.checked_group(_group_stated(options, held))
     enumerable = group is not None and group <= construction.ENUMERABLE_GROUP and options.cases is None
     width = options.width or (16 if group is None or group <= construction.ENUMERABLE_GROUP else group)
     if enumerable and options.shards is not None:
         raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated in one go")
-    if options.weights and name == "ntk":
-        unit, path = _unit_from(Path(options.weights), options, width)
-        group = unit.manifest["group"]
+    if held is not None and group is not None:
+        unit, path = _unit_from(held, group, options, width)
     else:
         unit = chosen_unit.load(options, width, options.isa, talk)
         path = _path_of(unit, options, width)
@@ -74,22 +81,28 @@ def _path_of(unit: Unit, options: argparse.Namespace, width: int) -> Path | None
     return recipe.path if recipe else None
 
 
-def _unit_from(path: Path, options: argparse.Namespace, width: int) -> tuple[Unit, Path | None]:
-    """A unit with the weights in a file of any making; the file too, if it has a manifest to record in."""
+def _group_stated(options: argparse.Namespace, held: Held) -> int | None:
+    """The group that the manifest of given weights states, or the option. Raises UsageError where they differ."""
+    manifest = held[1]
+    if manifest is None or "group" not in manifest:
+        return options.group
+    if options.group not in (None, manifest["group"]):
+        raise UsageError(f"{options.weights} holds networks for groups of {manifest['group']}, not {options.group}")
+    return manifest["group"]
+
+
+def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) -> tuple[Unit, Path | None]:
+    """A unit with weights of any making, read from --weights; the file too, if it has a manifest to record in."""
     from learned_units import bits
     from learned_units.catalog import ISAS, UNITS
     from learned_units.ntk import construction
-    from learned_units.ntk.loading import DEFAULT_GROUP
     from learned_units.ntk.unit import NtkSpec
-    from learned_units.store import WeightsError, read_any, tensor_hash
+    from learned_units.store import WeightsError, tensor_hash
     from learned_units.unit import Unit
 
+    path, (tensors, manifest) = Path(options.weights), held
     if options.isa not in ISAS or not bits.MIN_WORD_BITS <= width <= bits.MAX_WORD_BITS:
         raise UsageError(f"words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits, not {width}")
-    tensors, manifest = read_any(path)
-    group = (manifest or {}).get("group", options.group or DEFAULT_GROUP)
-    if options.group not in (None, group):
-        raise UsageError(f"{path} holds networks for groups of {group}, not {options.group}")
     try:
         params = construction.as_params(tensors, group)
     except WeightsError as error:
