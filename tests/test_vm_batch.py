@@ -1,16 +1,19 @@
 """Many machines at once: the same outcomes as one by one, in order, whatever the lanes do."""
 
 import dataclasses
+import functools
 import random
 import subprocess
 import sys
 
 import jax
+import jax.export
 import pytest
 
 import programs
 from assembler import Image, assemble
 from vm import Halt, Machine, batch, run_batch
+from vm.machine import run_lanes
 from vm.reference import ReferenceMachine
 
 COUNTDOWN = [9, 11, -1, 10, 10, 6, 9, 10, 0, 1, 0, 4]
@@ -145,6 +148,20 @@ def test_in_the_loop_no_select_touches_the_memories(unit_of):
     text = run.lower(lanes, allowance, params, jax.numpy.int32(1)).as_text()
     made = [line for line in text.splitlines() if "stablehlo.select" in line and "999" in line]
     assert made == []
+
+
+@pytest.mark.parametrize(("name", "multiplies"), [("native", False), ("ntk-limit", False), ("ntk", True),
+                                                  ("neural-gpu", True), ("modular", True)])  # fmt: skip
+def test_the_loop_lowers_for_a_gpu_and_every_product_is_pinned_to_float32(name, multiplies, unit_of):
+    """As far as this can be told without one: no product may be left to the device's own choice of precision."""
+    unit = unit_of(name)
+    lanes = batch.MachineState(**jax.device_put(batch.empty_lanes(8, 64, 1)))
+    run = jax.jit(functools.partial(run_lanes, spec=unit.spec, input_mode="set"))
+    given = (lanes, jax.numpy.ones(8, jax.numpy.int32), unit.params, jax.numpy.int32(1))
+    text = jax.export.export(run, platforms=["cuda"])(*given).mlir_module()
+    products = [line for line in text.splitlines() if "stablehlo.dot_general" in line]
+    assert bool(products) == multiplies
+    assert all("[HIGHEST, HIGHEST]" in line for line in products)
 
 
 def test_lanes_are_spread_over_devices_with_the_same_outcomes():
