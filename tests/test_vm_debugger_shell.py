@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from fcntl import ioctl
@@ -383,6 +384,17 @@ def test_the_full_screen_shows_source_memory_margins_and_output(program: Path) -
         seen.shows("── memory")
         seen.press("q")
         assert seen.ends() == 0
+
+
+def test_ctrl_c_pressed_before_a_run_begins_on_the_full_screen_is_not_lost() -> None:
+    written = bytearray()
+    shell = Shell(Session(assemble(ENDLESS, "endless.sbn"), load_unit("native")), written.extend, False)
+    shell.session.stop_requested.set()  # as the key does; the screen runs commands in a thread of their own
+    running = threading.Thread(target=shell.take, args=("continue",), daemon=True)
+    running.start()
+    running.join(60)
+    assert not running.is_alive()
+    assert b"interrupted after" in written
 
 
 def test_ctrl_c_stops_a_run_on_the_full_screen(tmp_path: Path) -> None:

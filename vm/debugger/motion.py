@@ -265,10 +265,10 @@ def _look(session: Session, point: stops.StopPoint, last: StepAccount | None) ->
 def _interruptible(session: Session) -> Iterator[Callable[[], bool]]:
     """Let Ctrl-C wait until the session is in order; yields whether to end."""
     requested = session.stop_requested
-    requested.clear()
     if threading.current_thread() is not threading.main_thread():
-        yield requested.is_set
+        yield requested.is_set  # whoever started the thread cleared it before: Ctrl-C may have been pressed since
         return
+    requested.clear()
     previous = signal.signal(signal.SIGINT, lambda number, frame: requested.set())
     try:
         yield requested.is_set

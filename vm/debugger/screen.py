@@ -55,6 +55,7 @@ class Screen:
         """Start a command; it runs beside the screen, which goes on answering."""
         if self._running is None:
             self._running = line
+            self.session.stop_requested.clear()
             self._app.create_background_task(self._carry_out(line))
 
     async def _carry_out(self, line: str) -> None:
