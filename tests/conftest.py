@@ -35,8 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def trained_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache folder of this test session: weights are trained once, into a folder of its own."""
-    folder = tmp_path_factory.mktemp("cache")
+    """The cache folder of this test run: weights are trained once, whichever worker needs them first."""
+    worker = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.getbasetemp()) / "cache"
+    folder.mkdir(exist_ok=True)
     os.environ["SBN_CACHE_DIR"] = str(folder)
     return folder
 
