@@ -105,3 +105,17 @@ def test_the_sum_in_the_language_chapter_adds() -> None:
 
 def test_the_readme_is_short_enough_to_finish() -> None:
     assert len(README.encode()) <= 8000
+
+
+def test_the_tour_names_files_that_exist_and_functions_that_are_in_them() -> None:
+    tour = CHAPTERS["tour.md"]
+    folders = "|".join(re.findall(r"`(\w+)/`", README.partition("## Where things are")[2]))
+    assert all((ROOT / folder).is_dir() for folder in folders.split("|"))
+    named = re.findall(rf"`((?:{folders})/[^`]+)`", tour)
+    assert len(set(named)) > 20 and all((ROOT / name).is_file() for name in named), named
+    rows = tour.partition("| behaviour | file |")[2].strip().splitlines()[1:]
+    assert len(rows) >= 10
+    for row in rows:
+        for name, functions in re.findall(r"`([\w/.]+/[\w.]+)`((?:,? (?:and )?`[\w.]+`)*)", row):
+            for function in re.findall(r"`(?:\w+\.)?(\w+)`", functions):
+                assert f"def {function}(" in (ROOT / name).read_text(encoding="utf-8"), (name, function)
