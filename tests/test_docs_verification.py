@@ -27,6 +27,14 @@ def test_every_test_named_by_the_argument_exists():
         assert "`test_" in paragraph, paragraph
 
 
+def test_the_argument_states_the_networks_as_they_are():
+    """Templates at 8 positions and reachable inputs of each network, as in the chapter's table."""
+    text = (ROOT / "docs/verification.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([\d,]+) \| (?:\S+ = )?([\d,]+) \|$", text, flags=re.MULTILINE)
+    found = {name: (each.size, len(each.reachable_inputs())) for name, each in template_sets(8).items()}
+    assert {name: tuple(int(part.replace(",", "")) for part in numbers) for name, *numbers in rows} == found
+
+
 def by_specification(sets):
     """A predictor that says 1 where a matched template asserts the output, with the threshold at one half."""
 

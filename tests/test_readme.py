@@ -1,4 +1,4 @@
-"""The README is true: its commands run and print what it shows, its programs assemble, its Python runs."""
+"""The README and the chapters are true: commands print what is shown, programs assemble, the Python runs."""
 
 import os
 import re
@@ -13,19 +13,21 @@ from vm.reference import ReferenceMachine, Stop
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md")))]
+CHAPTERS = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+LANGUAGE = CHAPTERS["language.md"]
+PAGES = [README, *CHAPTERS.values()]
 INSTALL_AND_TEST = "pip install -e '.[test]' && pytest"
 
 
-def blocks(language: str, text: str = README) -> list[str]:
+def blocks(language: str, text: str) -> list[str]:
     """The fenced blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def sessions() -> list[tuple[str, list[str]]]:
-    """Every `$ command` of the console blocks, with the lines shown under it."""
+    """Every `$ command` of the console blocks of all pages, with the lines shown under it."""
     found = []
-    for block in blocks("console"):
+    for block in [block for page in PAGES for block in blocks("console", page)]:
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *shown = part.splitlines()
             found.append((command, shown))
@@ -33,7 +35,7 @@ def sessions() -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize("command, shown", sessions(), ids=[command for command, _ in sessions()])
-def test_a_session_in_the_readme_prints_what_it_shows(command: str, shown: list[str], tmp_path: Path) -> None:
+def test_a_session_in_the_documentation_prints_what_it_shows(command: str, shown: list[str], tmp_path: Path) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     ran = subprocess.run(
         command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
@@ -56,20 +58,21 @@ def test_a_program_in_the_documentation_assembles_and_halts(program: str) -> Non
     assert machine.run(1_000_000).stop is Stop.HALTED
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_the_python_in_the_readme_runs(code: str) -> None:
-    exec(compile(code, "README.md", "exec"), {})
+@pytest.mark.parametrize("code", [block for page in PAGES for block in blocks("python", page)])
+def test_the_python_in_the_documentation_runs(code: str) -> None:
+    exec(compile(code, "documentation", "exec"), {})
 
 
-def test_the_program_in_the_readme_prints_what_it_says() -> None:
-    image = assemble(blocks("sbn")[0])
+@pytest.mark.parametrize("page", [README, LANGUAGE], ids=["README.md", "language.md"])
+def test_the_first_program_of_a_page_prints_what_it_says(page: str) -> None:
+    image = assemble(blocks("sbn", page)[0])
     machine = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, image.memory_size())
     machine.run(1000)
     assert machine.output.decode().split() == list("9876543210")
 
 
 def test_the_checks_run_the_readmes_test_command() -> None:
-    assert INSTALL_AND_TEST in README
+    assert "pip install -e . && sbn demo" in README and INSTALL_AND_TEST in README
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     install, tests = INSTALL_AND_TEST.split(" && ")
     assert install in script and re.search(rf"^{tests}$", script, re.MULTILINE)
@@ -79,20 +82,40 @@ def test_every_module_and_test_that_the_documentation_names_exists() -> None:
     for page in PAGES:
         for name in re.findall(r"`((?:tests|learned_units|vm|assembler|programs|docs)/[\w/]+\.(?:py|md|sbn))`", page):
             assert (ROOT / name).is_file(), name
-        for name in re.findall(r"\]\((docs/[\w/]+\.md)\)", page):
-            assert (ROOT / name).is_file(), name
+    for folder, pages in ((ROOT, [README]), (ROOT / "docs", list(CHAPTERS.values()))):
+        for page in pages:
+            for name in re.findall(r"\]\(((?!https?:)[^)#]+)\)", page):
+                assert (folder / name).is_file(), name
 
 
-def test_the_readme_lists_every_standard_macro_with_the_librarys_own_words() -> None:
+def test_the_language_chapter_lists_every_standard_macro_with_the_librarys_own_words() -> None:
     rows = [
         f"| `{macro.usage}` | {macro.documentation.splitlines()[0].strip()} |".replace("|a|", "\\|a\\|")
         for macro in macro_reference()
     ]
-    table = re.search(r"\| macro \| effect \|\n\| --- \| --- \|\n((?:\|.*\n)*)", README)
+    table = re.search(r"\| macro \| effect \|\n\| --- \| --- \|\n((?:\|.*\n)*)", LANGUAGE)
     assert table is not None and table[1].splitlines() == rows
 
 
-def test_the_sum_in_the_readme_adds() -> None:
-    image = assemble(next(block for block in blocks("sbn") if "putn" in block))
+def test_the_sum_in_the_language_chapter_adds() -> None:
+    image = assemble(next(block for block in blocks("sbn", LANGUAGE) if "putn" in block))
     machine = ReferenceMachine(image.words, 32, image.isa, image.entry, image.memory_size(), input=b"1200 34 -5\n")
     assert machine.run(100_000).stop is Stop.HALTED and machine.output == b"1229\n"
+
+
+def test_the_readme_is_short_enough_to_finish() -> None:
+    assert len(README.encode()) <= 8000
+
+
+def test_the_tour_names_files_that_exist_and_functions_that_are_in_them() -> None:
+    tour = CHAPTERS["tour.md"]
+    folders = "|".join(re.findall(r"`(\w+)/`", README.partition("## Where things are")[2]))
+    assert all((ROOT / folder).is_dir() for folder in folders.split("|"))
+    named = re.findall(rf"`((?:{folders})/[^`]+)`", tour)
+    assert len(set(named)) > 20 and all((ROOT / name).is_file() for name in named), named
+    rows = tour.partition("| behaviour | file |")[2].strip().splitlines()[1:]
+    assert len(rows) >= 10
+    for row in rows:
+        for name, functions in re.findall(r"`([\w/.]+/[\w.]+)`((?:,? (?:and )?`[\w.]+`)*)", row):
+            for function in re.findall(r"`(?:\w+\.)?(\w+)`", functions):
+                assert f"def {function}(" in (ROOT / name).read_text(encoding="utf-8"), (name, function)

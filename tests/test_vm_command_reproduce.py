@@ -3,7 +3,6 @@
 import csv
 import importlib
 import io
-import re
 import sys
 from pathlib import Path
 
@@ -104,15 +103,3 @@ def test_the_tables_in_the_chapter_are_what_the_command_prints(sbn, name):
     assert len(rows) > 15
     for row in rows:
         assert row in chapter
-
-
-def test_the_networks_in_the_readme_are_those_the_command_finds():
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    table = importlib.import_module("learned_units.experiments.networks").measure(False, lambda what, part: None)
-    shown = 0
-    for row in table.shown():
-        if row[1] in ("16", "64"):
-            cells = (re.escape(row[k]) for k in (0, 1, 5, 6, 7))
-            assert re.search(rf"^{' +'.join(cells)}$", readme, re.MULTILINE), row
-            shown += 1
-    assert shown == 8

@@ -9,7 +9,7 @@
    multiplied by RADIX, and gives d_j = x_j xor borrow_(j-1) in `difference` once no term is left out; then d and the
    branch decide pc. `check_schedule` checks the wiring and the spans of one width and instruction set.
 
-Together: every word of every width, not a sample. The argument in full is in docs/algorithm.md.
+Together: every word of every width, not a sample. The argument in full is in docs/verification.md.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ positions that ends at i, G says that a borrow leaves the interval whatever ente
 passes a borrow on; they are never both 1. `first` computes x, and G and P over intervals of 2; `prefix` joins
 RADIX adjacent intervals into one; `difference` joins DIFFERENCE_TERMS below the position and combines the borrow
 with x; `any` and `select` decide the branch and choose the next pc. Bits outside the word read as 0, which is
-right for all of them: nothing is borrowed below bit 0. Derived in docs/algorithm.md.
+right for all of them: nothing is borrowed below bit 0. Derived in docs/verification.md.
 """
 
 from __future__ import annotations
