@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from assembler import assemble, macro_reference
+from learned_units.catalog import UNITS
 from vm.reference import ReferenceMachine, Stop
 
 ROOT = Path(__file__).parent.parent
@@ -101,6 +102,19 @@ def test_the_sum_in_the_language_chapter_adds() -> None:
     image = assemble(next(block for block in blocks("sbn", LANGUAGE) if "putn" in block))
     machine = ReferenceMachine(image.words, 32, image.isa, image.entry, image.memory_size(), input=b"1200 34 -5\n")
     assert machine.run(100_000).stop is Stop.HALTED and machine.output == b"1229\n"
+
+
+def test_the_readme_says_of_every_unit_what_the_code_says_is_learned() -> None:
+    rows = re.findall(
+        r"^\| `([\w-]+)`(?: \(default\))? \| .* \| (.*) \| (.*) \| (.*) \| (.*) \|$", README, re.MULTILINE
+    )
+    said = {
+        name: tuple(cells)
+        for name, *cells in rows
+        if name in UNITS and cells[0] in ("learned", "closed form", "native")
+    }
+    scopes = {name: entry.scope for name, entry in UNITS.items()}
+    assert said == {name: (s.difference, s.decision, s.select, s.glue) for name, s in scopes.items()}
 
 
 def test_the_readme_is_short_enough_to_finish() -> None:
