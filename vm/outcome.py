@@ -99,3 +99,4 @@ class Chunk:
     next_pc: int
     output: bytes
     record: Record | None = None  # the same, and more; None where nobody looks at the steps
+    operands: np.ndarray | None = None  # unsigned words [steps, 2]: A and C; None unless the machine records them

@@ -12,6 +12,7 @@ from vm.command import jax_setup, terminal
 from vm.command.launch import FAILED
 from vm.command.terminal import Talk
 from vm.command.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from learned_units.unit import Decision, Unit
@@ -115,7 +116,7 @@ def _closing(unit: Unit, options: argparse.Namespace, result: Result, exact: Res
         agreement = (
             f"exact arithmetic DISAGREES: {_both_signs(exact.difference, unit.word_bits)}, next pc {exact.next_pc}"
         )
-    ending = "" if math.isinf(margin) else f"; smallest margin {terminal.format_margin(margin, digits=3)}"
+    ending = "" if math.isinf(margin) else f"; smallest margin {format_margin(margin, digits=3)}"
     if unit.spec.evaluations == 0:
         ending += "; nothing is predicted in native arithmetic"
     return (

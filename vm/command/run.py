@@ -19,7 +19,6 @@ from vm.command.launch import FAILED, INTERRUPTED
 from vm.command.meter import Meter
 from vm.command.stopwatch import Stopwatch
 from vm.command.terminal import Talk
-from vm.command.trace_file import TraceFile
 from vm.command.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from vm.command.account import Account
     from vm.execution import Chunk, Machine
     from vm.snapshot import Snapshot
+    from vm.trace import TraceFile
 
 STDIN = "-"
 READ_BYTES = 1 << 16
@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
     jax_setup.prepare()
     from vm.command import account, chosen_unit
     from vm.execution import Machine
+    from vm.trace import TraceFile
 
     watch.lap("importing")
     resumed = _resumed(options)
@@ -71,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
             machine = Machine(image, unit, input=given, check=not options.no_check)
             if resumed is not None:
                 machine.restore(resumed)
+            if trace is not None:
+                machine.record_operands()
         watch.lap("machine")
         execution = _Execution(machine, not options.no_check, trace, talk, options.save_state, watch.parts)
         made = execution.run(options.max_steps)

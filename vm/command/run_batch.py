@@ -18,6 +18,7 @@ from vm.command.meter import Meter
 from vm.command.program_files import STDIN
 from vm.command.terminal import Talk
 from vm.command.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 from vm.outcome import Outcome
 from vm.state import Halt
 
@@ -79,7 +80,7 @@ def _closing(unit: Unit, printer: _Printer, machines: int, check: int, seconds: 
         f"{printer.taken:,} of {machines:,} machines ({done or 'none ended'}): "
         f"{printer.steps - printer.console_steps:,} {unit.scope.step_kind} steps "
         f"({unit.name}, {unit.word_bits}-bit, {unit.detail}) and {printer.console_steps:,} console steps, {checked}, "
-        f"smallest margin {terminal.format_margin(printer.margin)}, {seconds:.1f} s, "
+        f"smallest margin {format_margin(printer.margin)}, {seconds:.1f} s, "
         f"{printer.steps / max(seconds, 1e-6):,.0f} steps/s"
     )
 
