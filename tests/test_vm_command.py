@@ -13,7 +13,8 @@ import pytest
 import programs
 from vm.benchmark import growth, start
 from vm.cli import main
-from vm.command import bench, chosen_unit
+from vm.command import bench
+from vm.console import chosen_unit
 
 WEIGHTS = "weights"
 

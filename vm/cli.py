@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
-    from vm.command.launch import launch
+    from vm.console.launch import launch
 
     return launch(options.command, options)
 

@@ -10,10 +10,10 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from vm.command import jax_setup, terminal
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, terminal
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
 
 EXACT = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul}

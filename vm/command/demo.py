@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import programs
-from vm.command import jax_setup, terminal, turing
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
+from vm.console import jax_setup, terminal, turing
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
 from vm.margin import format_margin
 
 if TYPE_CHECKING:

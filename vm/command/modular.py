@@ -8,10 +8,10 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from vm.command import jax_setup, terminal
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, terminal
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
 
 if TYPE_CHECKING:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from vm.command import jax_setup, program_files, terminal
-from vm.command.launch import FAILED, INTERRUPTED
-from vm.command.meter import Meter
-from vm.command.stopwatch import Stopwatch
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, program_files, terminal
+from vm.console.launch import FAILED, INTERRUPTED
+from vm.console.meter import Meter
+from vm.console.stopwatch import Stopwatch
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from assembler import Image
-    from vm.command.account import Account
     from vm.execution import Chunk, Machine
+    from vm.report import Account
     from vm.snapshot import Snapshot
     from vm.trace import TraceFile
 
@@ -37,9 +37,9 @@ FIRST_SLICE = 10_000  # steps before the first time
 def run(options: argparse.Namespace) -> int:
     """Run a program. Exit code 0 if it halted, and agreed with the reference where that was checked."""
     if options.whole:
-        from vm.command import whole
+        from vm.console import whole_machine
 
-        return whole.run(options)
+        return whole_machine.run(options)
     if options.form is not None:
         raise UsageError("--form is for --whole")
     talk, watch = Talk(options.quiet), Stopwatch()
@@ -50,13 +50,14 @@ def run(options: argparse.Namespace) -> int:
         jax_setup.prepare()
         if options.cluster is not None:
             jax_setup.join(options.cluster)
-        from vm.command import run_batch
+        from vm.console import batch
 
-        return run_batch.run(options, image)
+        return batch.run(options, image)
     given = _given_input(options)
     watch.lap("assembling")
     jax_setup.prepare()
-    from vm.command import account, chosen_unit
+    from vm import report
+    from vm.console import chosen_unit
     from vm.execution import Machine
     from vm.trace import TraceFile
 
@@ -83,12 +84,12 @@ def run(options: argparse.Namespace) -> int:
     if machine.divergence is not None:
         talk.report(machine.divergence.report)
     if options.json:
-        talk.report(account.as_json(made))
+        talk.report(report.as_json(made))
     else:
         if options.stats:
-            talk.report(account.statistics(made))
+            talk.report(report.statistics(made))
         closing = talk.say if made.halt in ("halted", "interrupted") else talk.report
-        closing(account.summary(made))
+        closing(report.summary(made))
     if made.halt == "interrupted":
         return INTERRUPTED
     return 0 if made.halt == "halted" else FAILED
@@ -148,7 +149,7 @@ class _Execution:
 
     def run(self, max_steps: int | None) -> Account:
         """Run until the machine stops, the budget is spent or Ctrl-C is pressed."""
-        from vm.command.account import Account
+        from vm.report import Account
         from vm.state import Halt
 
         machine = self._machine

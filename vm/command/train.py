@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from vm.command import jax_setup, terminal
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, terminal
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 
 
 def run(options: argparse.Namespace) -> int:

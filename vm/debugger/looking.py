@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from assembler.image import signed
-from vm.command.terminal import table
+from vm.console.terminal import table
 from vm.debugger import arguments, rendering, stops
 from vm.debugger.errors import CommandError
 from vm.debugger.moving import displayed

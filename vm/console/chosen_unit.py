@@ -6,8 +6,8 @@ import argparse
 
 from learned_units import catalog
 from learned_units.unit import Unit
-from vm.command.terminal import Talk
-from vm.command.usage import stated_by_user
+from vm.console.terminal import Talk
+from vm.console.usage import stated_by_user
 
 
 def load(options: argparse.Namespace, word_bits: int, isa: str, talk: Talk) -> Unit:

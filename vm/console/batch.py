@@ -12,12 +12,12 @@ from pathlib import Path
 
 from assembler import Image
 from learned_units.unit import Unit
-from vm.command import terminal
-from vm.command.launch import FAILED, INTERRUPTED
-from vm.command.meter import Meter
-from vm.command.program_files import STDIN
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import terminal
+from vm.console.launch import FAILED, INTERRUPTED
+from vm.console.meter import Meter
+from vm.console.program_files import STDIN
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
 from vm.outcome import Outcome
 from vm.state import Halt
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, image: Image) -> int:
     if not inputs:
         talk.say(f"{options.batch} holds no line, so there is nothing to run")
         return 0
-    from vm.command import chosen_unit
+    from vm.console import chosen_unit
 
     unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
     from vm.batch import CHECKED, run_batch

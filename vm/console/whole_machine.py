@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
-from vm.command import jax_setup, program_files, terminal
-from vm.command.launch import FAILED, INTERRUPTED
-from vm.command.meter import Meter
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, program_files, terminal
+from vm.console.launch import FAILED, INTERRUPTED
+from vm.console.meter import Meter
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
 
 if TYPE_CHECKING:

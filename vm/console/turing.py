@@ -6,8 +6,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import programs
-from vm.command import terminal
-from vm.command.terminal import Talk
+from vm.console import terminal
+from vm.console.terminal import Talk
 from vm.margin import format_margin
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from learned_units.ntk import certificate
 from learned_units.unit import Unit
-from vm.command import terminal
+from vm.console import terminal
 from vm.margin import format_margin
 
 CONSOLE_KIND = "console"
