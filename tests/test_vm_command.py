@@ -143,8 +143,8 @@ def test_a_spent_budget_says_how_to_go_on(sbn, source):
     name = source(LOOP)
     assert sbn("run", name, "--unit", "native", "--max-steps", "1_000") == 1
     assert sbn.err.startswith(
-        f"stopped: the budget of 1,000 steps (--max-steps) is spent at pc 0 ({name}:1); "
-        "to go on, run it again with a larger one; 1,000 native steps"
+        f"stopped: the budget of 1,000 steps is spent at pc 0 ({name}:1); "
+        "to go on, run again with a larger one; 1,000 native steps"
     )
 
 

@@ -22,7 +22,6 @@ from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
-    from assembler import Image
     from vm.execution import Chunk, Machine
     from vm.report import Account
     from vm.snapshot import Snapshot
@@ -149,6 +148,7 @@ class _Execution:
 
     def run(self, max_steps: int | None) -> Account:
         """Run until the machine stops, the budget is spent or Ctrl-C is pressed."""
+        from vm.outcome import budget_message
         from vm.report import Account
         from vm.state import Halt
 
@@ -181,10 +181,7 @@ class _Execution:
         if machine.divergence is None:
             self._save(0, 0.0)
         if halt == "budget":
-            message = (
-                f"the budget of {max_steps:,} steps (--max-steps) is spent at pc {self._pc}"
-                f"{_source_line(machine.image, self._pc)}; to go on, run it again with a larger one"
-            )
+            message = budget_message(machine.image, self._pc, max_steps or 0)
         elif halt == "diverged":
             message = f"the unit and the reference disagree at step {self._steps:,}, as reported above"
             if machine.unit.manifest:
@@ -243,9 +240,3 @@ class _Execution:
 def _smaller(one: int | None, other: int | None) -> int | None:
     """The smaller of two budgets; None is none."""
     return other if one is None else one if other is None else min(one, other)
-
-
-def _source_line(image: Image, pc: int) -> str:
-    """Where an address comes from, as " (file:line)", or nothing."""
-    origin = image.source_map.at(pc) if image.source_map is not None else None
-    return "" if origin is None else f" ({origin.file}:{origin.line})"
