@@ -139,6 +139,13 @@ def test_more_input_than_any_buffer_holds_goes_through(sbn):
     assert sbn.out == data
 
 
+def test_one_network_for_the_whole_word_is_asked_for_by_name(sbn, source):
+    name = source(LOOP)
+    for group in ("word", "8"):
+        assert sbn("run", name, "--unit", "ntk-limit", "--width", "8", "--group", group, "--max-steps", "9") == 1
+        assert "(ntk-limit, 8-bit, " in sbn.err
+
+
 def test_a_spent_budget_says_how_to_go_on(sbn, source):
     name = source(LOOP)
     assert sbn("run", name, "--unit", "native", "--max-steps", "1_000") == 1

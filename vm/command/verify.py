@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from learned_units.catalog import DEFAULT_UNIT
     from learned_units.ntk import construction, loading
 
+    chosen_unit.settle_group(options, options.width or 16)
     name = options.unit or DEFAULT_UNIT
     held = None
     with stated_by_user():
