@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -96,6 +97,21 @@ def test_the_step_itself_knows_nothing_of_images_or_of_single_units():
     names = imported(ROOT / "vm/machine.py")
     assert not roots(names) & {"assembler", "programs"}
     assert not {name for name in names if name.startswith(("learned_units.ntk", "learned_units.native"))}
+
+
+def test_the_debugger_knows_no_commands():
+    for path in files_of("vm/debugger"):
+        assert not {name for name in imported(path) if name.startswith("vm.command")}, path
+
+
+def test_each_file_of_the_commands_is_a_command():
+    named = set(re.findall(r'\bcommand\(\s*"([a-z]+)"', (ROOT / "vm/cli.py").read_text(encoding="utf-8")))
+    assert {path.stem for path in files_of("vm/command")} == named | {"__init__", "version"}
+
+
+def test_a_command_is_imported_when_it_is_chosen():
+    code = "import sys, vm.cli; print(sorted(name for name in sys.modules if name.startswith('vm.command')))"
+    assert python(code) == "[]"
 
 
 def test_the_native_arithmetic_is_used_by_the_catalog_alone():

@@ -162,7 +162,7 @@ def test_output_is_utf_8_in_any_locale():
 
 
 def test_the_environment_may_have_the_last_word_on_xla():
-    code = "import os; from vm.command import jax_setup; jax_setup.prepare(); print(os.environ['XLA_FLAGS'])"
+    code = "import os; from vm.console import jax_setup; jax_setup.prepare(); print(os.environ['XLA_FLAGS'])"
 
     def flags(given: str) -> str:
         environment = os.environ | {"XLA_FLAGS": given}
@@ -178,7 +178,7 @@ def test_the_environment_may_have_the_last_word_on_xla():
 
 
 def test_every_core_is_a_device_unless_the_environment_says_otherwise():
-    code = "from vm.command import jax_setup; jax_setup.prepare(); import jax; print(len(jax.devices()))"
+    code = "from vm.console import jax_setup; jax_setup.prepare(); import jax; print(len(jax.devices()))"
 
     def devices(given: str) -> int:
         environment = os.environ | {"XLA_FLAGS": given}
@@ -224,7 +224,7 @@ def test_processes_that_do_not_meet_say_so(index):
     code = """
 import sys
 from vm import cli
-from vm.command import jax_setup
+from vm.console import jax_setup
 jax_setup.MEETING_SECONDS = 3
 sys.exit(cli.main(["verify", "--unit", "native", "--cluster", sys.argv[1]]))
 """

@@ -13,7 +13,8 @@ import pytest
 import programs
 from vm.benchmark import growth, start
 from vm.cli import main
-from vm.command import bench, chosen_unit
+from vm.command import bench
+from vm.console import chosen_unit
 
 WEIGHTS = "weights"
 
@@ -138,12 +139,19 @@ def test_more_input_than_any_buffer_holds_goes_through(sbn):
     assert sbn.out == data
 
 
+def test_one_network_for_the_whole_word_is_asked_for_by_name(sbn, source):
+    name = source(LOOP)
+    for group in ("word", "8"):
+        assert sbn("run", name, "--unit", "ntk-limit", "--width", "8", "--group", group, "--max-steps", "9") == 1
+        assert "(ntk-limit, 8-bit, " in sbn.err
+
+
 def test_a_spent_budget_says_how_to_go_on(sbn, source):
     name = source(LOOP)
     assert sbn("run", name, "--unit", "native", "--max-steps", "1_000") == 1
     assert sbn.err.startswith(
-        f"stopped: the budget of 1,000 steps (--max-steps) is spent at pc 0 ({name}:1); "
-        "to go on, run it again with a larger one; 1,000 native steps"
+        f"stopped: the budget of 1,000 steps is spent at pc 0 ({name}:1); "
+        "to go on, run again with a larger one; 1,000 native steps"
     )
 
 

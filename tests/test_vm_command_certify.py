@@ -52,7 +52,7 @@ def test_what_is_said_of_sampled_weights_is_called_an_estimate(sbn, unit_of, mon
     import dataclasses
 
     from learned_units.tasks import subtract_branch
-    from vm.command import chosen_unit
+    from vm.console import chosen_unit
 
     reports = {name: {"z": 6.0} for name in subtract_branch.template_sets(8)}
     manifest = unit_of("ntk").manifest | {"verified": {"z": 6.0, "largest_error": 0.5}, "networks": reports}

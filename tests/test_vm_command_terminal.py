@@ -3,7 +3,7 @@
 import io
 import sys
 
-from vm.command import terminal
+from vm.console import terminal
 
 
 class FakeTerminal(io.StringIO):

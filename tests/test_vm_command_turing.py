@@ -3,7 +3,7 @@
 import pytest
 
 from vm.cli import main
-from vm.command import turing
+from vm.console import turing
 
 
 def test_the_story_runs_an_interpreter_and_another_language_on_learned_steps(capfd: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
-    from vm.command.launch import launch
+    from vm.console.launch import launch
 
     return launch(options.command, options)
 
@@ -136,6 +136,11 @@ def number(text: str) -> int:
     return int(text, 0)
 
 
+def group(text: str) -> int | str:
+    """How many bit positions a network serves: a number, or `word` for all of them."""
+    return text if text == "word" else number(text)
+
+
 def count(text: str) -> int:
     """A number of steps: 0 or more."""
     value = int(text, 0)
@@ -204,7 +209,7 @@ def _add_stated(parser: argparse.ArgumentParser) -> None:
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
     parser.add_argument(
-        "--group", type=number, metavar="N", help="bit positions one network serves (default 8; W in the paper's form)"
+        "--group", type=group, metavar="N|word", help="bit positions one network serves (default 8; the paper's: word)"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from assembler import Image
 from learned_units.unit import Unit
 from vm.lockstep import Mismatch
-from vm.outcome import Chunk, Divergence
+from vm.outcome import Chunk, Divergence, source_line
 from vm.reference import ReferenceMachine
 
 
@@ -17,9 +17,7 @@ def describe(image: Image, unit: Unit, before: ReferenceMachine, chunk: Chunk, m
     k, pc, console, size = mismatch.offset, mismatch.pc, (1 << image.word_bits) - 1, len(before.memory)
     step = chunk.first_step + k
     found = (chunk.addresses[k], chunk.words[k], chunk.pcs[k + 1] if k + 1 < len(chunk.pcs) else chunk.next_pc)
-    origin = image.source_map.at(pc) if image.source_map is not None else None
-    line = f" ({origin.file}:{origin.line})" if origin is not None else ""
-    lines = [f"step {step:,} at pc {pc}{line} differs"]
+    lines = [f"step {step:,} at pc {pc}{source_line(image, pc)} differs"]
     operands = before.memory[pc : pc + 3]
     if pc != before.pc or len(operands) < 3:
         lines.append(f"  the reference is at pc {before.pc}")

@@ -163,6 +163,10 @@ class Machine:
             time.monotonic() - began,
         )
 
+    def record_operands(self) -> None:
+        """From here on, chunks hold the operands A and C of their steps. The loop is compiled for that."""
+        self._rows = np.zeros((TRACE_ROWS, trace_columns(self.image.word_bits, operands=True)), np.uint32)
+
     def snapshot(self) -> Snapshot:
         """The machine as it stands between two steps. Raises ValueError for one that diverged."""
         self._release(self._unreleased, None)  # a chunk that `on_chunk` did not come to hear of
@@ -287,14 +291,14 @@ class Machine:
         if job.rows is None:
             chunk = Chunk(job.first_step, [], [], [], [], job.next_pc, job.output)
             return _Examined(chunk, None, job.console_steps, job.margin)
-        record = _decode(job.rows, self.image.word_bits)
+        record, operands = _decode(job.rows, self.image.word_bits)
         pcs, addresses, words, margins = (
             column.tolist() for column in (record.pcs, record.addresses, record.words, record.margins)
         )
         # The bytes of the rows, which are what is compared, not those of the state's buffer.
         sent = record.words[record.addresses == (1 << self.image.word_bits) - 1]
         output = sent.astype(np.uint8).tobytes()
-        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, output, record)
+        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, output, record, operands)
         mismatch = None
         if self._checker is not None:
             mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
@@ -337,6 +341,7 @@ class Machine:
             before.pc,
             output=bytes(before.output[len(self._output) :]),
             record=None if chunk.record is None else chunk.record.first(k),
+            operands=None if chunk.operands is None else chunk.operands[:k],
         )
 
     def _compare_whole(self) -> None:
@@ -366,13 +371,16 @@ def check_unit(unit: Unit, image: Image) -> None:
         raise ValueError(f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}")
 
 
-def _decode(rows: np.ndarray, word_bits: int) -> Record:
-    """Trace rows as columns of unsigned words."""
+def _decode(rows: np.ndarray, word_bits: int) -> tuple[Record, np.ndarray | None]:
+    """Trace rows as columns of unsigned words, and the operands A and C, words [steps, 2], if the rows hold them."""
     limbs = bits.limb_count(word_bits)
     columns = rows[:, : 4 * limbs].reshape(-1, 4, limbs)
     pcs, addresses, words, olds = (bits.limbs_to_words(columns[:, k], word_bits) for k in range(4))
-    margins = np.ascontiguousarray(rows[:, -2]).view(np.float32)
-    return Record(pcs, addresses, words, olds, margins, rows[:, -1] != 0)
+    margins = np.ascontiguousarray(rows[:, 4 * limbs]).view(np.float32)
+    record = Record(pcs, addresses, words, olds, margins, rows[:, 4 * limbs + 1] != 0)
+    if rows.shape[1] == trace_columns(word_bits):
+        return record, None
+    return record, bits.limbs_to_words(rows[:, 4 * limbs + 2 :].reshape(-1, 2, limbs), word_bits)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Trace(NamedTuple):
 
     `rows` holds [pc, address written, word written, word that was there before, margin as raw bits, bytes of input
     consumed], words as L limbs each: uint32 [T, 4 L + 2]. Where the console was written, the word before says nothing.
+    Rows of 6 L + 2 columns hold the operands A and C as well; the operand B is the address written.
     """
 
     rows: jax.Array
@@ -50,9 +51,9 @@ def make_stops(size: int, mask: np.ndarray | None = None, margin_floor: float = 
     return Stops(*jax.device_put((marked, np.float32(margin_floor))))
 
 
-def trace_columns(word_bits: int) -> int:
-    """Columns of a trace row."""
-    return 4 * bits.limb_count(word_bits) + 2
+def trace_columns(word_bits: int, operands: bool = False) -> int:
+    """Columns of a trace row, without the operands A and C or with them."""
+    return (6 if operands else 4) * bits.limb_count(word_bits) + 2
 
 
 def _is_negative(word: jax.Array, word_bits: int) -> jax.Array:
@@ -112,7 +113,7 @@ def fetch(memory: jax.Array, pc: jax.Array) -> Fetched:
 def step(
     state: MachineState, fetched: Fetched, params: Any, *, spec: Spec, input_mode: str
 ) -> tuple[MachineState, jax.Array, jax.Array]:
-    """Execute one instruction. Returns the next state, its trace row uint32 [4 L + 2], and whether it was executed."""
+    """Execute one instruction. Returns the next state, its trace row uint32 [6 L + 2], and whether it was executed."""
     word_bits = spec.word_bits
     size, limbs = state.memory.shape
     masks = bits.limb_masks(word_bits)
@@ -171,7 +172,7 @@ def step(
     record = jnp.where(writes, jnp.where(np.arange(limbs) == 0, sent, np.uint32(0)), word)
     consumed = executes & reads & ~at_end
     counted = jnp.stack([jax.lax.bitcast_convert_type(margin, jnp.uint32), consumed.astype(jnp.uint32)])
-    row = jnp.concatenate([state.pc, address, record, minuend, counted])
+    row = jnp.concatenate([state.pc, address, record, minuend, counted, a, c])
     return (
         MachineState(
             memory,
@@ -194,7 +195,7 @@ def step(
 def _is_stop(stops: Stops, row: jax.Array, pc: jax.Array) -> jax.Array:
     """Whether an executed step that left this trace row and went on to `pc` is one to leave the loop after."""
     size, limbs = stops.mask.shape[0], pc.shape[0]
-    margin = jax.lax.bitcast_convert_type(row[-2], jnp.float32)
+    margin = jax.lax.bitcast_convert_type(row[4 * limbs], jnp.float32)
 
     def marked(address: jax.Array, kind: int) -> jax.Array:
         inside = _inside(address, size)
@@ -217,8 +218,9 @@ def run_chunk(
 ) -> tuple[MachineState, Trace]:
     """Run until the machine stops or `budget` (at most T) steps are done, recording each step.
 
-    `state` and `rows` (uint32 [T, 4 L + 2], room for the trace) are given up. A state that comes back RUNNING spent
-    its budget. Budget and stops are traced: changing them compiles nothing. Without stops the loop looks for none.
+    `state` and `rows` (uint32 [T, 4 L + 2] or [T, 6 L + 2], room for the trace) are given up. A state that comes back
+    RUNNING spent its budget. Budget and stops are traced: changing them compiles nothing. Without stops the loop looks
+    for none.
     """
 
     def going(carry):
@@ -228,7 +230,7 @@ def run_chunk(
     def body(carry):
         state, fetched, rows, steps = carry
         state, row, executed = step(state, fetched, params, spec=spec, input_mode=input_mode)
-        rows = jax.lax.dynamic_update_index_in_dim(rows, row, steps, 0)
+        rows = jax.lax.dynamic_update_index_in_dim(rows, row[: rows.shape[1]], steps, 0)
         if stops is not None:
             leaves = executed & (state.halt == Halt.RUNNING) & _is_stop(stops, row, state.pc)
             state = state._replace(halt=jnp.where(leaves, jnp.int32(Halt.STOP), state.halt))

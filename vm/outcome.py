@@ -13,7 +13,7 @@ from vm.state import Halt
 
 HALT_MESSAGE = {
     Halt.HALTED: "halted",
-    Halt.BUDGET: "the budget of {steps:,} steps is spent at pc {pc}{line}; give more, or look for a loop there",
+    Halt.BUDGET: "the budget of {steps:,} steps is spent at pc {pc}{line}; to go on, run again with a larger one",
     Halt.BAD_ADDRESS: (
         "bad address: the instruction at pc {pc}{line} has an operand {address}, outside the memory of {size:,} words; "
         "mend the operand, or give the machine more memory"
@@ -26,6 +26,17 @@ HALT_MESSAGE = {
     Halt.NEED_INPUT: "the instruction at pc {pc}{line} waits for input",
     Halt.STOP: "stopped before pc {pc}{line}, as asked",
 }
+
+
+def source_line(image: Image, pc: int) -> str:
+    """Where the word at an address comes from, as " (file:line)", or nothing where no source is known."""
+    origin = image.source_map.at(pc) if image.source_map is not None else None
+    return "" if origin is None else f" ({origin.file}:{origin.line})"
+
+
+def budget_message(image: Image, pc: int, steps: int) -> str:
+    """A spent budget of `steps` in words, with what to do."""
+    return HALT_MESSAGE[Halt.BUDGET].format(steps=steps, pc=pc, line=source_line(image, pc))
 
 
 def halt_message(
@@ -41,8 +52,7 @@ def halt_message(
     console = (1 << image.word_bits) - 1
     outside = [f"{name} = {word}" for name, word in zip("AB", operands, strict=False) if console != word >= size]
     address = outside[0] if outside else ""
-    origin = image.source_map.at(pc) if image.source_map is not None else None
-    line = f" ({origin.file}:{origin.line})" if origin is not None else ""
+    line = source_line(image, pc)
     return HALT_MESSAGE[halt].format(pc=pc, line=line, steps=steps, size=size, address=address, divergence=divergence)
 
 
@@ -99,3 +109,4 @@ class Chunk:
     next_pc: int
     output: bytes
     record: Record | None = None  # the same, and more; None where nobody looks at the steps
+    operands: np.ndarray | None = None  # unsigned words [steps, 2]: A and C; None unless the machine records them

@@ -23,7 +23,7 @@ from assembler.image import signed
 from learned_units import bits
 from learned_units.whole.state import Boundary, WholeSpec, as_words
 from learned_units.whole_machine import WholeMachine
-from vm.outcome import Divergence
+from vm.outcome import Divergence, budget_message, source_line
 from vm.reference import ReferenceMachine, Stop
 from vm.state import WORDS, Halt
 
@@ -250,7 +250,7 @@ class WholeRun:
         faulted: bool = False,
     ) -> Divergence:
         """The report on an instruction after which machine and reference differ. before: the reference just before."""
-        lines = [f"step {step:,} at pc {before.pc}{self._line(before.pc)} differs"]
+        lines = [f"step {step:,} at pc {before.pc}{source_line(self.image, before.pc)} differs"]
         if expected is None:
             lines.append("  the reference does not execute it, or needs a console for it")
         else:
@@ -270,7 +270,7 @@ class WholeRun:
 
     def _message(self, halt: Halt, steps: int) -> str:
         pc, cells = self.pc, self.whole.spec.cells
-        line = self._line(pc)
+        line = source_line(self.image, pc)
         if halt is Halt.BAD_ADDRESS:
             operands = [signed(int(word), self.image.word_bits) for word in self.memory[pc : pc + 2]]
             if -1 in operands:
@@ -282,13 +282,8 @@ class WholeRun:
         if halt is Halt.PC_OUTSIDE:
             return f"pc {pc}{line} leaves no room for an instruction in {cells} cells; a program ends by jumping to -1"
         if halt is Halt.BUDGET:
-            return f"the budget of {steps:,} steps is spent at pc {pc}{line}; give more, or look for a loop there"
+            return budget_message(self.image, pc, steps)
         return "the networks and the reference disagree" if halt is Halt.DIVERGED else "halted"
-
-    def _line(self, pc: int) -> str:
-        """Where an address comes from, as " (file:line)", or nothing."""
-        origin = self.image.source_map.at(pc) if self.image.source_map is not None else None
-        return "" if origin is None else f" ({origin.file}:{origin.line})"
 
 
 def console_advice(cells: int) -> str:

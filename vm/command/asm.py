@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from assembler import Image, format_of, image_bytes
-from vm.command import program_files, terminal
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import program_files, terminal
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 
 STDOUT = "-"
 RAW_FORMATS = ("dec", "hex", "bin")

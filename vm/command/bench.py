@@ -8,9 +8,9 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vm.command import jax_setup, picture, result_file, terminal
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, picture, result_file, terminal
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from learned_units.unit import Unit

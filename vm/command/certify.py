@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vm.command import chosen_unit, jax_setup, terminal
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError
+from vm.console import chosen_unit, jax_setup, terminal
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError
 
 if TYPE_CHECKING:
     from learned_units.ntk.certificate import Certificate, Readout

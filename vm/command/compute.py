@@ -10,10 +10,11 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from vm.command import jax_setup, terminal
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, terminal
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 
 EXACT = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul}
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*"}
@@ -183,7 +184,7 @@ def _in_words(question: Question, unit: str, answer: Answer, right: int, shown: 
     passes = f"{answer.passes:,} pass{'' if answer.passes == 1 else 'es'}"
     return first + (
         f"{passes}, {answer.evaluations:,} {answer.kind} network evaluation{'' if answer.evaluations == 1 else 's'}, "
-        f"smallest margin {terminal.format_margin(answer.margin, digits=3)}; {answer.detail}\n"
+        f"smallest margin {format_margin(answer.margin, digits=3)}; {answer.detail}\n"
     )
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
-from vm.command import jax_setup, program_files, terminal
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, program_files, terminal
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from assembler import Image
@@ -46,7 +46,7 @@ def make_session(
     talk = Talk(options.quiet)
     jax_setup.prepare()
     from learned_units import catalog
-    from vm.command import chosen_unit
+    from vm.console import chosen_unit
     from vm.debugger.session import Session
 
     def load_unit(name: str) -> Unit:

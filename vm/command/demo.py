@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import programs
-from vm.command import jax_setup, terminal, turing
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
+from vm.console import jax_setup, terminal, turing
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from assembler import Image
@@ -97,7 +98,7 @@ def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
         when = f"just now, in {time.monotonic() - began:.1f} s"
     terminal.prose(
         f"Each network gave the right answer on every input it can receive, {inputs:,} in all ({when}), with a "
-        f"smallest margin of {terminal.format_margin(margin)}. Composed as they are wired, that is subtraction and "
+        f"smallest margin of {format_margin(margin)}. Composed as they are wired, that is subtraction and "
         "branch, for every word of every width from 4 to 64 bits."
     )
     terminal.flush()
@@ -128,7 +129,7 @@ def _run_programs(unit: Unit) -> bool:
                 _on_one_line(outcome.output),
                 f"{outcome.steps - outcome.console_steps:,}",
                 "agrees on every step" if right else outcome.message.splitlines()[0],
-                terminal.format_margin(outcome.margin),
+                format_margin(outcome.margin),
             )
         )
     terminal.write(terminal.table(rows, right=(3, 5)))

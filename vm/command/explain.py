@@ -8,10 +8,11 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from vm.command import jax_setup, terminal
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, terminal
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from learned_units.unit import Decision, Unit
@@ -28,15 +29,15 @@ class Result:
 def run(options: argparse.Namespace) -> int:
     """Print the decisions and the result. Exit code 0 if it is that of exact arithmetic."""
     if options.whole:
-        from vm.command import whole
+        from vm.console import whole_machine
 
-        return whole.explain(options)
+        return whole_machine.explain(options)
     if options.form is not None:
         raise UsageError("--form is for --whole")
     talk = Talk(options.quiet)
     jax_setup.prepare()
     from learned_units import bits, catalog
-    from vm.command import chosen_unit
+    from vm.console import chosen_unit
 
     with stated_by_user():  # before anything is trained
         catalog.load_unit("native", options.width, options.isa)
@@ -115,7 +116,7 @@ def _closing(unit: Unit, options: argparse.Namespace, result: Result, exact: Res
         agreement = (
             f"exact arithmetic DISAGREES: {_both_signs(exact.difference, unit.word_bits)}, next pc {exact.next_pc}"
         )
-    ending = "" if math.isinf(margin) else f"; smallest margin {terminal.format_margin(margin, digits=3)}"
+    ending = "" if math.isinf(margin) else f"; smallest margin {format_margin(margin, digits=3)}"
     if unit.spec.evaluations == 0:
         ending += "; nothing is predicted in native arithmetic"
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from assembler import format_listing
-from vm.command import program_files, terminal
+from vm.console import program_files, terminal
 
 
 def run(options: argparse.Namespace) -> int:

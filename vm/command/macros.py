@@ -7,8 +7,8 @@ import difflib
 
 from assembler import macro_reference
 from assembler.diagnostics import printable
-from vm.command import terminal
-from vm.command.usage import UsageError
+from vm.console import terminal
+from vm.console.usage import UsageError
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,10 +8,11 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from vm.command import jax_setup, terminal
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, terminal
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from learned_units.modular.polynomials import Tree
@@ -126,6 +127,6 @@ def _as_text(account: dict[str, Any], polynomial: Polynomial) -> str:
         text += f": {account['wrong']:,} of {account['rows']:,} rows of the table are WRONG"
     if not experts:
         return text + "; no expert is needed\n"
-    margin = terminal.format_margin(account["margin"] if account["margin"] is not None else math.inf, digits=3)
+    margin = format_margin(account["margin"] if account["margin"] is not None else math.inf, digits=3)
     counted = f"{len(experts)} analytic expert{'' if len(experts) == 1 else 's'}"
     return text + f"; {counted}, {account['units']:,} units, smallest margin {margin}\n"

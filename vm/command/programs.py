@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 import programs
-from vm.command import program_files, terminal
+from vm.console import program_files, terminal
 
 
 def run(options: argparse.Namespace) -> int:

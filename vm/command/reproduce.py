@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 from learned_units.experiments import EXPERIMENTS
-from vm.command import jax_setup, picture, result_file, terminal
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError
+from vm.console import jax_setup, picture, result_file, terminal
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError
 
 if TYPE_CHECKING:
     from learned_units.experiments.table import Table

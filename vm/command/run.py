@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from vm.command import jax_setup, program_files, terminal
-from vm.command.launch import FAILED, INTERRUPTED
-from vm.command.meter import Meter
-from vm.command.stopwatch import Stopwatch
-from vm.command.terminal import Talk
-from vm.command.trace_file import TraceFile
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, program_files, terminal
+from vm.console.launch import FAILED, INTERRUPTED
+from vm.console.meter import Meter
+from vm.console.stopwatch import Stopwatch
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
-    from assembler import Image
-    from vm.command.account import Account
     from vm.execution import Chunk, Machine
+    from vm.report import Account
     from vm.snapshot import Snapshot
+    from vm.trace import TraceFile
 
 STDIN = "-"
 READ_BYTES = 1 << 16
@@ -37,9 +36,9 @@ FIRST_SLICE = 10_000  # steps before the first time
 def run(options: argparse.Namespace) -> int:
     """Run a program. Exit code 0 if it halted, and agreed with the reference where that was checked."""
     if options.whole:
-        from vm.command import whole
+        from vm.console import whole_machine
 
-        return whole.run(options)
+        return whole_machine.run(options)
     if options.form is not None:
         raise UsageError("--form is for --whole")
     talk, watch = Talk(options.quiet), Stopwatch()
@@ -50,14 +49,16 @@ def run(options: argparse.Namespace) -> int:
         jax_setup.prepare()
         if options.cluster is not None:
             jax_setup.join(options.cluster)
-        from vm.command import run_batch
+        from vm.console import batch
 
-        return run_batch.run(options, image)
+        return batch.run(options, image)
     given = _given_input(options)
     watch.lap("assembling")
     jax_setup.prepare()
-    from vm.command import account, chosen_unit
+    from vm import report
+    from vm.console import chosen_unit
     from vm.execution import Machine
+    from vm.trace import TraceFile
 
     watch.lap("importing")
     resumed = _resumed(options)
@@ -71,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
             machine = Machine(image, unit, input=given, check=not options.no_check)
             if resumed is not None:
                 machine.restore(resumed)
+            if trace is not None:
+                machine.record_operands()
         watch.lap("machine")
         execution = _Execution(machine, not options.no_check, trace, talk, options.save_state, watch.parts)
         made = execution.run(options.max_steps)
@@ -80,12 +83,12 @@ def run(options: argparse.Namespace) -> int:
     if machine.divergence is not None:
         talk.report(machine.divergence.report)
     if options.json:
-        talk.report(account.as_json(made))
+        talk.report(report.as_json(made))
     else:
         if options.stats:
-            talk.report(account.statistics(made))
+            talk.report(report.statistics(made))
         closing = talk.say if made.halt in ("halted", "interrupted") else talk.report
-        closing(account.summary(made))
+        closing(report.summary(made))
     if made.halt == "interrupted":
         return INTERRUPTED
     return 0 if made.halt == "halted" else FAILED
@@ -145,7 +148,8 @@ class _Execution:
 
     def run(self, max_steps: int | None) -> Account:
         """Run until the machine stops, the budget is spent or Ctrl-C is pressed."""
-        from vm.command.account import Account
+        from vm.outcome import budget_message
+        from vm.report import Account
         from vm.state import Halt
 
         machine = self._machine
@@ -177,10 +181,7 @@ class _Execution:
         if machine.divergence is None:
             self._save(0, 0.0)
         if halt == "budget":
-            message = (
-                f"the budget of {max_steps:,} steps (--max-steps) is spent at pc {self._pc}"
-                f"{_source_line(machine.image, self._pc)}; to go on, run it again with a larger one"
-            )
+            message = budget_message(machine.image, self._pc, max_steps or 0)
         elif halt == "diverged":
             message = f"the unit and the reference disagree at step {self._steps:,}, as reported above"
             if machine.unit.manifest:
@@ -239,9 +240,3 @@ class _Execution:
 def _smaller(one: int | None, other: int | None) -> int | None:
     """The smaller of two budgets; None is none."""
     return other if one is None else one if other is None else min(one, other)
-
-
-def _source_line(image: Image, pc: int) -> str:
-    """Where an address comes from, as " (file:line)", or nothing."""
-    origin = image.source_map.at(pc) if image.source_map is not None else None
-    return "" if origin is None else f" ({origin.file}:{origin.line})"

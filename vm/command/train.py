@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from vm.command import jax_setup, terminal
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, terminal
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
 
 
 def run(options: argparse.Namespace) -> int:
@@ -14,7 +14,9 @@ def run(options: argparse.Namespace) -> int:
     talk = Talk(options.quiet)
     jax_setup.prepare()
     from learned_units import catalog, weights
+    from vm.console import chosen_unit
 
+    chosen_unit.settle_group(options, options.width)
     with stated_by_user():
         recipe = catalog.recipe(options.unit, options.width, options.isa, options.seed, group=options.group)
     if recipe is None:

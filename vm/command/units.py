@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from vm.command import jax_setup, terminal
+from vm.console import jax_setup, terminal
 
 TEXT_COLUMNS = 100
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vm.command import chosen_unit, jax_setup, terminal
-from vm.command.launch import FAILED
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import chosen_unit, jax_setup, terminal
+from vm.console.launch import FAILED
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from learned_units.catalog import DEFAULT_UNIT
     from learned_units.ntk import construction, loading
 
+    chosen_unit.settle_group(options, options.width or 16)
     name = options.unit or DEFAULT_UNIT
     held = None
     with stated_by_user():
@@ -129,7 +131,7 @@ def _prove(unit: Unit, group: int, talk: Talk) -> dict[str, Any] | None:
     claim = _claim(found.values())
     terminal.prose(
         f"Proved in {time.monotonic() - began:.1f} s: each network gives the right answer on every input it can "
-        f"receive, {claim['cases']:,} in all, smallest margin {terminal.format_margin(claim['smallest_margin'], 3)}, "
+        f"receive, {claim['cases']:,} in all, smallest margin {format_margin(claim['smallest_margin'], 3)}, "
         f"and {schedules} schedules (4 to 64 bits, both instruction sets) compose them to subtraction and branch; "
         "docs/verification.md has the argument."
     )
@@ -192,7 +194,7 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     terminal.prose(
         f"Proved in {time.monotonic() - began:.1f} s: each network of the whole machine gives the right answer on "
         f"every input it can receive, {claim['cases']:,} in all, smallest margin "
-        f"{terminal.format_margin(claim['smallest_margin'], 3)}. How they are wired is tested, not proved; "
+        f"{format_margin(claim['smallest_margin'], 3)}. How they are wired is tested, not proved; "
         "docs/whole_machine.md says what is."
     )
     files = {construction.recipe(options.seed).path: "tensor_hash", shared.path: "unit_tensor_hash"}
@@ -275,7 +277,7 @@ def _run_pairs(
     said = _coverage(plan, covered)
     terminal.write(
         f"{unit.name}, {width}-bit {unit.isa}: {plan.operands}: {said}, all right, smallest margin "
-        f"{terminal.format_margin(covered.smallest_margin, digits=3)}, {time.monotonic() - began:.1f} s\n"
+        f"{format_margin(covered.smallest_margin, digits=3)}, {time.monotonic() - began:.1f} s\n"
     )
     if covered.shards < plan.shards:
         talk.say("the same command goes on from there")

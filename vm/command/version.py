@@ -6,7 +6,7 @@ import argparse
 import platform
 from importlib.metadata import version
 
-from vm.command import jax_setup, terminal
+from vm.console import jax_setup, terminal
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from learned_units.unit import Decision, Unit
-from vm.command.terminal import table
+from vm.console.terminal import table
 from vm.debugger import arguments, rendering
 from vm.debugger.comparison import Comparison
 from vm.debugger.errors import CommandError

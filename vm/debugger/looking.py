@@ -9,11 +9,12 @@ from collections.abc import Callable
 import numpy as np
 
 from assembler.image import signed
-from vm.command.terminal import format_margin, table
+from vm.console.terminal import table
 from vm.debugger import arguments, rendering, stops
 from vm.debugger.errors import CommandError
 from vm.debugger.moving import displayed
 from vm.debugger.session import Session
+from vm.margin import format_margin
 
 LIST_LINES = 11
 INSTRUCTIONS = 8

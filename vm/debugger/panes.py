@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from vm.command.terminal import format_margin
 from vm.debugger import rendering, stops
 from vm.debugger.session import Session
+from vm.margin import format_margin
 
 MARGIN_CELLS = 20  # of a bar; a margin of 1 fills half of it
 ADDRESS_WIDTH, WORD_WIDTH = 6, 8

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from assembler.image import signed
-from vm.command.terminal import format_margin
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from vm.debugger.history import StepAccount

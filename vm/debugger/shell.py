@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from vm.command.terminal import format_margin
 from vm.debugger import commands, completion, rendering, typed
 from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from pathlib import Path

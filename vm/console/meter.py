@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from vm.command.terminal import Talk
+from vm.console.terminal import Talk
 
 QUIET_SECONDS = 1.0  # a run that ends sooner shows no meter
 REDRAW_SECONDS = 0.5

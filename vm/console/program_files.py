@@ -11,7 +11,7 @@ import programs
 from assembler import Image, load_image, read_image
 from assembler.diagnostics import printable
 from assembler.files import FORMATS
-from vm.command.usage import UsageError, stated_by_user
+from vm.console.usage import UsageError, stated_by_user
 
 STDIN = "-"
 

@@ -9,8 +9,8 @@ import os
 import sys
 import traceback
 
-from vm.command import terminal
-from vm.command.usage import UsageError
+from vm.console import terminal
+from vm.console.usage import UsageError
 
 FAILED = 1
 MISUSED = 2

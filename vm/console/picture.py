@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vm.command.usage import UsageError
+from vm.console.usage import UsageError
 
 if TYPE_CHECKING:
     from learned_units.experiments.table import Panel

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from assembler import Image
 from learned_units.unit import Unit
-from vm.command import terminal
-from vm.command.launch import FAILED, INTERRUPTED
-from vm.command.meter import Meter
-from vm.command.program_files import STDIN
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import terminal
+from vm.console.launch import FAILED, INTERRUPTED
+from vm.console.meter import Meter
+from vm.console.program_files import STDIN
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 from vm.outcome import Outcome
 from vm.state import Halt
 
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace, image: Image) -> int:
     if not inputs:
         talk.say(f"{options.batch} holds no line, so there is nothing to run")
         return 0
-    from vm.command import chosen_unit
+    from vm.console import chosen_unit
 
     unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
     from vm.batch import CHECKED, run_batch
@@ -79,7 +80,7 @@ def _closing(unit: Unit, printer: _Printer, machines: int, check: int, seconds: 
         f"{printer.taken:,} of {machines:,} machines ({done or 'none ended'}): "
         f"{printer.steps - printer.console_steps:,} {unit.scope.step_kind} steps "
         f"({unit.name}, {unit.word_bits}-bit, {unit.detail}) and {printer.console_steps:,} console steps, {checked}, "
-        f"smallest margin {terminal.format_margin(printer.margin)}, {seconds:.1f} s, "
+        f"smallest margin {format_margin(printer.margin)}, {seconds:.1f} s, "
         f"{printer.steps / max(seconds, 1e-6):,.0f} steps/s"
     )
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
-from vm.command import jax_setup, program_files, terminal
-from vm.command.launch import FAILED, INTERRUPTED
-from vm.command.meter import Meter
-from vm.command.terminal import Talk
-from vm.command.usage import UsageError, stated_by_user
+from vm.console import jax_setup, program_files, terminal
+from vm.console.launch import FAILED, INTERRUPTED
+from vm.console.meter import Meter
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from learned_units.whole.state import Iteration
@@ -164,7 +165,7 @@ def _summary(machine: WholeRun, outcome: WholeOutcome | None, halt: str, seconds
         agreement = f"reference agrees on the {machine.steps:,} before that"
     else:
         agreement = "reference agrees after every step"
-    margin = "" if outcome is None else f", smallest margin {terminal.format_margin(outcome.margin)}"
+    margin = "" if outcome is None else f", smallest margin {format_margin(outcome.margin)}"
     return f"{opening}{steps} ({_subject(whole)}), {agreement}{margin}, {seconds:.1f} s; {_between(whole)}"
 
 

@@ -75,11 +75,6 @@ def prose(text: str) -> None:
     write(textwrap.fill(text, min(shutil.get_terminal_size().columns, PROSE_COLUMNS)) + "\n")
 
 
-def format_margin(margin: float, digits: int = 2) -> str:
-    """A margin as it is printed everywhere: `-` where no network decided anything."""
-    return "-" if margin == float("inf") else f"{margin:.{digits}f}"
-
-
 class Talk:
     """What a command says besides its results: on stderr, and, but for warnings, nothing when it is to be quiet."""
 

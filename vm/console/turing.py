@@ -6,8 +6,9 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import programs
-from vm.command import terminal
-from vm.command.terminal import Talk
+from vm.console import terminal
+from vm.console.terminal import Talk
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from learned_units.unit import Unit
@@ -91,7 +92,7 @@ def _run(unit: Unit, name: str, given: bytes, expected: bytes, talk: Talk) -> bo
     said = "the reference agrees on every step" if right else f"not as it should be: {outcome.message}"
     terminal.prose(
         f"`{name}`: {outcome.steps - outcome.console_steps:,} {unit.scope.step_kind} steps, smallest margin "
-        f"{terminal.format_margin(outcome.margin)}, {outcome.seconds:.1f} s; {said}."
+        f"{format_margin(outcome.margin)}, {outcome.seconds:.1f} s; {said}."
     )
     terminal.flush()
     return right

@@ -13,9 +13,9 @@ import sys
 import threading
 import warnings
 
-from vm.command import terminal
-from vm.command.launch import MISUSED
-from vm.command.usage import UsageError
+from vm.console import terminal
+from vm.console.launch import MISUSED
+from vm.console.usage import UsageError
 
 MEETING_SECONDS = 60
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vm.command.usage import UsageError
+from vm.console.usage import UsageError
 
 
 def check(path: str) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from learned_units.ntk import certificate
 from learned_units.unit import Unit
-from vm.command import terminal
+from vm.console import terminal
+from vm.margin import format_margin
 
 CONSOLE_KIND = "console"
 
@@ -51,7 +52,7 @@ def summary(account: Account) -> str:
     if account.console_steps:
         counted += f" and {_count(account.console_steps, CONSOLE_KIND)}"
     seconds = account.compile_seconds + account.run_seconds
-    margin = terminal.format_margin(account.margin)
+    margin = format_margin(account.margin)
     return f"{opening}{counted}, {_agreement(account)}, smallest margin {margin}, {seconds:.1f} s"
 
 
@@ -107,7 +108,7 @@ def statistics(account: Account) -> str:
         ("memory", f"{account.memory_words:,} words"),
         ("steps", f"{account.steps - account.console_steps:,} {scope.step_kind}, {account.console_steps:,} console"),
         ("networks", f"{unit.spec.evaluations:,} evaluations a step, {account.evaluations:,} in all"),
-        ("smallest margin", terminal.format_margin(account.margin, digits=4)),
+        ("smallest margin", format_margin(account.margin, digits=4)),
         *_failure(account),
         ("start", ", ".join(f"{seconds:.2f} s {part}" for part, seconds in account.start_seconds.items())),
         ("time", f"{account.compile_seconds:.2f} s compiling, {account.run_seconds:.2f} s running"),
