@@ -1,4 +1,4 @@
-"""The units by name: `load_unit` builds them, trains what must be trained on first use, and caches it."""
+"""The units by name: `load_unit` builds them; weights are shipped and proved on first use, or trained then."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def load_unit(
     group: int | None = None,
     weights: str | None = None,
 ) -> Unit:
-    """A unit, ready to run: trained on first use (seconds), then read from the cache.
+    """A unit, ready to run. On first use shipped weights are proved and others trained (seconds); then they are cached.
 
     name: one of UNITS. word_bits: 4..64. isa: "sbn" or "subleq". seed: the first one tried; the one used is
     `unit.seed`. progress(what, part done 0..1) is called while weights are made. group: bit positions one network

@@ -15,6 +15,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ Progress = Callable[[str, float], None]  # (what is being done, the part of it t
 
 class WeightsError(Exception):
     """A weights file is missing, damaged or not what was asked for; or no acceptable weights could be trained."""
+
+
+class UnwritableError(WeightsError):
+    """The cache cannot be written. The message names the file and the way out."""
 
 
 def cache_folder() -> Path:
@@ -54,32 +59,38 @@ def _manifest_hash(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def _unwritable(path: Path, error: OSError) -> WeightsError:
-    return WeightsError(f"{path} cannot be written ({error}); SBN_CACHE_DIR names another folder for the cache")
+def _unwritable(path: Path, error: OSError) -> UnwritableError:
+    return UnwritableError(f"{path} cannot be written ({error}); SBN_CACHE_DIR names another folder for the cache")
 
 
 def origin() -> dict[str, str]:
-    """What made the weights: library versions and platform, for the manifest."""
+    """Where sums of floats come out as they do here: library versions and platform, for the manifest."""
     import jax
-    import optax
 
     return {
         "jax": jax.__version__,
+        "jaxlib": version("jaxlib"),
         "numpy": np.__version__,
-        "optax": optax.__version__,
+        "optax": version("optax"),
         "platform": f"{platform.system()} {platform.machine()}, {jax.default_backend()}",
     }
+
+
+def seal(tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with format version and hashes, as it is written beside these tensors."""
+    whole = {"format": FORMAT, **manifest, "tensor_hash": tensor_hash(tensors)}
+    whole["manifest_hash"] = _manifest_hash(whole)
+    return whole
 
 
 def save(path: Path, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Write tensors and manifest to `path`, which holds the old file or the new one at every moment.
 
-    Returns the manifest as written: with format version and hashes. Raises WeightsError if it cannot be written.
+    Returns the manifest as written: with format version and hashes. Raises UnwritableError if it cannot be written.
     """
     from safetensors.numpy import save as serialise
 
-    whole = {"format": FORMAT, **manifest, "tensor_hash": tensor_hash(tensors)}
-    whole["manifest_hash"] = _manifest_hash(whole)
+    whole = seal(tensors, manifest)
     # safetensors writes the buffer as it lies in memory, so a transposed view would come back scrambled.
     contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     data = serialise(contiguous, metadata={"manifest": json.dumps(whole, sort_keys=True)})
@@ -157,7 +168,7 @@ def lock(path: Path, waiting: Callable[[], None]) -> Iterator[Callable[[], None]
 
     Calls `waiting()` while another process holds it. A lock goes stale when its process is gone or has not touched it
     for STALE_SECONDS. The files themselves are safe without it: it only keeps two processes from training the same.
-    Raises WeightsError if it cannot be written.
+    Raises UnwritableError if it cannot be written.
     """
     name = path.with_name(path.name + ".lock")
     owner = f"{socket.gethostname()} {os.getpid()} {time.time_ns()}"

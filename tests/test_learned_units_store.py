@@ -1,5 +1,6 @@
 """Weights on disk: written whole, refused with a reason, made by one process at a time, and never replaced quietly."""
 
+import functools
 import json
 import os
 import shutil
@@ -10,14 +11,17 @@ import sys
 import textwrap
 import time
 import warnings
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from learned_units import WeightsError, load_unit, store, weights
-from learned_units.ntk import construction, loading
+from learned_units import WeightsError, catalog, load_unit, store, weights
+from learned_units.ntk import construction, ensemble, loading, predictor, readout, verification
+from learned_units.tasks import subtract_branch
+from learned_units.whole import construction as whole
 
 TENSORS = {"first.inner": np.arange(12, dtype=np.float32).reshape(3, 4), "first.outer": np.ones((4, 2), np.float32)}
 MANIFEST = {"unit": "ntk", "group": 8, "seed": 3, "design": "abc", "verified": {"smallest_margin": 0.3}}
@@ -244,11 +248,13 @@ def cache(tmp_path, monkeypatch, unit_of) -> Path:
     path.parent.mkdir(parents=True)
     shutil.copyfile(source, path)
 
-    def make(*arguments, **named):
-        raise TrainingBegan
-
-    monkeypatch.setattr(construction, "make", make)
+    monkeypatch.setattr(construction, "make", _begin_training)
+    monkeypatch.setattr(weights, "shipped_folder", lambda: tmp_path / "nothing is shipped")
     return path
+
+
+def _begin_training(*arguments, **named):
+    raise TrainingBegan
 
 
 def test_weights_in_the_cache_are_used_without_training(cache, unit_of):
@@ -348,7 +354,7 @@ DAMAGES = {
 def test_damaged_weights_are_reported_and_never_used(cache, damage):
     damage(cache)
     with (
-        pytest.warns(UserWarning, match=rf"weights refused, training anew: .*{DAMAGES[damage]}") as warned,
+        pytest.warns(UserWarning, match=rf"weights refused: .*{DAMAGES[damage]}") as warned,
         pytest.raises(TrainingBegan),
     ):
         load_unit("ntk")
@@ -368,11 +374,105 @@ def test_without_weights_and_without_training_there_is_no_unit(cache):
     assert files_in(cache.parent) == []
 
 
-def test_a_cache_that_cannot_be_written_is_an_error_that_names_the_way_out(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_costs_a_warning_and_names_the_way_out(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match=r"weights are not kept: .* cannot be written .* SBN_CACHE_DIR"):
+        unit = load_unit("modular")
+    assert int(unit.subtract_branch(5, 9, 1, 2).difference) == 2**16 - 4
+    recipe = loading.recipe(16, "sbn", 0, 2)
     with pytest.raises(WeightsError, match=r"cannot be written .* SBN_CACHE_DIR"):
+        weights.train(recipe, None)
+
+
+# --- shipped weights --------------------------------------------------------------------------------------------------
+
+SHIPPED = {
+    "ntk": lambda: catalog.recipe("ntk"),
+    "whole": lambda: whole.recipe(0),
+    "modular": lambda: catalog.recipe("modular"),
+    "neural-gpu, sbn": lambda: catalog.recipe("neural-gpu"),
+    "neural-gpu, subleq": lambda: catalog.recipe("neural-gpu", isa="subleq"),
+}
+
+
+@pytest.mark.parametrize("which", SHIPPED)
+def test_the_shipped_weights_are_those_of_this_version_and_say_what_made_them(which):
+    recipe = SHIPPED[which]()
+    with resources.as_file(weights.shipped_folder() / f"{recipe.file}.safetensors") as path:
+        _, manifest = weights.read(recipe, path)
+    assert store.origin().keys() <= manifest.keys()
+
+
+def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(construction, "make", _begin_training)
+    heard = []
+    unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
+    assert {f"proving '{name}'" for name in ("first", "prefix", "difference", "select", "any")} <= set(heard)
+    assert unit.manifest["shipped"] and store.origin().items() <= unit.manifest.items()
+    assert unit.manifest["verified"]["inputs"] == 2_200_027
+    heard.clear()
+    assert load_unit("ntk", progress=lambda what, part: heard.append(what)).manifest == unit.manifest
+    assert heard == []
+
+
+def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path, monkeypatch):
+    """A file that is whole and consistent in itself, claims enough, and is wrong."""
+    recipe = catalog.recipe("ntk")
+    with resources.as_file(weights.shipped_folder() / f"{recipe.file}.safetensors") as path:
+        tensors, manifest = store.load(path, {})
+    noise = np.random.default_rng(0).normal(size=tensors["select.outer"].shape).astype(np.float32)
+    store.save(tmp_path / "shipped" / path.name, tensors | {"select.outer": noise}, manifest)
+    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(weights, "shipped_folder", lambda: tmp_path / "shipped")
+    monkeypatch.setattr(construction, "make", _begin_training)
+    heard = []
+    with pytest.raises(TrainingBegan):
+        load_unit("ntk", progress=lambda what, part: heard.append(what))
+    assert any("weights refused on this machine: the network 'select' is not acceptable here" in what for what in heard)
+
+
+def test_what_was_proved_with_other_libraries_is_proved_again(cache):
+    _resaved(cache, manifest={"jax": "0.0.0"})
+    heard = []
+    unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
+    assert "proving 'first'" in heard and unit.manifest["jax"] == store.origin()["jax"]
+
+
+def test_a_changed_readout_ends_what_was_claimed_under_the_old_one(cache, monkeypatch):
+    monkeypatch.setattr(readout, "calibrated", functools.partial(_lowered, readout.calibrated))
+    with pytest.warns(UserWarning, match="weights refused: .*design"), pytest.raises(TrainingBegan):
         load_unit("ntk")
+
+
+def _lowered(calibrated, templates):
+    return calibrated(templates)._replace(threshold=calibrated(templates).threshold - np.float32(0.01))
+
+
+def test_a_changed_predictor_needs_a_new_version():
+    """The golden prediction: whoever changes how a network predicts raises `predictor.VERSION` with these numbers."""
+    template_set = subtract_branch.template_sets(4)["difference"]
+    rng = np.random.default_rng(1)
+    inner = rng.normal(size=(template_set.size, 8)).astype(np.float32)
+    outer = rng.normal(size=(8, template_set.output_bits)).astype(np.float32)
+    params = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
+    found = verification.predict_inputs(params, np.array([[0, 1, -1, 2]], np.int8), template_set=template_set)
+    assert predictor.VERSION == 1
+    np.testing.assert_allclose(np.concatenate([each.reshape(-1) for each in found]), GOLDEN, rtol=1e-5, atol=1e-6)
+
+
+# value, threshold and half gap of the four outputs
+GOLDEN = [-0.433021, -1.175942, -0.140393, -0.432937, *[0.159661] * 4, *[0.221551] * 4]
+
+
+def test_training_here_never_takes_the_shipped_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
+    recipe = catalog.recipe("modular")
+    assert weights.obtain(recipe, None)[1]["shipped"]
+    _, manifest = weights.train(recipe, None)
+    assert "shipped" not in manifest
+    assert weights.obtain(recipe, None)[1] == manifest
 
 
 def test_no_seed_good_enough_is_an_error_not_a_unit(tmp_path, monkeypatch):

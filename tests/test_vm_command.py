@@ -464,7 +464,7 @@ def test_train_prints_sizes_margins_and_where_the_weights_are(sbn, trained_cache
         assert re.search(rf"^{network} +2 x \d+ .*, all +\d\.\d\d$", sbn.text, re.MULTILINE)
     first = sbn.text
     assert sbn(*arguments) == 0
-    assert (sbn.text, sbn.err) == (first, "these weights were stored already; --force trains them anew\n")
+    assert (sbn.text, sbn.err) == (first, "these weights were trained and stored already; --force trains them again\n")
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     assert sbn(*arguments, "-q") == 0
     assert sbn.err.count("weights refused") == 1 and "sbn: warning: " in sbn.err
@@ -555,7 +555,7 @@ def test_bench_says_what_a_start_consists_of():
         assert list(each.parts) == ["assembling", "importing", "weights", "machine", "loop", "running", start.REST]
         assert sum(each.parts.values()) == pytest.approx(each.total)
         assert all(seconds > 0 for seconds in each.parts.values())
-    assert cold.parts["weights"] > 2 * warm.parts["weights"]  # in a cold start they are trained
+    assert cold.parts["weights"] > 2 * warm.parts["weights"]  # in a cold start they are proved
 
 
 @pytest.mark.parametrize("what", ["width", "memory", "ensemble", "machines"])
@@ -571,9 +571,9 @@ def test_bench_measures_and_draws_growth(sbn, unit_of, what, monkeypatch, tmp_pa
 
 
 def test_the_demo_trains_proves_runs_and_breaks_the_unit(sbn, unit_of):
-    unit_of("ntk")
+    unit_of("ntk")  # the shipped weights, which the demo does not take
     assert sbn("demo", "-q") == 0
-    assert "Read from the cache" in sbn.text and "2,200,027 in all (just now" in sbn.text.replace("\n", " ")
+    assert "1. Trained in" in sbn.text and "2,200,027 in all (while it was trained" in sbn.text.replace("\n", " ")
     assert sbn.text.count("agrees on every step") == 5
     assert re.search(r"The reference catches it at step \d+", sbn.text)
     assert sbn.err == ""

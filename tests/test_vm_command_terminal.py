@@ -39,8 +39,8 @@ def test_refused_weights_are_told_once_and_even_when_quiet(monkeypatch):
     monkeypatch.setattr(sys, "stderr", written)
     talk = terminal.Talk(quiet=True)
     for _ in range(2):
-        talk.progress("weights refused, training anew: damaged", 0.0)
-    assert written.getvalue() == "sbn: warning: weights refused, training anew: damaged\n"
+        talk.progress("weights refused: damaged", 0.0)
+    assert written.getvalue() == "sbn: warning: weights refused: damaged\n"
 
 
 def test_a_table_aligns_its_columns():

@@ -11,7 +11,7 @@ import numpy as np
 
 from learned_units import weights as stored
 from learned_units.modular import experts, training
-from learned_units.modular.network import Network, every_input, make_network, verify
+from learned_units.modular.network import Network, Verification, every_input, make_network, verify
 from learned_units.modular.unit import COEFFICIENTS, DIGIT_BITS, MODULUS, ModularSpec
 from learned_units.store import Progress, WeightsError
 from learned_units.unit import Scope, Unit
@@ -74,7 +74,7 @@ def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> R
     constants = (MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.recipe())
     design = hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
     expected = {"unit": "modular", "seed": seed, "design": design}
-    return Recipe(f"modular-seed{seed}", expected, functools.partial(make, seed), check, report)
+    return Recipe(f"modular-seed{seed}", expected, functools.partial(make, seed), check, report, prove)
 
 
 def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
@@ -107,14 +107,26 @@ def make(seed: int, progress: Progress) -> Made:
                 "unit_inputs": int(needed.sum()),
                 "unit_inputs_held_out": int((needed & ~trained.in_training).sum()),
                 "nominal": found.nominal,
-                "verified": {
-                    "kind": "every input enumerated",
-                    "inputs": found.inputs,
-                    "smallest_margin": found.smallest_margin,
-                },
+                "verified": _verified(found),
             }
             return Made({"inner": trained.inner, "outer": trained.outer}, fields)
     raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} reached a margin of {MARGIN_FLOOR}")
+
+
+def prove(tensors: Tensors, manifest: Manifest, progress: Progress) -> Manifest:
+    """Run a stored expert on its whole table. Raises WeightsError if it does not reach the margin here."""
+    del manifest
+    progress(f"proving the expert for a - b modulo {MODULUS}", 0.0)
+    a, b = np.indices((MODULUS, MODULUS))
+    network = make_network(tensors["inner"], tensors["outer"])
+    found = verify(network, every_input(MODULUS, 2), ((a - b) % MODULUS).reshape(-1))
+    if not found.smallest_margin >= MARGIN_FLOOR:
+        raise WeightsError(f"the expert's smallest margin here is {found.smallest_margin:.3f}, below {MARGIN_FLOOR}")
+    return {"nominal": found.nominal, "verified": _verified(found)}
+
+
+def _verified(found: Verification) -> Manifest:
+    return {"kind": "every input enumerated", "inputs": found.inputs, "smallest_margin": found.smallest_margin}
 
 
 def needed_inputs() -> np.ndarray:

@@ -72,6 +72,7 @@ def recipe_for(task: Task, seed: int) -> Recipe:
         functools.partial(_make, task, seed),
         functools.partial(_check, task),
         report,
+        functools.partial(_prove, task),
     )
 
 
@@ -131,19 +132,31 @@ def _make(task: Task, seed: int, progress: Progress) -> Made:
                 "maps": training.MAPS,
                 "parameters": sum(tensor.size for tensor in tensors.values()),
                 "updates": training.UPDATES,
-                "verified": {
-                    "kind": f"every pair of up to {acceptance.EXHAUSTIVE} bits, adversarial and uniform pairs of "
-                    + " and ".join(map(str, acceptance.SAMPLED)),
-                    "cases": found.cases,
-                    "smallest_margin": found.smallest_margin,
-                },
+                "verified": _verified(found),
             }
             return Made(tensors, fields)
     raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave an acceptable net for '{task.name}'")
 
 
+def _prove(task: Task, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any], progress: Progress) -> dict:
+    del manifest
+    found = acceptance.examine(as_network(task, tensors), task, progress)
+    if not acceptance.accepted(found):
+        raise WeightsError(f"the network for '{task.name}' is not acceptable here: {found}")
+    return {"verified": _verified(found)}
+
+
+def _verified(found: acceptance.Found) -> dict[str, Any]:
+    return {
+        "kind": f"every pair of up to {acceptance.EXHAUSTIVE} bits, adversarial and uniform pairs of "
+        + " and ".join(map(str, acceptance.SAMPLED)),
+        "cases": found.cases,
+        "smallest_margin": found.smallest_margin,
+    }
+
+
 def _check(task: Task, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> None:
     as_network(task, tensors)
     verified = manifest.get("verified")
-    if not isinstance(verified, dict) or verified.get("smallest_margin", 0) < acceptance.MARGIN_FLOOR:
+    if not isinstance(verified, dict) or not verified.get("smallest_margin", 0) >= acceptance.MARGIN_FLOOR:
         raise WeightsError(f"the manifest claims too little: {verified}")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from learned_units.ntk import ensemble, finite_width, network, readout, training, verification
+from learned_units.ntk import ensemble, finite_width, network, predictor, readout, training, verification
 from learned_units.store import Progress, WeightsError
 from learned_units.tasks import subtract_branch
 from learned_units.templates import TemplateSet
@@ -34,11 +34,22 @@ GROUPED_UNITS = (64, 320, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096)
 WORD_UNITS = (512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 SEEDS_TRIED = 8
 
+# judge(inner, outer, progress) -> whether to accept an ensemble, and what was measured.
+Judge = Callable[[np.ndarray, np.ndarray, Callable[[float], None]], tuple[bool, dict[str, Any]]]
+
 
 def design(group: int) -> str:
-    """A fingerprint of everything that decides the weights but the seed: templates, recipe, sizes tried."""
+    """A fingerprint of everything but the seed that decides the weights and what is claimed of them.
+
+    Templates, recipe and sizes tried; the readout's thresholds and half gaps (to six places, as the last digits are the
+    platform's); and the version of the code that predicts and verifies.
+    """
+    sets = subtract_branch.template_sets(group)
+    readouts = {name: [np.round(part, 6).tolist() for part in readout.calibrated(each)] for name, each in sets.items()}
     recipe = (
-        subtract_branch.template_sets(group),
+        predictor.VERSION,
+        readouts,
+        sets,
         (NETWORKS, INITIALISATION, MARGIN_FLOOR, Z_FLOOR, LARGEST_ERROR, GROUPED_UNITS, WORD_UNITS),
         (training.TOLERANCE, training.ITERATIONS_PER_CALL, training.MOST_ITERATIONS),
     )
@@ -54,11 +65,8 @@ def make(group: int, word_bits: int | None, seed: int, progress: Progress) -> Ma
         tensors: dict[str, np.ndarray] = {}
         reports: dict[str, Any] = {}
         for name, template_set in subtract_branch.template_sets(group).items():
-            if template_set.group <= ENUMERABLE_GROUP:
-                units, judge = GROUPED_UNITS, judge_every_input(template_set)
-            else:
-                assert word_bits is not None
-                units, judge = WORD_UNITS, _judge_sampled(template_set, word_bits, group)
+            units = GROUPED_UNITS if template_set.group <= ENUMERABLE_GROUP else WORD_UNITS
+            judge = _judge_of(template_set, word_bits, group)
             accepted = widen(name, template_set.labels(), units, tried, judge, progress)
             if accepted is None:
                 break
@@ -74,6 +82,32 @@ def make(group: int, word_bits: int | None, seed: int, progress: Progress) -> Ma
             }
             return Made(tensors, fields)
     raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave acceptable weights for group {group}")
+
+
+def prove(
+    group: int, word_bits: int | None, tensors: dict[str, np.ndarray], manifest: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Judge stored ensembles as `make` judges its own. Returns `networks` and `verified` as found now.
+
+    Raises WeightsError for a network that is not acceptable.
+    """
+    reports = {}
+    for name, template_set in subtract_branch.template_sets(group).items():
+        inner, outer = checked_weights(tensors, name, template_set.size, template_set.output_bits)
+        reports[name] = judged(
+            name, inner, outer, _judge_of(template_set, word_bits, group), manifest["networks"][name], progress
+        )
+    return {"networks": reports, "verified": _verified(group, reports)}
+
+
+def judged(
+    name: str, inner: np.ndarray, outer: np.ndarray, judge: Judge, report: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """A stored network's report with what is measured now. Raises WeightsError if the judge does not accept it."""
+    accepted, measured = judge(inner, outer, functools.partial(progress, f"proving '{name}'"))
+    if not accepted:
+        raise WeightsError(f"the network '{name}' is not acceptable here: {measured}")
+    return report | measured
 
 
 def as_params(tensors: dict[str, np.ndarray], group: int) -> dict[str, ensemble.EnsembleParams]:
@@ -99,9 +133,6 @@ def checked_weights(
     if not (np.isfinite(inner).all() and np.isfinite(outer).all()):
         raise WeightsError(f"the weights of the network '{name}' are not all finite")
     return inner, outer
-
-
-Judge = Callable[[np.ndarray, np.ndarray, Callable[[float], None]], tuple[bool, dict[str, Any]]]
 
 
 def widen(
@@ -146,6 +177,14 @@ def judge_every_input(template_set: TemplateSet) -> Judge:
     return judge
 
 
+def _judge_of(template_set: TemplateSet, word_bits: int | None, group: int) -> Judge:
+    """How a network of this group is judged: on every input where they can be enumerated, else on samples."""
+    if template_set.group <= ENUMERABLE_GROUP:
+        return judge_every_input(template_set)
+    assert word_bits is not None
+    return _judge_sampled(template_set, word_bits, group)
+
+
 def _judge_sampled(template_set: TemplateSet, word_bits: int, group: int) -> Judge:
     def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
         params = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
@@ -180,7 +219,7 @@ def check(tensors: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
     if not isinstance(verified, dict) or not isinstance(manifest.get("networks"), dict):
         raise WeightsError("the manifest does not say what was verified")
     if "smallest_margin" in verified:
-        accepted = verified["smallest_margin"] >= MARGIN_FLOOR
+        accepted = verified["smallest_margin"] >= MARGIN_FLOOR  # not so for a NaN
     else:
         accepted = verified.get("z", 0) >= Z_FLOOR and verified.get("largest_error", 1) < LARGEST_ERROR
     if not accepted:

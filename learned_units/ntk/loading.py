@@ -76,6 +76,7 @@ def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Rec
         functools.partial(construction.make, group, word_bits, seed),
         construction.check,
         report,
+        functools.partial(construction.prove, group, word_bits),
     )
 
 

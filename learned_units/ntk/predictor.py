@@ -11,6 +11,10 @@ from learned_units.passes import Prediction, Predictor
 from learned_units.template_list import TemplateList
 from learned_units.templates import TemplateSet
 
+# What was proved of weights holds for the code that evaluated them. A change to how networks predict (here, in the
+# ensemble, the kernel) or to how they are verified raises this number, and a golden prediction in the tests says when.
+VERSION = 1
+
 NetworkParams = ensemble.EnsembleParams | limit.LimitParams | listed.ListedEnsemble | listed.ListedLimit
 
 

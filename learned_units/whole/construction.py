@@ -65,6 +65,7 @@ def recipe(seed: int) -> Recipe:
         functools.partial(_make, seed),
         _check,
         report,
+        _prove,
     )
 
 
@@ -94,7 +95,15 @@ def report(manifest: Manifest) -> Report:
 
 
 def _design() -> str:
-    recipe = (own_sets(), NETWORKS, construction.INITIALISATION, MARGIN_FLOOR, GROUPED_UNITS, training.TOLERANCE)
+    recipe = (
+        construction.design(grouped_passes.GROUP),
+        own_sets(),
+        NETWORKS,
+        construction.INITIALISATION,
+        MARGIN_FLOOR,
+        GROUPED_UNITS,
+        training.TOLERANCE,
+    )
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
 
 
@@ -111,21 +120,34 @@ def _make(seed: int, progress: Progress) -> Made:
             inner, outer, reports[name] = accepted
             tensors |= {f"{name}.inner": inner, f"{name}.outer": outer}
         else:
-            verified = {
-                "kind": "every input enumerated",
-                "inputs": sum(each["inputs"] for each in reports.values()),
-                "smallest_margin": min(each["smallest_margin"] for each in reports.values()),
-            }
             fields = {"ensemble_size": NETWORKS, "initialisation": construction.INITIALISATION, "seed_used": tried}
-            return Made(tensors, {**fields, "networks": reports, "verified": verified})
+            return Made(tensors, {**fields, "networks": reports, "verified": _verified(reports)})
     raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave acceptable weights for the whole machine")
+
+
+def _prove(tensors: Tensors, manifest: Manifest, progress: Progress) -> Manifest:
+    verification.check_specifications(grouped_passes.template_sets())
+    reports = {}
+    for name, template_set in own_sets().items():
+        inner, outer = checked_weights(tensors, name, template_set.size, template_set.output_bits)
+        judge = construction.judge_every_input(template_set)
+        reports[name] = construction.judged(name, inner, outer, judge, manifest["networks"][name], progress)
+    return {"networks": reports, "verified": _verified(reports)}
+
+
+def _verified(reports: Mapping[str, Mapping[str, Any]]) -> Manifest:
+    return {
+        "kind": "every input enumerated",
+        "inputs": sum(each["inputs"] for each in reports.values()),
+        "smallest_margin": min(each["smallest_margin"] for each in reports.values()),
+    }
 
 
 def _check(tensors: Tensors, manifest: Manifest) -> None:
     verified = manifest.get("verified")
     if not isinstance(verified, dict) or set(manifest.get("networks", {})) != set(own_sets()):
         raise WeightsError("the manifest does not say what was verified")
-    if verified.get("smallest_margin", 0) < MARGIN_FLOOR:
+    if not verified.get("smallest_margin", 0) >= MARGIN_FLOOR:
         raise WeightsError(f"the manifest claims too little: {verified}")
     _as_params(tensors)
 

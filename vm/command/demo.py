@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _train(talk: Talk) -> tuple[Unit, bool]:
     """The default unit, and whether it was trained just now."""
-    from learned_units import catalog
+    from learned_units import catalog, weights
     from learned_units.ntk import loading
 
     trained = False
@@ -71,8 +71,11 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
         talk.progress(what, part)
 
     began = time.monotonic()
-    unit = catalog.load_unit(progress=progress)
+    recipe = catalog.recipe(catalog.DEFAULT_UNIT)
+    assert recipe is not None
+    weights.train(recipe, progress)
     talk.clear()
+    unit = catalog.load_unit()
     source = f"Trained in {time.monotonic() - began:.1f} s" if trained else "Read from the cache"
     terminal.heading(f"1. {source}: five ensembles, by gradient descent on template examples")
     table = loading.report(unit.manifest).table

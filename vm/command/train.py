@@ -10,7 +10,7 @@ from vm.console.usage import UsageError, stated_by_user
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, unless acceptable weights are stored already, and print what is known of them."""
+    """Train, unless acceptable weights were trained and stored already, and print what is known of them."""
     talk = Talk(options.quiet)
     jax_setup.prepare()
     from learned_units import catalog, weights
@@ -31,10 +31,10 @@ def run(options: argparse.Namespace) -> int:
     if options.force:
         manifest = weights.remake(recipe, progress)
     else:
-        manifest = weights.obtain(recipe, progress)[1]
+        manifest = weights.train(recipe, progress)[1]
     talk.clear()
     if not reported:
-        talk.say("these weights were stored already; --force trains them anew")
+        talk.say("these weights were trained and stored already; --force trains them again")
     report = recipe.report(manifest)
     rows = [
         ("verified", report.verified),
