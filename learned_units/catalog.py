@@ -6,16 +6,16 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from learned_units import bits, native
+from learned_units import bits
 from learned_units.modular import loading as modular
 from learned_units.neural_gpu import loading as neural_gpu
-from learned_units.ntk import loading as ntk
-from learned_units.ntk import task_weights
 from learned_units.store import Progress, WeightsError
 from learned_units.unit import Scope, Unit
-from learned_units.weights import Recipe
-from learned_units.whole import construction as whole
-from learned_units.whole import one_construction as whole_one
+from learned_units.units import native
+from learned_units.units import ntk_loading as ntk
+from learned_units.weights import tasks, whole_one
+from learned_units.weights import whole_grouped as whole
+from learned_units.weights.recipes import Recipe
 
 DEFAULT_UNIT = "ntk"
 ISAS = ("sbn", "subleq")
@@ -46,7 +46,7 @@ UNITS: Mapping[str, Entry] = {
 
 # Weights that are no unit's: how they are made, by what their manifests call `unit`.
 OTHER_WEIGHTS: Mapping[str, Callable[[Mapping[str, Any]], Recipe] | None] = {
-    task_weights.UNIT: task_weights.recipe_of,
+    tasks.UNIT: tasks.recipe_of,
     whole.UNIT: whole.recipe_of,
     whole_one.UNIT: whole_one.recipe_of,
 }

@@ -95,13 +95,13 @@ def test_machine_and_reference_never_import_each_other():
 def test_the_step_itself_knows_nothing_of_images_or_of_single_units():
     names = imported(ROOT / "vm/machine.py")
     assert not roots(names) & {"assembler", "programs"}
-    assert not {name for name in names if name.startswith(("learned_units.ntk", "learned_units.native"))}
+    assert not {name for name in names if name.startswith(("learned_units.units", "learned_units.networks"))}
 
 
 def test_the_native_arithmetic_is_used_by_the_catalog_alone():
     for package in PACKAGES:
         for path in files_of(package):
-            users = {name for name in imported(path) if name.startswith("learned_units.native")}
+            users = {name for name in imported(path) if name.startswith("learned_units.units.native")}
             assert not users or path.name == "catalog.py", path
 
 

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from learned_units import WeightsError, load_unit, store, weights
-from learned_units.ntk import construction, loading
+from learned_units import WeightsError, load_unit, store
+from learned_units.units import ntk_loading
+from learned_units.weights import ensembles, recipes
 
 TENSORS = {"first.inner": np.arange(12, dtype=np.float32).reshape(3, 4), "first.outer": np.ones((4, 2), np.float32)}
 MANIFEST = {"unit": "ntk", "group": 8, "seed": 3, "design": "abc", "verified": {"smallest_margin": 0.3}}
@@ -238,16 +239,16 @@ class TrainingBegan(Exception):
 def cache(tmp_path, monkeypatch, unit_of) -> Path:
     """A cache folder of its own, holding a copy of the session's weights, where training is not possible."""
     unit_of("ntk")
-    source = loading.recipe(16, "sbn", 0).path
+    source = ntk_loading.recipe(16, "sbn", 0).path
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
-    path = loading.recipe(16, "sbn", 0).path
+    path = ntk_loading.recipe(16, "sbn", 0).path
     path.parent.mkdir(parents=True)
     shutil.copyfile(source, path)
 
     def make(*arguments, **named):
         raise TrainingBegan
 
-    monkeypatch.setattr(construction, "make", make)
+    monkeypatch.setattr(ensembles, "make", make)
     return path
 
 
@@ -377,8 +378,8 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_names_the_way_out(tmp_p
 
 def test_no_seed_good_enough_is_an_error_not_a_unit(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(construction, "GROUPED_UNITS", (32,))
-    monkeypatch.setattr(construction, "SEEDS_TRIED", 1)
+    monkeypatch.setattr(ensembles, "GROUPED_UNITS", (32,))
+    monkeypatch.setattr(ensembles, "SEEDS_TRIED", 1)
     with pytest.raises(WeightsError, match="no seed from 5 to 5 gave acceptable weights for group 2"):
         load_unit("ntk", seed=5, group=2)
     assert files_in(tmp_path / "weights") == []
@@ -398,21 +399,21 @@ def test_an_interrupt_during_training_leaves_nothing_behind(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("group", [8, 16])
 def test_weights_depend_on_the_width_only_where_inputs_are_sampled(group, monkeypatch):
-    names = {loading.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
+    names = {ntk_loading.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
     assert len(names) == (1 if group == 8 else 3)
     assert all(f"-g{group}" in name and "-seed7" in name for name in names)
 
 
 def test_the_design_changes_with_anything_that_decides_the_weights(monkeypatch):
-    before = construction.design(8)
-    assert construction.design(8) == before != construction.design(4)
+    before = ensembles.design(8)
+    assert ensembles.design(8) == before != ensembles.design(4)
     for name, value in (("NETWORKS", 9), ("INITIALISATION", "plain"), ("MARGIN_FLOOR", 0.3), ("GROUPED_UNITS", (1, 2))):
         with monkeypatch.context() as patch:
-            patch.setattr(construction, name, value)
-            assert construction.design(8) != before
+            patch.setattr(ensembles, name, value)
+            assert ensembles.design(8) != before
     with monkeypatch.context() as patch:
-        patch.setattr(construction.training, "TOLERANCE", 1e-3)
-        assert construction.design(8) != before
+        patch.setattr(ensembles.training, "TOLERANCE", 1e-3)
+        assert ensembles.design(8) != before
 
 
 # --- several processes ------------------------------------------------------------------------------------------------
@@ -575,6 +576,6 @@ def test_two_processes_that_need_the_same_weights_end_with_the_same_ones(tmp_pat
 @pytest.mark.slow
 def test_training_anew_from_the_same_seed_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    recipe, other = (loading.recipe(8, "sbn", seed, 2) for seed in (0, 1))
-    first, again = (weights.remake(recipe)["tensor_hash"] for _ in range(2))
-    assert first == again != weights.remake(other)["tensor_hash"]
+    recipe, other = (ntk_loading.recipe(8, "sbn", seed, 2) for seed in (0, 1))
+    first, again = (recipes.remake(recipe)["tensor_hash"] for _ in range(2))
+    assert first == again != recipes.remake(other)["tensor_hash"]

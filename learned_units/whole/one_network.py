@@ -1,6 +1,6 @@
 """The whole machine as one network, iterated: state <- network(encode(state)) > threshold.
 
-The encoder matches the templates of `one_templates.py`; the network predicts every bit of the next state, by the
+The encoder matches the templates of `circuits/machine_one.py`; the network predicts every bit of the next state, by the
 closed form or by trained weights; the threshold is the calibrated readout. All three run over the whole state at
 every iteration, whatever the phase.
 """
@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units.ntk import kernel
-from learned_units.passes import Prediction
-from learned_units.whole import one_templates
-from learned_units.whole.families import StateTemplates
+from learned_units.circuits import machine_one
+from learned_units.circuits.passes import Prediction
+from learned_units.circuits.state_templates import StateTemplates
+from learned_units.networks import kernel
 from learned_units.whole.state import Boundary, Iteration, changes
 
 
@@ -106,12 +106,12 @@ class OneNetwork:
 
     @property
     def templates(self) -> StateTemplates:
-        return one_templates.templates(self.cells, self.word_bits, self.isa)
+        return machine_one.templates(self.cells, self.word_bits, self.isa)
 
     @property
     def evaluations(self) -> int:
         """Network evaluations of an instruction: one an iteration."""
-        return len(one_templates.phases(self.word_bits))
+        return len(machine_one.phases(self.word_bits))
 
     def encode(self, boundary: Boundary) -> jax.Array:
         """The state between two instructions: float32 [state bits]."""
@@ -136,7 +136,7 @@ class OneNetwork:
     def explain(self, params: LimitParams | TrainedParams, state: jax.Array) -> list[Iteration]:
         """The iterations of one instruction, by the code that `instruction` runs."""
         found = []
-        for name in one_templates.phases(self.word_bits):
+        for name in machine_one.phases(self.word_bits):
             step = _iterate(params, state, spec=self)
             before, after = (self.templates.split(np.asarray(each) > 0) for each in (state, step.state))
             written = changes(before, after, self.word_bits)

@@ -13,7 +13,8 @@ def run(options: argparse.Namespace) -> int:
     """Train, unless acceptable weights are stored already, and print what is known of them."""
     talk = Talk(options.quiet)
     jax_setup.prepare()
-    from learned_units import catalog, weights
+    from learned_units import catalog
+    from learned_units.weights import recipes
 
     with stated_by_user():
         recipe = catalog.recipe(options.unit, options.width, options.isa, options.seed, group=options.group)
@@ -27,9 +28,9 @@ def run(options: argparse.Namespace) -> int:
         talk.progress(what, part)
 
     if options.force:
-        manifest = weights.remake(recipe, progress)
+        manifest = recipes.remake(recipe, progress)
     else:
-        manifest = weights.obtain(recipe, progress)[1]
+        manifest = recipes.obtain(recipe, progress)[1]
     talk.clear()
     if not reported:
         talk.say("these weights were stored already; --force trains them anew")
