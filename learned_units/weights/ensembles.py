@@ -2,7 +2,8 @@
 
 A group of up to ENUMERABLE_GROUP positions can be enumerated: each ensemble is widened until the smallest margin over
 every input it can receive is at least MARGIN_FLOOR. Larger groups (the paper's form: one network for the whole word)
-receive too many inputs; there each ensemble is widened until z is at least Z_FLOOR (`finite_width.py`).
+receive too many inputs; there each ensemble is widened until z is at least Z_FLOOR (`proof/finite_width.py`). What
+judges is imported when weights are made: reading them from the cache needs none of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import numpy as np
 from learned_units.circuits import subtract_branch
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import ensemble, readout, training, two_layer
-from learned_units.proof import enumeration, finite_width
 from learned_units.store import Progress, WeightsError
 from learned_units.weights.recipes import Made
 
@@ -137,6 +137,7 @@ def widen(
 
 def judge_every_input(template_set: TemplateSet) -> Judge:
     """Accepts an ensemble with a margin of at least MARGIN_FLOOR on every input it can receive."""
+    from learned_units.proof import enumeration
 
     def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
         params = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
@@ -148,6 +149,8 @@ def judge_every_input(template_set: TemplateSet) -> Judge:
 
 
 def _judge_sampled(template_set: TemplateSet, word_bits: int, group: int) -> Judge:
+    from learned_units.proof import finite_width
+
     def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
         params = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
         measured = finite_width.measure(template_set, params, word_bits, group, progress=progress)
@@ -159,6 +162,8 @@ def _judge_sampled(template_set: TemplateSet, word_bits: int, group: int) -> Jud
 
 def _verified(group: int, reports: dict[str, Any]) -> dict[str, Any]:
     """What holds of these weights, for the manifest: the proof by enumeration, or the sampled acceptance."""
+    from learned_units.proof import enumeration
+
     schedules = enumeration.check_composition(group)
     if group <= ENUMERABLE_GROUP:
         return {

@@ -19,11 +19,12 @@ def run(options: argparse.Namespace) -> int:
     from learned_units.weights import recipes
 
     rows = [("unit", "difference", "branch decision", "next pc", "native glue")]
-    for name, (scope, *_) in UNITS.items():
+    scopes = {name: entry.scope for name, entry in UNITS.items()}
+    for name, scope in scopes.items():
         shown = f"{name} (default)" if name == DEFAULT_UNIT else name
         rows.append((shown, scope.difference, scope.decision, scope.select, scope.glue))
     terminal.write(terminal.table(rows))
-    for name, (scope, *_) in UNITS.items():
+    for name, scope in scopes.items():
         terminal.write("\n" + textwrap.fill(f"{name}: {scope.sentence}", TEXT_COLUMNS, subsequent_indent="  ") + "\n")
     folder = recipes.folder()
     stored = sorted(folder.glob("*.safetensors"))
