@@ -7,17 +7,29 @@ from collections.abc import Iterable, Mapping
 import jax
 
 from learned_units.circuits.passes import Prediction, Predictor
+from learned_units.circuits.state_templates import StateTemplates
 from learned_units.circuits.template_list import TemplateList
 from learned_units.circuits.templates import TemplateSet
-from learned_units.networks import ensemble, limit, listed
+from learned_units.networks import ensemble, limit, listed, whole_state
 
-NetworkParams = ensemble.EnsembleParams | limit.LimitParams | listed.ListedEnsemble | listed.ListedLimit
+NetworkParams = (
+    ensemble.EnsembleParams
+    | limit.LimitParams
+    | listed.ListedEnsemble
+    | listed.ListedLimit
+    | whole_state.StateEnsemble
+    | whole_state.StateLimit
+)
+Templates = TemplateSet | TemplateList | StateTemplates
 
 
-def predict(templates: TemplateSet | TemplateList, params: NetworkParams, matched: tuple[jax.Array, ...]) -> Prediction:
+def predict(templates: Templates, params: NetworkParams, matched: tuple[jax.Array, ...]) -> Prediction:
     """The prediction with these parameters, whose type says which kind it is. A list's matches are one vector."""
     if isinstance(params, (listed.ListedEnsemble, listed.ListedLimit)):
         return listed.predict(params, matched[0])
+    if isinstance(params, (whole_state.StateEnsemble, whole_state.StateLimit)):
+        assert isinstance(templates, StateTemplates)
+        return whole_state.predict(params, matched, templates)
     assert isinstance(templates, TemplateSet)
     if isinstance(params, limit.LimitParams):
         return limit.predict(params, matched, templates)

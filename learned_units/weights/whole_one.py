@@ -17,13 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units.circuits.state_templates import StateTemplates
-from learned_units.networks import training
+from learned_units.networks import predictor, training, whole_state
+from learned_units.networks.whole_state import StateEnsemble
 from learned_units.store import Progress, WeightsError
 from learned_units.weights import ensembles, recipes
 from learned_units.weights.ensembles import LARGEST_ERROR, NETWORKS, Z_FLOOR, Judge, checked_weights
 from learned_units.weights.recipes import Made, Manifest, Recipe, Report, Tensors
 from learned_units.whole import one_network
-from learned_units.whole.one_network import OneNetwork, TrainedParams
+from learned_units.whole.one_network import OneNetwork
 from learned_units.whole.state import Boundary
 
 UNIT = "whole-one"  # in manifests
@@ -34,7 +35,7 @@ INSTRUCTIONS = 2  # from each start
 BLOCK = 1024
 
 
-def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[TrainedParams, Manifest]:
+def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[StateEnsemble, Manifest]:
     """The parameters of one machine and their manifest.
 
     Raises ValueError for a machine too large to train, WeightsError if no acceptable weights can be had.
@@ -109,7 +110,7 @@ def reached_states(spec: OneNetwork) -> np.ndarray:
     addresses = (rng.integers(0, spec.cells, shape[:2])[..., None] >> places & 1).astype(np.float32)
     memory = np.where((np.arange(starts) % 4 == 1)[:, None, None], addresses, memory)
     pc = rng.integers(0, spec.cells - 2, starts)[:, None] >> places & 1
-    params = one_network.limit_params(spec.templates)
+    params = whole_state.limit_params(spec.templates)
     encode = jax.vmap(lambda words, counter: spec.encode(Boundary(words, counter, jnp.zeros(1))))
     following = jax.jit(jax.vmap(lambda state: one_network.iterate(spec.templates, params, state).state))
     states = encode(memory, pc.astype(np.float32))
@@ -122,10 +123,10 @@ def reached_states(spec: OneNetwork) -> np.ndarray:
 
 def _judge(spec: OneNetwork, states: np.ndarray) -> Judge:
     templates = spec.templates
-    closed = one_network.limit_params(templates)
+    closed = whole_state.limit_params(templates)
 
     def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
-        trained = one_network.trained_params(templates, inner, outer)
+        trained = whole_state.ensemble_params(templates, inner, outer)
         squares, largest, counted = np.zeros(templates.state_bits), 0.0, 0
         for start in range(0, len(states), BLOCK):
             error, number = (np.asarray(each) for each in _errors(trained, closed, states[start : start + BLOCK], spec))
@@ -141,14 +142,13 @@ def _judge(spec: OneNetwork, states: np.ndarray) -> Judge:
 
 
 @functools.partial(jax.jit, static_argnums=3)
-def _errors(trained: TrainedParams, closed: Any, states: jax.Array, spec: OneNetwork) -> tuple[jax.Array, jax.Array]:
+def _errors(trained: StateEnsemble, closed: Any, states: jax.Array, spec: OneNetwork) -> tuple[jax.Array, jax.Array]:
     """Prediction minus limit in half gaps, float32 [states, state bits], and how many templates match."""
 
     def one(state: jax.Array) -> tuple[jax.Array, jax.Array]:
         matched = spec.templates.match(spec.templates.split(state))
-        number = sum((each.sum() for each in matched), jnp.float32(0))
-        first, second = (one_network.predict(spec.templates, each, matched, number) for each in (trained, closed))
-        return (first.value - second.value) / second.half_gap, number
+        first, second = (predictor.predict(spec.templates, each, matched) for each in (trained, closed))
+        return (first.value - second.value) / second.half_gap, whole_state.number_matched(matched)
 
     return jax.vmap(one)(states)
 
@@ -178,6 +178,6 @@ def _check(spec: OneNetwork, tensors: Tensors, manifest: Manifest) -> None:
     _as_params(spec.templates, tensors)
 
 
-def _as_params(templates: StateTemplates, tensors: Tensors) -> TrainedParams:
+def _as_params(templates: StateTemplates, tensors: Tensors) -> StateEnsemble:
     weights = checked_weights(tensors, "whole", templates.size, templates.state_bits)
-    return one_network.trained_params(templates, *weights)
+    return whole_state.ensemble_params(templates, *weights)

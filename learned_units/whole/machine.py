@@ -17,9 +17,10 @@ import jax
 import numpy as np
 
 from learned_units import bits, catalog
+from learned_units.networks import whole_state
 from learned_units.store import Progress
 from learned_units.weights import whole_grouped, whole_one
-from learned_units.whole import grouped, one_network
+from learned_units.whole import grouped
 from learned_units.whole.grouped import Grouped
 from learned_units.whole.one_network import OneNetwork
 from learned_units.whole.state import Boundary, Iteration, WholeSpec
@@ -105,4 +106,4 @@ def load_whole(
         return WholeMachine(unit, spec, params, whole_one.describe(manifest), manifest["seed_used"], manifest)
     templates = spec.templates
     detail = f"one network of {templates.size:,} templates and {templates.state_bits:,} state bits"
-    return WholeMachine(unit, spec, one_network.limit_params(templates), detail)
+    return WholeMachine(unit, spec, whole_state.limit_params(templates), detail)
