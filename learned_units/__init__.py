@@ -19,3 +19,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'learned_units' has no attribute '{name}'")
     return getattr(importlib.import_module(f"learned_units.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,53 +3,67 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from learned_units import bits, native
-from learned_units.modular import loading as modular
-from learned_units.neural_gpu import loading as neural_gpu
-from learned_units.ntk import loading as ntk
-from learned_units.ntk import task_weights
+from learned_units import bits
 from learned_units.store import Progress, WeightsError
-from learned_units.unit import Scope, Unit
-from learned_units.weights import Recipe
-from learned_units.whole import construction as whole
-from learned_units.whole import one_construction as whole_one
+
+if TYPE_CHECKING:
+    from learned_units.unit import Scope, Unit
+    from learned_units.weights.recipes import Recipe
 
 DEFAULT_UNIT = "ntk"
 ISAS = ("sbn", "subleq")
 
 
 class Entry(NamedTuple):
-    """A unit as the catalog knows it.
+    """A unit as the catalog knows it: where it is, by names, so that its module is imported when it is asked for.
 
-    load(word_bits, isa, seed, progress, **options) -> Unit. recipe(word_bits, isa, seed, **options) -> Recipe of its
-    weights, and recipe_of(manifest) -> that of weights stored by any version; None where nothing is trained. Options
-    are keyword arguments of `load_unit` that not every unit has; None stands for the unit's default.
+    Options are keyword arguments of `load_unit` that not every unit has; None stands for the unit's default.
     """
 
-    scope: Scope
-    load: Callable[..., Unit]
-    recipe: Callable[..., Recipe] | None = None
-    recipe_of: Callable[[Mapping[str, Any]], Recipe] | None = None
+    module: str  # in this package
+    scope_name: str
+    loader: str
+    trained: bool = False  # the module has `recipe` and `recipe_of`
     options: tuple[str, ...] = ()
+
+    @property
+    def scope(self) -> Scope:
+        """What in the unit is learned."""
+        return getattr(_imported(self.module), self.scope_name)
+
+    @property
+    def load(self) -> Callable[..., Unit]:
+        """load(word_bits, isa, seed, progress, **options) -> Unit."""
+        return getattr(_imported(self.module), self.loader)
+
+    @property
+    def recipe(self) -> Callable[..., Recipe] | None:
+        """recipe(word_bits, isa, seed, **options) -> Recipe of its weights; None where nothing is trained."""
+        return _imported(self.module).recipe if self.trained else None
 
 
 UNITS: Mapping[str, Entry] = {
-    "ntk": Entry(ntk.TRAINED, ntk.load_trained, ntk.recipe, ntk.recipe_of, options=("group",)),
-    "ntk-limit": Entry(ntk.LIMIT, ntk.load_limit, options=("group",)),
-    "neural-gpu": Entry(neural_gpu.SCOPE, neural_gpu.load, neural_gpu.recipe, neural_gpu.recipe_of),
-    "modular": Entry(modular.GROKKED, modular.load, modular.recipe, modular.recipe_of, options=("weights",)),
-    "native": Entry(native.SCOPE, native.load),
+    "ntk": Entry("units.ntk_loading", "TRAINED", "load_trained", trained=True, options=("group",)),
+    "ntk-limit": Entry("units.ntk_loading", "LIMIT", "load_limit", options=("group",)),
+    "neural-gpu": Entry("neural_gpu.loading", "SCOPE", "load", trained=True),
+    "modular": Entry("modular.loading", "GROKKED", "load", trained=True, options=("weights",)),
+    "native": Entry("units.native", "SCOPE", "load"),
 }
 
-# Weights that are no unit's: how they are made, by what their manifests call `unit`.
-OTHER_WEIGHTS: Mapping[str, Callable[[Mapping[str, Any]], Recipe] | None] = {
-    task_weights.UNIT: task_weights.recipe_of,
-    whole.UNIT: whole.recipe_of,
-    whole_one.UNIT: whole_one.recipe_of,
+# Weights that are no unit's: the module that makes them, by what their manifests call `unit`.
+OTHER_WEIGHTS: Mapping[str, str] = {
+    "tasks": "weights.tasks",
+    "whole": "weights.whole_grouped",
+    "whole-one": "weights.whole_one",
 }
+
+
+def _imported(module: str) -> Any:
+    return importlib.import_module(f"learned_units.{module}")
 
 
 def load_unit(
@@ -92,12 +106,12 @@ def recipe(
 def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
     """The recipe of stored weights. Raises WeightsError where the manifest is of no unit here."""
     unit = manifest.get("unit")
-    described_by = {**OTHER_WEIGHTS} | {name: entry.recipe_of for name, entry in UNITS.items()}
-    recipe_of = described_by.get(unit) if isinstance(unit, str) else None
-    if recipe_of is None:
+    makers = {**OTHER_WEIGHTS} | {name: entry.module for name, entry in UNITS.items() if entry.trained}
+    module = makers.get(unit) if isinstance(unit, str) else None
+    if module is None:
         raise WeightsError(f"weights of no unit here: the manifest says {unit!r}")
     try:
-        return recipe_of(manifest)
+        return _imported(module).recipe_of(manifest)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"the manifest does not describe weights of the unit '{unit}' ({error!r})") from None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import vm
+from learned_units import catalog
 
 ROOT = Path(vm.__file__).resolve().parent.parent
 ALLOWED = {
@@ -96,7 +97,7 @@ def test_machine_and_reference_never_import_each_other():
 def test_the_step_itself_knows_nothing_of_images_or_of_single_units():
     names = imported(ROOT / "vm/machine.py")
     assert not roots(names) & {"assembler", "programs"}
-    assert not {name for name in names if name.startswith(("learned_units.ntk", "learned_units.native"))}
+    assert not {name for name in names if name.startswith(("learned_units.units", "learned_units.networks"))}
 
 
 def test_the_debugger_knows_no_commands():
@@ -114,11 +115,27 @@ def test_a_command_is_imported_when_it_is_chosen():
     assert python(code) == "[]"
 
 
-def test_the_native_arithmetic_is_used_by_the_catalog_alone():
+def test_the_native_arithmetic_is_reached_through_the_catalog_alone():
     for package in PACKAGES:
         for path in files_of(package):
-            users = {name for name in imported(path) if name.startswith("learned_units.native")}
-            assert not users or path.name == "catalog.py", path
+            assert not {name for name in imported(path) if name.startswith("learned_units.units.native")}, path
+            assert path.name == "catalog.py" or "units.native" not in path.read_text(encoding="utf-8"), path
+
+
+def test_the_catalog_imports_a_unit_when_it_is_asked_for():
+    code = """
+import sys
+from learned_units import load_unit
+load_unit("ntk-limit", 8)
+print(sorted(name for name in sys.modules if name.startswith("learned_units.") and {others} & set(name.split("."))))
+"""
+    others = "{'native', 'neural_gpu', 'modular', 'whole', 'experiments', 'proof', 'compute'}"
+    assert python(code.replace("{others}", others)) == "[]"
+
+
+def test_the_catalog_calls_other_weights_what_their_manifests_do():
+    for unit, module in catalog.OTHER_WEIGHTS.items():
+        assert importlib.import_module(f"learned_units.{module}").UNIT == unit
 
 
 def test_importing_all_packages_loads_nothing_heavy():

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import vm
-from learned_units import operands
-from learned_units.passes import Prediction, run_pass, written_fields
-from learned_units.tasks.subtract_branch import FIRST_SPAN, RADIX, schedule, template_sets
+from learned_units.circuits.passes import Prediction, run_pass, written_fields
+from learned_units.circuits.subtract_branch import FIRST_SPAN, RADIX, schedule, template_sets
+from learned_units.proof import operands
 
 ROOT = Path(vm.__file__).resolve().parent.parent
 

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units.counting import inputs_by_matched
-from learned_units.ntk import certificate, finite_width, kernel, network, readout, training, verification
-from learned_units.ntk.certificate import Load
-from learned_units.ntk.ensemble import make_params
-from learned_units.ntk.unit import NtkSpec
-from learned_units.tasks import subtract_branch
+from learned_units.circuits import subtract_branch
+from learned_units.networks import kernel, readout, training, two_layer
+from learned_units.networks.ensemble import make_params
+from learned_units.proof import certificate, enumeration, finite_width
+from learned_units.proof.certificate import Load
+from learned_units.proof.counting import inputs_by_matched
+from learned_units.units.ntk import NtkSpec
 
 SEED = 5
 K, N = 8, 4  # templates, and matched ones, of the simulations
@@ -193,9 +194,9 @@ def test_narrow_antisymmetric_networks_fail_about_as_often_as_their_z_says():
         trained = training.train(
             template_set.labels(), networks=1, width=48, initialisation="antisymmetric", seed=SEED + seed
         )
-        params = make_params(template_set, *network.merge(trained.ensemble), readout.calibrated(template_set))
-        found = verification.predict_inputs(params, inputs, template_set=template_set)
-        exact = verification.predict_inputs(limits, inputs, template_set=template_set)
+        params = make_params(template_set, *two_layer.merge(trained.ensemble), readout.calibrated(template_set))
+        found = enumeration.predict_inputs(params, inputs, template_set=template_set)
+        exact = enumeration.predict_inputs(limits, inputs, template_set=template_set)
         error = np.asarray((found.value - exact.value) / exact.half_gap)
         z = 1 / np.sqrt((error**2).mean(0))
         load = Load("difference", template_set.size, 4, ((4, 4),), 1)
@@ -208,7 +209,7 @@ def test_narrow_antisymmetric_networks_fail_about_as_often_as_their_z_says():
 def test_z_is_measured_for_every_output():
     template_set = subtract_branch.template_sets(12)["select"]
     trained = training.train(template_set.labels(), networks=1, width=512, initialisation="variance-reduced", seed=SEED)
-    params = make_params(template_set, *network.merge(trained.ensemble), readout.calibrated(template_set))
+    params = make_params(template_set, *two_layer.merge(trained.ensemble), readout.calibrated(template_set))
     found = finite_width.measure(template_set, params, 12, 12)
     assert len(found.z_of_output) == 12 and found.z == min(found.z_of_output)
     assert len(set(found.z_of_output)) == 12 and max(found.z_of_output) < 100

@@ -20,15 +20,16 @@ def on_devices(count: int, code: str) -> str:
 
 ENUMERATED = """
 import numpy as np
-from learned_units import load_unit, operands
-from learned_units.ntk import verification
-from learned_units.tasks.subtract_branch import template_sets
+from learned_units import load_unit
+from learned_units.proof import operands
+from learned_units.proof import enumeration
+from learned_units.circuits.subtract_branch import template_sets
 unit = load_unit("ntk")
 for name in ("select", "any"):
     params, template_set = unit.params[name], template_sets(8)[name]
-    print(verification.enumerate_inputs(template_set, params))
-    print(verification.enumerate_inputs(template_set, params._replace(outer=params.outer * np.float32(0.3)), floor=0.0))
-    print(verification.weakest(template_set, params))
+    print(enumeration.enumerate_inputs(template_set, params))
+    print(enumeration.enumerate_inputs(template_set, params._replace(outer=params.outer * np.float32(0.3)), floor=0.0))
+    print(enumeration.weakest(template_set, params))
 for count in (300, 5000):
     for column in unit.subtract_branch(*operands.adversarial(np.random.default_rng(0), count, 16)):
         print(column.tobytes().hex())
@@ -45,8 +46,8 @@ def test_every_prediction_is_the_same_on_one_device_and_on_three(unit_of):
 TRAINED = """
 import numpy as np
 from learned_units import store
-from learned_units.ntk import training
-from learned_units.tasks.subtract_branch import template_sets
+from learned_units.networks import training
+from learned_units.circuits.subtract_branch import template_sets
 found = training.train(template_sets(8)["select"].labels(), networks=6, width=64, initialisation="variance-reduced",
                        seed=0)
 print(len(found.ensemble.hidden.sharding.device_set), found.iterations, found.error)

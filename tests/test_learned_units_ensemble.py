@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from learned_units.ntk import ensemble
-from learned_units.ntk.verification import predict_inputs
-from learned_units.tasks.subtract_branch import template_sets
+from learned_units.circuits.subtract_branch import template_sets
+from learned_units.networks import ensemble
+from learned_units.proof.enumeration import predict_inputs
 
 ROUNDING = 1e-5  # the margin that is proved keeps every prediction 0.02 or more from its threshold
 SAMPLES = 200

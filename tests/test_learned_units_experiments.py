@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from learned_units.circuits import addition
 from learned_units.experiments import permutations, summands, training_sets
 from learned_units.experiments.permutations import NTK, NTK_UNIT, STANDARD
 from learned_units.experiments.table import Table
-from learned_units.ntk import kernel, readout
-from learned_units.tasks import addition
+from learned_units.networks import kernel, readout
 
 
 def silent(what: str, part: float) -> None:
@@ -115,7 +115,7 @@ def test_each_bound_asks_for_more_networks_than_the_one_after_it():
 
 
 def test_an_output_that_nothing_asserts_is_not_decided_by_the_sign_readout():
-    from learned_units.ntk import certificate
+    from learned_units.proof import certificate
 
     loads = certificate.loads_of_algorithm(addition.ripple(8))
     assert [c for load in loads for c, _ in load.outputs][0] == 0

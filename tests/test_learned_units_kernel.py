@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units.ntk import kernel, network, readout, training
-from learned_units.tasks.subtract_branch import template_sets
+from learned_units.circuits.subtract_branch import template_sets
+from learned_units.networks import kernel, readout, training, two_layer
 
 RNG_SEED = 11  # printed by pytest with the failing test's locals
 
@@ -86,18 +86,18 @@ def some_inputs(templates: int) -> np.ndarray:
     return np.array([[(k in row) / math.sqrt(len(row)) for k in range(templates)] for row in rows])
 
 
-@pytest.mark.parametrize("initialisation", network.INITIALISATIONS)
+@pytest.mark.parametrize("initialisation", two_layer.INITIALISATIONS)
 def test_the_tangent_kernel_of_a_wide_network_is_the_closed_form(initialisation):
     """The scale 1/sqrt(width) stands in the forward pass: otherwise the kernel would be off by a factor of the width.
 
     At 8,192 units the standard error of an entry is about sqrt(10 / 8,192) = 0.035 at most; 0.1 is allowed.
     """
     inputs = some_inputs(6)
-    start = network.initialise(jax.random.key(RNG_SEED), initialisation, 8192, 6, 1)
+    start = two_layer.initialise(jax.random.key(RNG_SEED), initialisation, 8192, 6, 1)
 
-    def on_inputs(parameters: network.Network) -> jax.Array:
+    def on_inputs(parameters: two_layer.Network) -> jax.Array:
         seen = jnp.einsum("hut,nt->hun", parameters.hidden, jnp.asarray(inputs, jnp.float32))
-        return network.predict_templates(network.Network(seen, parameters.output))[:, 0]
+        return two_layer.predict_templates(two_layer.Network(seen, parameters.output))[:, 0]
 
     leaves = jax.tree.leaves(jax.jacobian(on_inputs)(start))
     rows = np.concatenate([np.asarray(leaf, np.float64).reshape(len(inputs), -1) for leaf in leaves], axis=1)
@@ -133,7 +133,7 @@ def test_an_antisymmetric_network_alone_is_close_to_the_mean(initialisation):
     k, n = 8, 4
     labels = np.eye(k, dtype=np.float32)
     trained = training.train(labels, networks=1, width=16_384, initialisation=initialisation, seed=RNG_SEED)
-    inner, outer = network.merge(trained.ensemble)
+    inner, outer = two_layer.merge(trained.ensemble)
     x = np.zeros(k, np.float32)
     x[:n] = 1 / math.sqrt(n)
     expected = [kernel.mean(k, 1, n, int(o < n)) for o in range(k)]

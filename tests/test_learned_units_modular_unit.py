@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import Unit, WeightsError, catalog, load_unit, operands
-from learned_units import weights as weights_by_recipe
+from learned_units import Unit, WeightsError, catalog, load_unit
 from learned_units.modular import loading
 from learned_units.modular.network import answers, every_input
 from learned_units.modular.unit import MODULUS, ModularSpec
+from learned_units.proof import operands
+from learned_units.weights import recipes as weights_by_recipe
 
 SEED = 240_603_495
 ISAS = ("sbn", "subleq")

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import Unit, WeightsError, catalog, load_unit, operands, store
+from learned_units import Unit, WeightsError, catalog, load_unit, store
 from learned_units.neural_gpu import acceptance, loading, long_arithmetic, measuring, network, tape, training
 from learned_units.neural_gpu import operands as pairs_of_bits
 from learned_units.neural_gpu.network import Network
+from learned_units.proof import operands
 from learned_units.unit import BLOCK
 
 SEED = 20_151_125

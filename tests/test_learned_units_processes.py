@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from learned_units import load_unit, processes, verification
+from learned_units import load_unit, processes
+from learned_units.proof import pairs
 from learned_units.store import WeightsError
 
 # A process of several: argv is where they meet, how many they are, and which it is. Shards are small.
 PROCESS = """
 import dataclasses, json, sys, jax
 jax.distributed.initialize(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), initialization_timeout=60)
-from learned_units import load_unit, processes, verification
+from learned_units import load_unit, processes
+from learned_units.proof import pairs as verification
 from learned_units import unit as unit_module
 verification.SHARD = 1 << 10
 """
@@ -27,7 +29,7 @@ verification.SHARD = 1 << 10
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch, tmp_path, trained_cache):
     """Many shards, and a folder of their own."""
-    monkeypatch.setattr(verification, "SHARD", 1 << 10)
+    monkeypatch.setattr(pairs, "SHARD", 1 << 10)
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
 
 
@@ -78,14 +80,14 @@ print(json.dumps(dataclasses.asdict(covered)))
 
 def test_all_processes_learn_what_one_would_and_go_on_from_what_another_number_of_them_finished(start):
     unit = load_unit("ntk-limit", 7)
-    plan = verification.plan(unit)
-    alone, _ = verification.verify(unit, plan)
+    plan = pairs.plan(unit)
+    alone, _ = pairs.verify(unit, plan)
     assert alone.shards == 16
-    verification.forget(plan)
-    verification.verify(unit, plan, most_shards=5)
+    pairs.forget(plan)
+    pairs.verify(unit, plan, most_shards=5)
     assert [json.loads(line) for line in told(start(VERIFY))] == [vars(alone)] * 2
     assert sorted(path.name for path in plan.folder.iterdir()) == ["0.json", "1.json"]
-    assert verification.finished(plan) == alone
+    assert pairs.finished(plan) == alone
 
 
 def test_processes_with_folders_of_their_own_tell_each_other_what_is_finished(start, tmp_path):
@@ -122,10 +124,10 @@ except processes.ProcessLost as lost:
     assert (other.returncode, time.monotonic() - began < 30) == (7, True)
     assert out.endswith("another process of the cluster has ended before the work was done\n")
     unit = load_unit("ntk-limit", 9)
-    plan = verification.plan(unit)
-    before = verification.finished(plan)
+    plan = pairs.plan(unit)
+    before = pairs.finished(plan)
     assert before.shards >= 18
-    after, example = verification.verify(unit, plan)
+    after, example = pairs.verify(unit, plan)
     assert (after.shards, after.cases, example) == (256, 1 << 18, None)
 
 
@@ -145,13 +147,13 @@ print(json.dumps([covered.shards, dataclasses.asdict(example)]))
     shards, example = one
     assert example["difference"] != example["exact_difference"] == (example["minuend"] - example["subtrahend"]) % 128
     assert example["decision"]["network"]
-    assert shards == verification.finished(verification.plan(load_unit("ntk-limit", 7))).shards < 16
+    assert shards == pairs.finished(pairs.plan(load_unit("ntk-limit", 7))).shards < 16
 
 
 def test_inputs_are_shared_and_counted_as_one_process_counts_them(start):
     code = """
-from learned_units.ntk import verification as proof
-from learned_units.tasks.subtract_branch import template_sets
+from learned_units.proof import enumeration as proof
+from learned_units.circuits.subtract_branch import template_sets
 unit = load_unit("ntk-limit", 16)
 for name, template_set in template_sets(8).items():
     if name in ("first", "select", "any"):

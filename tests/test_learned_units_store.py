@@ -18,10 +18,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from learned_units import WeightsError, catalog, load_unit, store, weights
-from learned_units.ntk import construction, ensemble, loading, predictor, readout, verification
-from learned_units.tasks import subtract_branch
-from learned_units.whole import construction as whole
+from learned_units import WeightsError, catalog, load_unit, store
+from learned_units.circuits import subtract_branch
+from learned_units.networks import ensemble, predictor, readout
+from learned_units.proof import enumeration
+from learned_units.units import ntk_loading
+from learned_units.weights import ensembles, recipes, whole_grouped
 
 TENSORS = {"first.inner": np.arange(12, dtype=np.float32).reshape(3, 4), "first.outer": np.ones((4, 2), np.float32)}
 MANIFEST = {"unit": "ntk", "group": 8, "seed": 3, "design": "abc", "verified": {"smallest_margin": 0.3}}
@@ -242,14 +244,14 @@ class TrainingBegan(Exception):
 def cache(tmp_path, monkeypatch, unit_of) -> Path:
     """A cache folder of its own, holding a copy of the session's weights, where training is not possible."""
     unit_of("ntk")
-    source = loading.recipe(16, "sbn", 0).path
+    source = ntk_loading.recipe(16, "sbn", 0).path
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
-    path = loading.recipe(16, "sbn", 0).path
+    path = ntk_loading.recipe(16, "sbn", 0).path
     path.parent.mkdir(parents=True)
     shutil.copyfile(source, path)
 
-    monkeypatch.setattr(construction, "make", _begin_training)
-    monkeypatch.setattr(weights, "shipped_folder", lambda: tmp_path / "nothing is shipped")
+    monkeypatch.setattr(ensembles, "make", _begin_training)
+    monkeypatch.setattr(recipes, "shipped_folder", lambda: tmp_path / "nothing is shipped")
     return path
 
 
@@ -380,33 +382,40 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_and_names_the_way_out(tm
     with pytest.warns(UserWarning, match=r"weights are not kept: .* cannot be written .* SBN_CACHE_DIR"):
         unit = load_unit("modular")
     assert int(unit.subtract_branch(5, 9, 1, 2).difference) == 2**16 - 4
-    recipe = loading.recipe(16, "sbn", 0, 2)
+    recipe = ntk_loading.recipe(16, "sbn", 0, 2)
     with pytest.raises(WeightsError, match=r"cannot be written .* SBN_CACHE_DIR"):
-        weights.train(recipe, None)
+        recipes.train(recipe, None)
 
 
 # --- shipped weights --------------------------------------------------------------------------------------------------
 
+
+def recipe_of(unit: str, isa: str = "sbn") -> recipes.Recipe:
+    recipe = catalog.recipe(unit, isa=isa)
+    assert recipe is not None
+    return recipe
+
+
 SHIPPED = {
-    "ntk": lambda: catalog.recipe("ntk"),
-    "whole": lambda: whole.recipe(0),
-    "modular": lambda: catalog.recipe("modular"),
-    "neural-gpu, sbn": lambda: catalog.recipe("neural-gpu"),
-    "neural-gpu, subleq": lambda: catalog.recipe("neural-gpu", isa="subleq"),
+    "ntk": lambda: recipe_of("ntk"),
+    "whole": lambda: whole_grouped.recipe(0),
+    "modular": lambda: recipe_of("modular"),
+    "neural-gpu, sbn": lambda: recipe_of("neural-gpu"),
+    "neural-gpu, subleq": lambda: recipe_of("neural-gpu", "subleq"),
 }
 
 
 @pytest.mark.parametrize("which", SHIPPED)
 def test_the_shipped_weights_are_those_of_this_version_and_say_what_made_them(which):
     recipe = SHIPPED[which]()
-    with resources.as_file(weights.shipped_folder() / f"{recipe.file}.safetensors") as path:
-        _, manifest = weights.read(recipe, path)
+    with resources.as_file(recipes.shipped_folder() / f"{recipe.file}.safetensors") as path:
+        _, manifest = recipes.read(recipe, path)
     assert store.origin().keys() <= manifest.keys()
 
 
 def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(construction, "make", _begin_training)
+    monkeypatch.setattr(ensembles, "make", _begin_training)
     heard = []
     unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
     assert {f"proving '{name}'" for name in ("first", "prefix", "difference", "select", "any")} <= set(heard)
@@ -419,14 +428,14 @@ def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_pat
 
 def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path, monkeypatch):
     """A file that is whole and consistent in itself, claims enough, and is wrong."""
-    recipe = catalog.recipe("ntk")
-    with resources.as_file(weights.shipped_folder() / f"{recipe.file}.safetensors") as path:
+    recipe = recipe_of("ntk")
+    with resources.as_file(recipes.shipped_folder() / f"{recipe.file}.safetensors") as path:
         tensors, manifest = store.load(path, {})
     noise = np.random.default_rng(0).normal(size=tensors["select.outer"].shape).astype(np.float32)
     store.save(tmp_path / "shipped" / path.name, tensors | {"select.outer": noise}, manifest)
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(weights, "shipped_folder", lambda: tmp_path / "shipped")
-    monkeypatch.setattr(construction, "make", _begin_training)
+    monkeypatch.setattr(recipes, "shipped_folder", lambda: tmp_path / "shipped")
+    monkeypatch.setattr(ensembles, "make", _begin_training)
     heard = []
     with pytest.raises(TrainingBegan):
         load_unit("ntk", progress=lambda what, part: heard.append(what))
@@ -457,7 +466,7 @@ def test_a_changed_predictor_needs_a_new_version():
     inner = rng.normal(size=(template_set.size, 8)).astype(np.float32)
     outer = rng.normal(size=(8, template_set.output_bits)).astype(np.float32)
     params = ensemble.make_params(template_set, inner, outer, readout.calibrated(template_set))
-    found = verification.predict_inputs(params, np.array([[0, 1, -1, 2]], np.int8), template_set=template_set)
+    found = enumeration.predict_inputs(params, np.array([[0, 1, -1, 2]], np.int8), template_set=template_set)
     assert predictor.VERSION == 1
     np.testing.assert_allclose(np.concatenate([each.reshape(-1) for each in found]), GOLDEN, rtol=1e-5, atol=1e-6)
 
@@ -468,17 +477,17 @@ GOLDEN = [-0.433021, -1.175942, -0.140393, -0.432937, *[0.159661] * 4, *[0.22155
 
 def test_training_here_never_takes_the_shipped_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    recipe = catalog.recipe("modular")
-    assert weights.obtain(recipe, None)[1]["shipped"]
-    _, manifest = weights.train(recipe, None)
+    recipe = recipe_of("modular")
+    assert recipes.obtain(recipe, None)[1]["shipped"]
+    _, manifest = recipes.train(recipe, None)
     assert "shipped" not in manifest
-    assert weights.obtain(recipe, None)[1] == manifest
+    assert recipes.obtain(recipe, None)[1] == manifest
 
 
 def test_no_seed_good_enough_is_an_error_not_a_unit(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(construction, "GROUPED_UNITS", (32,))
-    monkeypatch.setattr(construction, "SEEDS_TRIED", 1)
+    monkeypatch.setattr(ensembles, "GROUPED_UNITS", (32,))
+    monkeypatch.setattr(ensembles, "SEEDS_TRIED", 1)
     with pytest.raises(WeightsError, match="no seed from 5 to 5 gave acceptable weights for group 2"):
         load_unit("ntk", seed=5, group=2)
     assert files_in(tmp_path / "weights") == []
@@ -498,21 +507,21 @@ def test_an_interrupt_during_training_leaves_nothing_behind(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("group", [8, 16])
 def test_weights_depend_on_the_width_only_where_inputs_are_sampled(group, monkeypatch):
-    names = {loading.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
+    names = {ntk_loading.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
     assert len(names) == (1 if group == 8 else 3)
     assert all(f"-g{group}" in name and "-seed7" in name for name in names)
 
 
 def test_the_design_changes_with_anything_that_decides_the_weights(monkeypatch):
-    before = construction.design(8)
-    assert construction.design(8) == before != construction.design(4)
+    before = ensembles.design(8)
+    assert ensembles.design(8) == before != ensembles.design(4)
     for name, value in (("NETWORKS", 9), ("INITIALISATION", "plain"), ("MARGIN_FLOOR", 0.3), ("GROUPED_UNITS", (1, 2))):
         with monkeypatch.context() as patch:
-            patch.setattr(construction, name, value)
-            assert construction.design(8) != before
+            patch.setattr(ensembles, name, value)
+            assert ensembles.design(8) != before
     with monkeypatch.context() as patch:
-        patch.setattr(construction.training, "TOLERANCE", 1e-3)
-        assert construction.design(8) != before
+        patch.setattr(ensembles.training, "TOLERANCE", 1e-3)
+        assert ensembles.design(8) != before
 
 
 # --- several processes ------------------------------------------------------------------------------------------------
@@ -675,6 +684,6 @@ def test_two_processes_that_need_the_same_weights_end_with_the_same_ones(tmp_pat
 @pytest.mark.slow
 def test_training_anew_from_the_same_seed_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    recipe, other = (loading.recipe(8, "sbn", seed, 2) for seed in (0, 1))
-    first, again = (weights.remake(recipe)["tensor_hash"] for _ in range(2))
-    assert first == again != weights.remake(other)["tensor_hash"]
+    recipe, other = (ntk_loading.recipe(8, "sbn", seed, 2) for seed in (0, 1))
+    first, again = (recipes.remake(recipe)["tensor_hash"] for _ in range(2))
+    assert first == again != recipes.remake(other)["tensor_hash"]

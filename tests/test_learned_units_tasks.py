@@ -9,12 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import algorithm
-from learned_units.algorithm import Algorithm
-from learned_units.ntk import limit, listed, predictor, readout
-from learned_units.tasks import addition, multiplication, permutation
-from learned_units.template_list import Template, TemplateList
-from learned_units.templates import TemplateSet
+from learned_units.circuits import addition, algorithm, multiplication, permutation
+from learned_units.circuits.algorithm import Algorithm
+from learned_units.circuits.template_list import Template, TemplateList
+from learned_units.circuits.templates import TemplateSet
+from learned_units.networks import limit, listed, predictor, readout
 
 GROUP = 8
 LENGTHS = (1, 2, 3, 5, 8, 16, 64)

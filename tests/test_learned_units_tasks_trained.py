@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-from learned_units import catalog, store, weights
-from learned_units.ntk import computing, construction, reached, task_weights
-from learned_units.ntk.computing import Computer
+from learned_units import catalog, store
+from learned_units import compute as computing
+from learned_units.circuits.designs import Design
+from learned_units.circuits.template_list import TemplateList
+from learned_units.compute import Computer
+from learned_units.proof import reached
 from learned_units.store import WeightsError
-from learned_units.tasks.designs import Design
-from learned_units.template_list import TemplateList
+from learned_units.weights import ensembles, recipes
+from learned_units.weights import tasks as task_weights
 
 EXACT = {"add": int.__add__, "subtract": int.__sub__, "multiply": int.__mul__}
 KINDS = ("trained", "closed form")
@@ -249,7 +252,7 @@ def test_manifests_say_what_was_verified_and_lead_back_to_the_recipe(design):
     recipe = task_weights.recipe(design, 0)
     manifest = store.load(recipe.path, {})[1]
     assert catalog.recipe_of(manifest).expected == recipe.expected
-    assert manifest["verified"]["smallest_margin"] >= construction.MARGIN_FLOOR
+    assert manifest["verified"]["smallest_margin"] >= ensembles.MARGIN_FLOOR
     assert manifest["verified"]["kind"] == "every input enumerated"
     report = recipe.report(manifest)
     assert "every input enumerated" in report.verified
@@ -265,7 +268,7 @@ def test_weights_that_claim_too_little_are_refused(change, tmp_path):
     manifest["verified"] |= change
     store.save(tmp_path / "weak.safetensors", tensors, manifest)
     with pytest.raises(WeightsError, match="the manifest claims too little"):
-        weights.read(recipe, tmp_path / "weak.safetensors")
+        recipes.read(recipe, tmp_path / "weak.safetensors")
 
 
 def _margins(network: TemplateList, params, matched: np.ndarray) -> dict:
@@ -277,7 +280,7 @@ def test_the_judge_finds_one_wrong_weight():
     network = network_of(design)
     whole = computing.trained(design).params["addition"]
     matched, _ = reached.reached(design.algorithm, network)
-    assert _margins(network, whole, matched)["smallest_margin"] >= construction.MARGIN_FLOOR
+    assert _margins(network, whole, matched)["smallest_margin"] >= ensembles.MARGIN_FLOOR
     outer = np.array(whole.outer)
     outer[:, 0] *= 0.4
     assert _margins(network, whole._replace(outer=outer), matched)["smallest_margin"] < 0

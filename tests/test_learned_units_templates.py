@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from learned_units.tasks import subtract_branch
-from learned_units.tasks.subtract_branch import template_sets
-from learned_units.templates import Family, TemplateSet
+from learned_units.circuits import subtract_branch
+from learned_units.circuits.subtract_branch import template_sets
+from learned_units.circuits.templates import Family, TemplateSet
 
 GROUPS = (1, 2, 3, 8, 16)
 NAMES = ("first", "prefix", "difference", "select", "any")

@@ -4,15 +4,17 @@ import jax
 import numpy as np
 import pytest
 
-from learned_units.ntk import construction, ensemble, network, readout, training, verification
-from learned_units.tasks.subtract_branch import template_sets
+from learned_units.circuits.subtract_branch import template_sets
+from learned_units.networks import ensemble, readout, training, two_layer
+from learned_units.proof import enumeration
+from learned_units.weights import ensembles
 
 SETS = template_sets(8)
-initialise = jax.jit(network.initialise, static_argnums=(1, 2, 3, 4))
+initialise = jax.jit(two_layer.initialise, static_argnums=(1, 2, 3, 4))
 every_set = pytest.mark.parametrize("name", SETS)
 
 
-def predictions(each: network.Network, x: np.ndarray) -> np.ndarray:
+def predictions(each: two_layer.Network, x: np.ndarray) -> np.ndarray:
     """The definition in float64, for x [inputs, k]: sum over halves of sign / sqrt(halves units) * v . relu(W x)."""
     hidden, output = np.asarray(each.hidden, np.float64), np.asarray(each.output, np.float64)
     halves, units, _ = hidden.shape
@@ -32,13 +34,13 @@ def test_a_network_of_two_halves_starts_at_exactly_zero(initialisation, width, t
     assert start.output.shape == (2, width // 2, 5)
     assert (start.hidden[0] == start.hidden[1]).all() and (start.output[0] == start.output[1]).all()
     assert not predictions(start, np.random.default_rng(0).normal(size=(20, templates))).any()
-    assert np.abs(network.predict_templates(start)).max() < 1e-6
+    assert np.abs(two_layer.predict_templates(start)).max() < 1e-6
 
 
 def test_a_plain_network_does_not_start_at_zero():
     start = initialise(jax.random.key(1), "plain", 64, 8, 5)
     assert start.hidden.shape == (1, 64, 8)
-    assert np.abs(network.predict_templates(start)).min(1).max() > 0.01
+    assert np.abs(two_layer.predict_templates(start)).min(1).max() > 0.01
 
 
 @pytest.mark.parametrize(("units", "templates"), [(32, 64), (100, 7)])
@@ -71,27 +73,27 @@ def test_mirrored_halves_are_reflections_on_orthogonal_columns_and_start_at_zero
     assert np.abs(hidden.T @ output / len(hidden)).max() < 1e-5
     x = np.random.default_rng(0).normal(size=(20, templates))
     assert np.abs(predictions(start, x)).max() < 1e-4
-    assert np.abs(predictions(network.Network(start.hidden[:1], start.output[:1]), x)).max() > 1  # one half is not
+    assert np.abs(predictions(two_layer.Network(start.hidden[:1], start.output[:1]), x)).max() > 1  # one half is not
 
 
 def test_a_mirrored_network_narrower_than_its_columns_is_refused():
-    assert network.least_width("mirrored", 20, 12) == 64
+    assert two_layer.least_width("mirrored", 20, 12) == 64
     with pytest.raises(ValueError, match="of 20 templates and 12 outputs has a width of at least 64, not 63"):
-        network.initialise(jax.random.key(0), "mirrored", 63, 20, 12)
+        two_layer.initialise(jax.random.key(0), "mirrored", 63, 20, 12)
 
 
 def test_an_unknown_initialisation_is_refused():
     with pytest.raises(ValueError, match="unknown initialisation 'he'; one of plain, .*, variance-reduced, mirrored"):
-        network.initialise(jax.random.key(0), "he", 4, 4, 1)
+        two_layer.initialise(jax.random.key(0), "he", 4, 4, 1)
 
 
-@pytest.mark.parametrize("initialisation", network.INITIALISATIONS)
+@pytest.mark.parametrize("initialisation", two_layer.INITIALISATIONS)
 def test_the_forward_pass_is_the_definition(initialisation):
     start = initialise(jax.random.key(3), initialisation, 32, 6, 4)
-    moved = network.Network(start.hidden + 0.1 * np.float32(1), start.output * np.array([[[1.5]]], np.float32))
+    moved = two_layer.Network(start.hidden + 0.1 * np.float32(1), start.output * np.array([[[1.5]]], np.float32))
     if initialisation != "plain":
-        moved = network.Network(moved.hidden.at[1].add(0.3), moved.output)
-    assert np.abs(network.predict_templates(moved) - predictions(moved, np.eye(6))).max() < 1e-5
+        moved = two_layer.Network(moved.hidden.at[1].add(0.3), moved.output)
+    assert np.abs(two_layer.predict_templates(moved) - predictions(moved, np.eye(6))).max() < 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +101,14 @@ def trained() -> dict[str, training.Trained]:
     """A small ensemble for each template set of a group of 8, with the library's start."""
     return {
         name: training.train(
-            each.labels(), networks=2, width=256, initialisation=construction.INITIALISATION, seed=5
+            each.labels(), networks=2, width=256, initialisation=ensembles.INITIALISATION, seed=5
         )
         for name, each in SETS.items()
     }  # fmt: skip
 
 
-def single(ensemble_: network.Network, member: int) -> network.Network:
-    return network.Network(ensemble_.hidden[member], ensemble_.output[member])
+def single(ensemble_: two_layer.Network, member: int) -> two_layer.Network:
+    return two_layer.Network(ensemble_.hidden[member], ensemble_.output[member])
 
 
 @every_set
@@ -121,7 +123,7 @@ def test_training_fits_every_example_to_the_tolerance(trained, name):
 
 @every_set
 def test_the_merged_network_is_the_mean_of_the_separate_ones(trained, name):
-    inner, outer = network.merge(trained[name].ensemble)
+    inner, outer = two_layer.merge(trained[name].ensemble)
     assert inner.dtype == outer.dtype == np.float32
     inputs = SETS[name].reachable_inputs()
     chosen = inputs[np.random.default_rng(0).integers(0, len(inputs), 200)]
@@ -134,7 +136,7 @@ def test_the_merged_network_is_the_mean_of_the_separate_ones(trained, name):
     assert np.abs(np.maximum(x @ inner, 0) @ outer - mean).max() < 1e-6
     # and so predicts the running unit, from its weights and matches in their own layout
     params = ensemble.make_params(SETS[name], inner, outer, readout.calibrated(SETS[name]))
-    predicted = verification.predict_inputs(params, chosen, template_set=SETS[name])
+    predicted = enumeration.predict_inputs(params, chosen, template_set=SETS[name])
     assert np.abs(np.asarray(predicted.value) - mean).max() < 1e-5
 
 

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import Unit, bits, load_unit, operands
+from learned_units import Unit, bits, load_unit
 from learned_units.catalog import UNITS
+from learned_units.proof import operands
 from learned_units.unit import BLOCK
 
 SEED = 20_250_217

@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import bits, operands
-from learned_units.ntk import ensemble, limit, network, readout, training, verification
-from learned_units.ntk.verification import VerificationError
-from learned_units.passes import Pass, Prediction, Read, Spread, matched_family, run_schedule
-from learned_units.tasks.subtract_branch import input_fields, schedule, template_sets
-from learned_units.templates import TemplateSet
+from learned_units import bits
+from learned_units.circuits.passes import Pass, Prediction, Read, Spread, matched_family, run_schedule
+from learned_units.circuits.subtract_branch import input_fields, schedule, template_sets
+from learned_units.circuits.templates import TemplateSet
+from learned_units.networks import ensemble, limit, readout, training, two_layer
+from learned_units.proof import enumeration, operands
+from learned_units.proof.enumeration import VerificationError
 
 SETS = template_sets(8)
 NAMES = tuple(SETS)
@@ -34,7 +35,7 @@ def closed_form(name: str) -> limit.LimitParams:
 @pytest.mark.parametrize("group", [1, 2, 3, 8, 16, 33, 64])
 def test_the_template_sets_say_what_their_names_say(group):
     # 2^4 of first, 6^4 ... of prefix: 3^4 pairs (G, P) never both 1; difference 2 * 3 * 2; select 2^3; any 2
-    assert verification.check_specifications(template_sets(group)) == 16 + 81 + 12 + 8 + 2
+    assert enumeration.check_specifications(template_sets(group)) == 16 + 81 + 12 + 8 + 2
 
 
 def mutants(template_set: TemplateSet):
@@ -76,7 +77,7 @@ def test_a_template_set_with_any_one_fault_is_refused(make):
     except KeyError:  # no family reads a line any more that `never` speaks of
         return
     with pytest.raises(VerificationError, match=f"the template set '{mutant.name}' (answers|lacks) "):
-        verification.check_specifications(SETS | {mutant.name: mutant})
+        enumeration.check_specifications(SETS | {mutant.name: mutant})
 
 
 def test_there_are_many_such_faults():
@@ -88,12 +89,12 @@ def test_there_are_many_such_faults():
 
 @pytest.mark.parametrize("group", [1, 2, 7, 8, 16, 64])
 def test_every_width_and_instruction_set_is_wired_right(group):
-    assert verification.check_composition(group) == 61 * 2
+    assert enumeration.check_composition(group) == 61 * 2
 
 
 def test_the_paper_form_is_wired_right_at_every_width():
     for width, isa in itertools.product(range(4, 65), ISAS):
-        verification.check_schedule(width, isa, width)
+        enumeration.check_schedule(width, isa, width)
 
 
 def rewired(steps: tuple[Pass, ...]):
@@ -135,9 +136,9 @@ REWIRED = [
 
 @pytest.mark.parametrize(("width", "isa", "steps"), REWIRED)
 def test_a_schedule_with_any_one_fault_is_refused(width, isa, steps, monkeypatch):
-    monkeypatch.setattr(verification, "schedule", lambda *form: steps)
+    monkeypatch.setattr(enumeration, "schedule", lambda *form: steps)
     with pytest.raises(VerificationError, match=f"the {width}-bit {isa} schedule: "):
-        verification.check_schedule(width, isa, 8)
+        enumeration.check_schedule(width, isa, 8)
 
 
 # --- the algebra end to end -------------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ quick_set = pytest.mark.parametrize("name", ["first", "difference", "select", "a
 
 @quick_set
 def test_the_limit_is_right_on_every_input_with_a_margin_of_one(name):
-    found = verification.enumerate_inputs(SETS[name], closed_form(name))
+    found = enumeration.enumerate_inputs(SETS[name], closed_form(name))
     assert (found.inputs, found.wrong) == (len(SETS[name].reachable_inputs()), 0)
     assert found.smallest_margin == pytest.approx(1, abs=1e-4)
 
@@ -239,7 +240,7 @@ def test_the_limit_is_right_on_every_input_with_a_margin_of_one(name):
 @quick_set
 def test_the_trained_networks_are_right_on_every_input_they_can_receive(name, unit_of):
     unit = unit_of("ntk")
-    found = verification.enumerate_inputs(SETS[name], unit.params[name])
+    found = enumeration.enumerate_inputs(SETS[name], unit.params[name])
     claimed = unit.manifest["networks"][name]
     assert (found.inputs, found.wrong) == (claimed["inputs"], 0)
     assert found.smallest_margin == pytest.approx(claimed["smallest_margin"], abs=1e-4)
@@ -249,7 +250,7 @@ def test_the_trained_networks_are_right_on_every_input_they_can_receive(name, un
 @pytest.mark.slow
 def test_the_whole_proof_holds_for_the_trained_weights(unit_of):
     unit = unit_of("ntk")
-    found = verification.prove(unit.params, 8)
+    found = enumeration.prove(unit.params, 8)
     assert {name: each.inputs for name, each in found.items()} == {
         "first": 122_969,
         "prefix": 1_679_616,
@@ -287,7 +288,7 @@ def test_what_is_specified_is_what_the_limit_is_asked(name):
 def test_a_trained_network_with_one_scaled_tensor_is_found_wrong(name, tensor, factor, unit_of):
     weights = unit_of("ntk").params[name]
     scaled = weights._replace(**{tensor: getattr(weights, tensor) * np.float32(factor)})
-    found = verification.enumerate_inputs(SETS[name], scaled, floor=0)
+    found = enumeration.enumerate_inputs(SETS[name], scaled, floor=0)
     assert found.wrong > 0
     assert found.smallest_margin <= 0
 
@@ -302,7 +303,7 @@ def test_weights_that_are_no_numbers_are_found_wrong(name, tensor, value, unit_o
     weights = unit_of("ntk").params[name]
     whole = getattr(weights, tensor)
     for spoiled in (jnp.full_like(whole, value), whole.at[(0,) * whole.ndim].set(value)):
-        found = verification.enumerate_inputs(SETS[name], weights._replace(**{tensor: spoiled}))
+        found = enumeration.enumerate_inputs(SETS[name], weights._replace(**{tensor: spoiled}))
         assert found.wrong > 0
         assert not found.smallest_margin > 0
 
@@ -312,7 +313,7 @@ def test_a_closed_form_that_is_wrong_at_one_number_of_matched_templates_is_found
     form = closed_form(name)
     matched = (SETS[name].reachable_inputs() >= 0).sum(1)
     for number in set(matched.tolist()) - {0}:
-        found = verification.enumerate_inputs(SETS[name], form._replace(table=form.table.at[0, number].set(0)), floor=0)
+        found = enumeration.enumerate_inputs(SETS[name], form._replace(table=form.table.at[0, number].set(0)), floor=0)
         assert found.wrong > 0, number
 
 
@@ -328,7 +329,7 @@ def test_the_closed_form_of_changed_labels_gives_other_answers(name):
         if not changed.assertions().any(0).all():
             continue  # an output that no template asserts is no output
         form = limit.make_params(changed, readout.calibrated(changed))
-        prediction = verification.predict_inputs(form, inputs, template_set=changed)
+        prediction = enumeration.predict_inputs(form, inputs, template_set=changed)
         answers = np.asarray(prediction.value > prediction.threshold)
         assert (answers != given.specify(np.asarray(inputs))).any(), (f, o)
 
@@ -337,24 +338,26 @@ def test_a_network_trained_on_one_wrong_label_is_found_wrong(monkeypatch):
     labels = SETS["select"].labels()
     labels[3, 3] = 1 - labels[3, 3]
     trained = training.train(labels, networks=4, width=128, initialisation="variance-reduced", seed=0)
-    params = ensemble.make_params(SETS["select"], *network.merge(trained.ensemble), readout.calibrated(SETS["select"]))
-    assert verification.enumerate_inputs(SETS["select"], params).wrong > 0
-    monkeypatch.setattr(verification, "check_composition", lambda group: 122)
-    monkeypatch.setattr(verification, "template_sets", lambda group: {"select": SETS["select"]})
+    params = ensemble.make_params(
+        SETS["select"], *two_layer.merge(trained.ensemble), readout.calibrated(SETS["select"])
+    )
+    assert enumeration.enumerate_inputs(SETS["select"], params).wrong > 0
+    monkeypatch.setattr(enumeration, "check_composition", lambda group: 122)
+    monkeypatch.setattr(enumeration, "template_sets", lambda group: {"select": SETS["select"]})
     with pytest.raises(VerificationError, match=r"the network 'select' is wrong on [\d,]+ of 6,561 inputs"):
-        verification.prove({"select": params}, 8)
+        enumeration.prove({"select": params}, 8)
 
 
 def test_enumeration_stops_early_only_below_its_floor():
     form = closed_form("difference")
-    assert verification.enumerate_inputs(SETS["difference"], form, floor=0.99).inputs == 390_625
-    stopped = verification.enumerate_inputs(SETS["difference"], form, floor=1.5)
-    assert stopped.inputs == verification.BLOCK
+    assert enumeration.enumerate_inputs(SETS["difference"], form, floor=0.99).inputs == 390_625
+    stopped = enumeration.enumerate_inputs(SETS["difference"], form, floor=1.5)
+    assert stopped.inputs == enumeration.BLOCK
     assert stopped.smallest_margin < 1.5
 
 
 def test_enumeration_reports_its_progress_to_the_end():
     heard = []
-    verification.enumerate_inputs(SETS["first"], closed_form("first"), progress=heard.append)
+    enumeration.enumerate_inputs(SETS["first"], closed_form("first"), progress=heard.append)
     assert heard == sorted(heard)
     assert heard[-1] == 1

@@ -11,14 +11,17 @@ import time
 import numpy as np
 import pytest
 
-from learned_units import load_unit, operands, store, verification, weights
+from learned_units import load_unit, store
 from learned_units import unit as unit_module
-from learned_units.ntk import limit, readout
-from learned_units.ntk import verification as proof
+from learned_units.circuits.subtract_branch import template_sets
+from learned_units.networks import limit, readout
+from learned_units.proof import enumeration as proof
+from learned_units.proof import operands
+from learned_units.proof import pairs as verification
+from learned_units.proof.pairs import ALL, CLASSES, SAMPLED
 from learned_units.store import WeightsError
-from learned_units.tasks.subtract_branch import template_sets
 from learned_units.unit import Unit
-from learned_units.verification import ALL, CLASSES, SAMPLED
+from learned_units.weights import recipes
 
 
 @pytest.fixture(autouse=True)
@@ -238,7 +241,8 @@ def test_an_interruption_loses_at_most_the_shard_it_fell_into():
 
 KILLED = """
 import sys
-from learned_units import load_unit, verification
+from learned_units import load_unit
+from learned_units.proof import pairs as verification
 verification.SHARD = 1 << 10
 unit = load_unit("ntk-limit", 8)
 verification.verify(unit, verification.plan(unit), progress=lambda what, part: print(what, flush=True))
@@ -294,8 +298,8 @@ def test_a_claim_is_written_into_the_manifest_and_replaces_one_of_its_name(tmp_p
     path = tmp_path / "weights.safetensors"
     known = stored(path)
     for cases in (5, 6):
-        weights.record(path, known, "one", {"cases": cases})
-    weights.record(path, known, "two", {"cases": 7})
+        recipes.record(path, known, "one", {"cases": cases})
+    recipes.record(path, known, "two", {"cases": 7})
     tensors, manifest = store.load(path, {"unit": "ntk"})
     assert manifest["claims"] == {"one": {"cases": 6}, "two": {"cases": 7}}
     assert manifest["tensor_hash"] == known
@@ -307,7 +311,7 @@ def test_a_claim_about_other_weights_is_refused(tmp_path):
     stored(path)
     before = path.read_bytes()
     with pytest.raises(WeightsError, match="holds other weights now"):
-        weights.record(path, "0" * 64, "one", {})
+        recipes.record(path, "0" * 64, "one", {})
     assert path.read_bytes() == before
 
 
@@ -321,5 +325,5 @@ def test_a_manifest_is_whole_though_writing_it_fails(tmp_path, monkeypatch):
 
     monkeypatch.setattr(store.os, "fsync", fail)
     with pytest.raises(WeightsError, match="No space left on device"):
-        weights.record(path, known, "one", {})
+        recipes.record(path, known, "one", {})
     assert path.read_bytes() == before

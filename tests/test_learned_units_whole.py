@@ -9,14 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import weights
-from learned_units.ntk import kernel, verification
-from learned_units.passes import Pick, run_schedule
+from learned_units.circuits import machine_grouped
+from learned_units.circuits.machine_one import at_least, executable, templates
+from learned_units.circuits.passes import Pick, run_schedule
+from learned_units.circuits.state_templates import Axis, Bit, Family, StateTemplates, Word
+from learned_units.networks import kernel, whole_state
+from learned_units.proof import enumeration
 from learned_units.store import WeightsError
-from learned_units.whole import construction, grouped, grouped_passes, one_construction, one_network
-from learned_units.whole.families import Axis, Bit, Family, StateTemplates, Word
+from learned_units.weights import recipes, whole_grouped, whole_one
+from learned_units.whole import grouped, one_network
 from learned_units.whole.one_network import OneNetwork
-from learned_units.whole.one_templates import at_least, executable, templates
 
 SIZES = [(3, 4), (15, 4), (16, 8), (9, 18)]
 every_size = pytest.mark.parametrize(("cells", "word_bits"), SIZES)
@@ -134,8 +136,8 @@ def test_a_condition_on_a_word_may_leave_bits_open():
 
 
 def test_the_seven_networks_say_what_their_names_say():
-    sets = grouped_passes.template_sets()
-    assert verification.check_specifications(sets) == 16 + 9 * 2**8 + 16 + 81 + 12 + 8 + 2
+    sets = machine_grouped.template_sets()
+    assert enumeration.check_specifications(sets) == 16 + 9 * 2**8 + 16 + 81 + 12 + 8 + 2
     assert {name: each.size for name, each in sets.items()} == {
         "decode": 32,
         "read": 64,
@@ -149,30 +151,30 @@ def test_the_seven_networks_say_what_their_names_say():
 
 @pytest.mark.parametrize("network", ["decode", "read"])
 def test_a_template_set_that_says_something_else_is_refused(network):
-    of_network = grouped_passes.template_sets()[network]
+    of_network = machine_grouped.template_sets()[network]
     first, second, *others = of_network.families
     mutant = replace(of_network, families=(first, replace(second, then=first.then[:-1]), *others))
-    with pytest.raises(verification.VerificationError, match=network):
-        verification.check_specifications({network: mutant})
+    with pytest.raises(enumeration.VerificationError, match=network):
+        enumeration.check_specifications({network: mutant})
 
 
 def test_read_can_receive_one_row_at_a_time_and_any_bits_of_it():
     expected = {tuple(bits) for row in range(8) for bits in itertools.product((-1, row), repeat=8)}
-    found = grouped_passes.template_sets()["read"].reachable_inputs().tolist()
+    found = machine_grouped.template_sets()["read"].reachable_inputs().tolist()
     assert len(found) == len(expected) == 8 * 255 + 1
     assert {tuple(each) for each in found} == expected
 
 
 def test_decode_can_receive_every_pair_of_nibbles():
-    found = grouped_passes.template_sets()["decode"].reachable_inputs().tolist()
+    found = machine_grouped.template_sets()["decode"].reachable_inputs().tolist()
     assert sorted(map(tuple, found)) == sorted(itertools.product(range(16), repeat=2))
 
 
 @pytest.mark.parametrize(("cells", "word_bits"), [(32, 8), (20, 5), (256, 16), (250, 8), (9, 64)])
 def test_every_place_a_pass_reads_is_a_bit_of_a_field(cells, word_bits):
     lengths = {"memory": cells * word_bits, "pc": word_bits, "fault": 1, "one": 1, "minus three": word_bits}
-    sets = grouped_passes.template_sets()
-    for _, step in grouped_passes.schedule(cells, word_bits, "subleq"):
+    sets = machine_grouped.template_sets()
+    for _, step in machine_grouped.schedule(cells, word_bits, "subleq"):
         assert {line for line, _ in step.reads} == set(sets[step.network].lines)
         for _, source in step.reads:
             if isinstance(source, Pick):
@@ -188,8 +190,8 @@ def test_every_place_a_pass_reads_is_a_bit_of_a_field(cells, word_bits):
 @pytest.mark.parametrize(("cells", "word_bits"), [(32, 8), (254, 16), (17, 5)])
 def test_every_word_as_pc_flags_its_row_or_none(cells, word_bits):
     """The passes that decode pc, on the closed form, for all 2^word_bits words."""
-    steps = [step for name, step in grouped_passes.schedule(cells, word_bits, "sbn") if name == "decode pc"]
-    sets, params = grouped_passes.template_sets(), grouped.limit_params()
+    steps = [step for name, step in machine_grouped.schedule(cells, word_bits, "sbn") if name == "decode pc"]
+    sets, params = machine_grouped.template_sets(), grouped.limit_params()
 
     @jax.jit
     @jax.vmap
@@ -208,9 +210,9 @@ def test_every_word_as_pc_flags_its_row_or_none(cells, word_bits):
 
 
 def test_the_trained_networks_are_enumerated_and_their_margins_recorded():
-    _, manifest = construction.obtain(0, None)
+    _, manifest = whole_grouped.obtain(0, None)
     inputs = {name: each["inputs"] for name, each in manifest["networks"].items()}
-    assert inputs == {name: len(each.reachable_inputs()) for name, each in grouped_passes.template_sets().items()}
+    assert inputs == {name: len(each.reachable_inputs()) for name, each in machine_grouped.template_sets().items()}
     assert manifest["verified"]["inputs"] == sum(inputs.values()) == 2_202_324
     assert manifest["verified"]["smallest_margin"] == min(
         each["smallest_margin"] for each in manifest["networks"].values()
@@ -219,8 +221,8 @@ def test_the_trained_networks_are_enumerated_and_their_margins_recorded():
 
 
 def test_weights_that_claim_too_little_are_refused():
-    recipe = construction.recipe(0)
-    tensors, manifest = weights.obtain(recipe, None)
+    recipe = whole_grouped.recipe(0)
+    tensors, manifest = recipes.obtain(recipe, None)
     recipe.check(tensors, manifest)
     for claims in ({"smallest_margin": 0.2}, {}, None):
         with pytest.raises(WeightsError):
@@ -234,27 +236,27 @@ def test_weights_that_claim_too_little_are_refused():
 
 def test_the_states_a_trained_network_is_judged_on_are_of_every_phase_and_full_of_matches():
     spec = OneNetwork(5, 4, "sbn")
-    states = one_construction.reached_states(spec)
-    starts = one_construction.STATES // (one_construction.INSTRUCTIONS * spec.evaluations)
-    assert states.shape == (starts * one_construction.INSTRUCTIONS * spec.evaluations, spec.templates.state_bits)
-    assert one_construction.STATES - len(states) < 14
+    states = whole_one.reached_states(spec)
+    starts = whole_one.STATES // (whole_one.INSTRUCTIONS * spec.evaluations)
+    assert states.shape == (starts * whole_one.INSTRUCTIONS * spec.evaluations, spec.templates.state_bits)
+    assert whole_one.STATES - len(states) < 14
     phases = spec.templates.split(states.sum(0))["phase"]
-    assert (phases > one_construction.STATES / 40).all()
+    assert (phases > whole_one.STATES / 40).all()
 
 
 def test_one_network_is_trained_for_small_machines_only():
     with pytest.raises(ValueError, match="form grouped"):
-        one_construction.obtain(OneNetwork(32, 8, "sbn"), 0, None)
+        whole_one.obtain(OneNetwork(32, 8, "sbn"), 0, None)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cells", [5, 8])
 def test_one_trained_network_reaches_z_of_8_and_breaks_when_scrambled(cells):
     spec = OneNetwork(cells, 4, "sbn")
-    params, manifest = one_construction.obtain(spec, 0, None)
+    params, manifest = whole_one.obtain(spec, 0, None)
     assert manifest["verified"]["z"] >= 8 and manifest["verified"]["largest_error"] < 0.9
-    states = jnp.asarray(one_construction.reached_states(spec)[::16])
-    limit = one_network.limit_params(spec.templates)
+    states = jnp.asarray(whole_one.reached_states(spec)[::16])
+    limit = whole_state.limit_params(spec.templates)
 
     def following(params):
         return np.asarray(

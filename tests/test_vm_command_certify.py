@@ -51,7 +51,7 @@ def test_plain_ensembles_are_bounded_with_what_the_union_covers(sbn):
 def test_what_is_said_of_sampled_weights_is_called_an_estimate(sbn, unit_of, monkeypatch):
     import dataclasses
 
-    from learned_units.tasks import subtract_branch
+    from learned_units.circuits import subtract_branch
     from vm.console import chosen_unit
 
     reports = {name: {"z": 6.0} for name in subtract_branch.template_sets(8)}

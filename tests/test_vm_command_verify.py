@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from learned_units import catalog, store, verification, weights
-from learned_units.tasks.subtract_branch import template_sets
-from learned_units.whole import construction as whole
+from learned_units import catalog, store
+from learned_units.circuits.subtract_branch import template_sets
+from learned_units.proof import pairs
+from learned_units.weights import recipes
+from learned_units.weights import whole_grouped as whole
 from vm import cli
 
 
@@ -67,7 +69,7 @@ def test_pairs_of_a_trained_unit_are_recorded_and_shown(stored, sbn):
     assert "1 of 1 shards, 3,000 cases, all right" in out
     assert "a sample (seed 0), and no proof" in out
     assert "12-bit subleq: 3,000 cases, smallest margin 0." in sbn("units")[1]
-    weights.read(catalog.recipe_of(store.load(stored, {})[1]), stored)  # still accepted
+    recipes.read(catalog.recipe_of(store.load(stored, {})[1]), stored)  # still accepted
 
 
 @pytest.mark.parametrize("unit", ["native", "ntk-limit"])
@@ -78,7 +80,7 @@ def test_all_pairs_of_a_small_unit(unit, stored, sbn):
 
 
 def test_shards_go_on_where_they_were_left(stored, sbn, monkeypatch):
-    monkeypatch.setattr(verification, "SHARD", 1 << 10)
+    monkeypatch.setattr(pairs, "SHARD", 1 << 10)
     given = ("verify", "--unit", "native", "--width", "6")
     code, out, err = sbn(*given, "--shards", "1")
     assert (code, "1 of 4 shards, 25.00%, 1,024 cases" in out) == (0, True)

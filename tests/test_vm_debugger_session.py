@@ -12,8 +12,8 @@ import pytest
 
 from assembler import Image, assemble
 from learned_units import load_unit
-from learned_units.native import NativeSpec
 from learned_units.unit import Decision, StepResult, Unit
+from learned_units.units.native import NativeSpec
 from vm import snapshot
 from vm.debugger import learned
 from vm.debugger.commands import execute

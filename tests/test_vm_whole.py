@@ -10,8 +10,8 @@ import pytest
 
 import programs
 from assembler import Image, assemble
-from learned_units.whole.one_templates import templates
-from learned_units.whole_machine import load_whole
+from learned_units.circuits.machine_one import templates
+from learned_units.whole.machine import load_whole
 from vm.cli import main
 from vm.reference import ReferenceMachine
 from vm.state import Halt

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from learned_units.ntk import certificate
+from learned_units.proof import certificate
 from learned_units.unit import Unit
 from vm.console import terminal
 from vm.margin import format_margin

@@ -2,7 +2,7 @@
 
 The host writes the image into the first state, with the program's input in word S - 2 (of S; further numbers below
 it), and looks at the states between instructions; word S - 1 is the program's output. Everything in between is the
-networks' doing: see `learned_units/whole_machine.py`. There is no console: an operand of -1 is no cell.
+networks' doing: see `learned_units/whole/machine.py`. There is no console: an operand of -1 is no cell.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 from assembler import Image
 from assembler.image import signed
 from learned_units import bits
+from learned_units.whole.machine import WholeMachine
 from learned_units.whole.state import Boundary, WholeSpec, as_words
-from learned_units.whole_machine import WholeMachine
 from vm.outcome import Divergence, budget_message, source_line
 from vm.reference import ReferenceMachine, Stop
 from vm.state import WORDS, Halt

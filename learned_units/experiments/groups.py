@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from learned_units.counting import inputs_by_matched
+from learned_units.circuits import subtract_branch
 from learned_units.experiments.table import Cell, Curve, Panel, Table
-from learned_units.ntk import construction
+from learned_units.proof.counting import inputs_by_matched
 from learned_units.store import Progress
-from learned_units.tasks import subtract_branch
+from learned_units.weights import ensembles
 
 WORD_BITS = 16
 GROUPS = (1, 2, 4, 8, 16)
@@ -22,7 +22,7 @@ def measure(quick: bool, progress: Progress) -> Table:
         def report(what: str, part: float, group: int = group) -> None:
             progress(f"groups of {group}: {what}", part)
 
-        made = construction.make(group, WORD_BITS, 0, report)
+        made = ensembles.make(group, WORD_BITS, 0, report)
         sets = subtract_branch.template_sets(group)
         reports = {name: made.fields["networks"][name] for name in sets}
         inputs = {name: inputs_by_matched(each, neighbour=group < WORD_BITS) for name, each in sets.items()}
@@ -37,8 +37,8 @@ def measure(quick: bool, progress: Progress) -> Table:
                 examples,
                 math.log2(total),
                 novel / total,
-                max(each["width"] for each in reports.values()) * construction.NETWORKS,
-                sum(each["width"] for each in reports.values()) * construction.NETWORKS,
+                max(each["width"] for each in reports.values()) * ensembles.NETWORKS,
+                sum(each["width"] for each in reports.values()) * ensembles.NETWORKS,
                 min((each["smallest_margin"] for each in reports.values() if "smallest_margin" in each), default=None)
                 if proved
                 else None,
@@ -61,10 +61,10 @@ def measure(quick: bool, progress: Progress) -> Table:
         ),
         tuple(rows),
         (
-            f"Trained as the unit is: each of the five ensembles of {construction.NETWORKS} networks is widened from "
-            f"{construction.GROUPED_UNITS[0]} units (groups of up to {construction.ENUMERABLE_GROUP}) or "
-            f"{construction.WORD_UNITS[0]} until the smallest margin over every input is {construction.MARGIN_FLOOR} "
-            f"or, where inputs are too many to try, z is {construction.Z_FLOOR:g}. Units count both halves of all "
+            f"Trained as the unit is: each of the five ensembles of {ensembles.NETWORKS} networks is widened from "
+            f"{ensembles.GROUPED_UNITS[0]} units (groups of up to {ensembles.ENUMERABLE_GROUP}) or "
+            f"{ensembles.WORD_UNITS[0]} until the smallest margin over every input is {ensembles.MARGIN_FLOOR} "
+            f"or, where inputs are too many to try, z is {ensembles.Z_FLOOR:g}. Units count both halves of all "
             "networks.",
             "At a group of 1 every input but `any`'s pair is a training example or nothing: a learned table, nothing "
             "generalised. At 16, the whole word, it is the paper's form, and what is known is an estimate.",

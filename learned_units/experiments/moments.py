@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units.experiments.table import Cell, Curve, Panel, Table
-from learned_units.ntk import kernel, training
+from learned_units.networks import kernel, training
 from learned_units.store import Progress
 
 K = 16

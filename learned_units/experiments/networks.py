@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 
+from learned_units.circuits import addition, multiplication
 from learned_units.experiments.table import Cell, Curve, Panel, Table
-from learned_units.ntk import certificate
-from learned_units.ntk.certificate import Load, Readout
-from learned_units.ntk.unit import NtkSpec
+from learned_units.proof import certificate
+from learned_units.proof.certificate import Load, Readout
 from learned_units.store import Progress
-from learned_units.tasks import addition, multiplication
+from learned_units.units.ntk import NtkSpec
 
 SIZES = (4, 8, 16, 32, 64)
 DELTA = 0.01

@@ -26,9 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units.experiments.table import Cell, Curve, Panel, Table
-from learned_units.ntk import kernel
-from learned_units.ntk.certificate import networks_needed, tail
-from learned_units.ntk.network import Network, initialise, predict_templates
+from learned_units.networks import kernel
+from learned_units.networks.two_layer import Network, initialise, predict_templates
+from learned_units.proof.certificate import networks_needed, tail
 from learned_units.store import Progress
 
 ONES = 2  # in a tested string

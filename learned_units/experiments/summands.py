@@ -10,13 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units import algorithm
-from learned_units.algorithm import Algorithm
+from learned_units.circuits import addition, algorithm
+from learned_units.circuits.algorithm import Algorithm
+from learned_units.circuits.template_list import TemplateList
 from learned_units.experiments.table import Cell, Curve, Panel, Table
-from learned_units.ntk import limit, listed, predictor, readout
+from learned_units.networks import limit, listed, predictor, readout
 from learned_units.store import Progress
-from learned_units.tasks import addition
-from learned_units.template_list import TemplateList
 
 LONGEST = 10
 GROUP = 8

@@ -1,17 +1,17 @@
 """How many examples a training set has, and how many inputs its network must be right on.
 
-The number of distinct inputs is counted, not estimated (`learned_units/counting.py`).
+The number of distinct inputs is counted, not estimated (`learned_units/proof/counting.py`).
 """
 
 from __future__ import annotations
 
 import math
 
-from learned_units.counting import inputs_by_matched
+from learned_units.circuits import addition, multiplication, permutation, subtract_branch
+from learned_units.circuits.template_list import TemplateList
 from learned_units.experiments.table import Cell, Curve, Panel, Table
+from learned_units.proof.counting import inputs_by_matched
 from learned_units.store import Progress
-from learned_units.tasks import addition, multiplication, permutation, subtract_branch
-from learned_units.template_list import TemplateList
 
 WIDTHS = (4, 8, 16, 32, 64)
 GROUP = 8

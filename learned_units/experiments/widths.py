@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from learned_units import devices
+from learned_units.circuits import subtract_branch
+from learned_units.circuits.templates import TemplateSet
 from learned_units.experiments.table import Cell, Curve, Panel, Table
-from learned_units.ntk import limit, network, readout, training, verification
-from learned_units.ntk.ensemble import make_params
+from learned_units.networks import limit, readout, training, two_layer
+from learned_units.networks.ensemble import make_params
+from learned_units.proof import enumeration
 from learned_units.store import Progress
-from learned_units.tasks import subtract_branch
-from learned_units.templates import TemplateSet
 
 GROUP = 8
 WIDTHS = (256, 512, 1024, 2048, 4096, 8192)
@@ -27,10 +28,10 @@ def errors(template_set: TemplateSet, inputs: np.ndarray, initialisation: str, w
     """Prediction of one trained network less the limit's, in half gaps: float64 [inputs, outputs]."""
     trained = training.train(template_set.labels(), networks=1, width=width, initialisation=initialisation, seed=seed)
     calibrated = readout.calibrated(template_set)
-    finite = make_params(template_set, *network.merge(trained.ensemble), calibrated)
+    finite = make_params(template_set, *two_layer.merge(trained.ensemble), calibrated)
     infinite = limit.make_params(template_set, calibrated)
     predictions = (
-        devices.in_blocks(verification.predict_inputs, each, inputs, BLOCK, template_set=template_set)
+        devices.in_blocks(enumeration.predict_inputs, each, inputs, BLOCK, template_set=template_set)
         for each in (finite, infinite)
     )
     found = [(one.value - other.value) / other.half_gap for (_, one), (_, other) in zip(*predictions, strict=True)]
@@ -51,7 +52,7 @@ def measure(quick: bool, progress: Progress) -> Table:
     inputs = drawn_inputs(template_set, BLOCK if quick else INPUTS)
     right = template_set.specify(inputs)
     rows: list[tuple[Cell, ...]] = []
-    for initialisation in network.INITIALISATIONS:
+    for initialisation in two_layer.INITIALISATIONS:
         for width in widths:
             roots, largest, wrong, lost = [], 0.0, 0, 0
             for seed in seeds:
@@ -97,7 +98,7 @@ def measure(quick: bool, progress: Progress) -> Table:
 
 def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
     curves = []
-    for initialisation in network.INITIALISATIONS:
+    for initialisation in two_layer.INITIALISATIONS:
         mine = [row for row in rows if row[0] == initialisation]
         x = tuple(float(row[1]) for row in mine if isinstance(row[1], int))
         curves.append(Curve(initialisation, x, tuple(row[2] if isinstance(row[2], float) else None for row in mine)))

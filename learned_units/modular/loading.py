@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from learned_units import weights as stored
 from learned_units.modular import experts, training
 from learned_units.modular.network import Network, Verification, every_input, make_network, verify
 from learned_units.modular.unit import COEFFICIENTS, DIGIT_BITS, MODULUS, ModularSpec
 from learned_units.store import Progress, WeightsError
 from learned_units.unit import Scope, Unit
-from learned_units.weights import Made, Manifest, Recipe, Report, Tensors
+from learned_units.weights import recipes as stored
+from learned_units.weights.recipes import Made, Manifest, Recipe, Report, Tensors
 
 WEIGHTS = ("grokked", "analytic")
 UNITS = 256

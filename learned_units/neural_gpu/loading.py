@@ -10,14 +10,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from learned_units import weights
 from learned_units.neural_gpu import acceptance, network, operands, tape, training
 from learned_units.neural_gpu.network import Network
 from learned_units.neural_gpu.tape import Task
 from learned_units.neural_gpu.unit import NeuralGpuSpec
 from learned_units.store import Progress, WeightsError
 from learned_units.unit import Scope, Unit
-from learned_units.weights import Made, Recipe, Report
+from learned_units.weights import recipes
+from learned_units.weights.recipes import Made, Recipe, Report
 
 NAME = "neural-gpu"
 SEEDS_TRIED = 8
@@ -48,7 +48,7 @@ def load(word_bits: int, isa: str, seed: int, progress: Progress | None) -> Unit
 
 def obtain(task: Task, seed: int, progress: Progress | None) -> tuple[Network, dict[str, Any]]:
     """The accepted network of a task and its manifest, trained on first use. Raises WeightsError."""
-    tensors, manifest = weights.obtain(recipe_for(task, seed), progress)
+    tensors, manifest = recipes.obtain(recipe_for(task, seed), progress)
     return as_network(task, tensors), manifest
 
 

@@ -11,21 +11,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units.ntk import limit, predictor, readout
-from learned_units.passes import PassTrace, Prediction, run_pass, written_fields
-from learned_units.whole import grouped_passes
+from learned_units.circuits import machine_grouped
+from learned_units.circuits.passes import PassTrace, Prediction, run_pass, written_fields
+from learned_units.networks import limit, predictor, readout
 from learned_units.whole.state import Boundary, Iteration, changes
 
 
 def limit_params() -> dict[str, limit.LimitParams]:
     """The closed form of the seven networks."""
-    sets = grouped_passes.template_sets()
+    sets = machine_grouped.template_sets()
     return {name: limit.make_params(each, readout.calibrated(each)) for name, each in sets.items()}
 
 
 def predict(params: Mapping[str, Any], network: str, matched: tuple[jax.Array, ...]) -> Prediction:
     """A network on many groups, as a batch of inputs: one matrix product instead of sums of single rows."""
-    template_set = grouped_passes.template_sets()[network]
+    template_set = machine_grouped.template_sets()[network]
     as_batch = tuple(jnp.moveaxis(each, 0, 1)[None] for each in matched)
     return Prediction(
         *(jnp.moveaxis(each[0], 2, 0) for each in predictor.predict(template_set, params[network], as_batch))
@@ -51,8 +51,8 @@ class Grouped:
     @property
     def evaluations(self) -> int:
         """Network evaluations of an instruction: groups, over all passes."""
-        sets = grouped_passes.template_sets()
-        steps = grouped_passes.schedule(self.cells, self.word_bits, self.isa)
+        sets = machine_grouped.template_sets()
+        steps = machine_grouped.schedule(self.cells, self.word_bits, self.isa)
         return sum(step.groups(sets[step.network].group) for _, step in steps)
 
     def encode(self, boundary: Boundary) -> jax.Array:
@@ -76,10 +76,10 @@ class Grouped:
 
     def explain(self, params: Mapping[str, Any], state: jax.Array) -> list[Iteration]:
         """The passes of one instruction, by the code that `instruction` runs."""
-        sets = grouped_passes.template_sets()
+        sets = machine_grouped.template_sets()
         fields = self._fields(state)
         found = []
-        steps = grouped_passes.schedule(self.cells, self.word_bits, self.isa)
+        steps = machine_grouped.schedule(self.cells, self.word_bits, self.isa)
         for (name, step), (trace, written) in zip(steps, _run(params, fields, spec=self), strict=True):
             after = {field: self._shaped(field, bits) for field, bits in written.items()}
             before = {
@@ -97,8 +97,8 @@ class Grouped:
     def run(self, params: Mapping[str, Any], fields: Mapping[str, jax.Array]) -> list[Evaluated]:
         """Every pass of one instruction, in order."""
         state, found = dict(fields), []
-        for _, step in grouped_passes.schedule(self.cells, self.word_bits, self.isa):
-            template_set = grouped_passes.template_sets()[step.network]
+        for _, step in machine_grouped.schedule(self.cells, self.word_bits, self.isa):
+            template_set = machine_grouped.template_sets()[step.network]
             trace = run_pass(step, template_set, state, functools.partial(predict, params))
             found.append(Evaluated(trace, written_fields(step, template_set, trace)))
             state |= found[-1].written
@@ -108,7 +108,7 @@ class Grouped:
         """What the passes start from: the state, and constants."""
         boundary = self.decode(state)
         bits = np.arange(self.word_bits)
-        three = (grouped_passes.CONSTANTS["minus three"] >> np.minimum(bits, 8) & 1).astype(np.float32)
+        three = (machine_grouped.CONSTANTS["minus three"] >> np.minimum(bits, 8) & 1).astype(np.float32)
         return {
             "memory": boundary.memory.reshape(-1),
             "pc": boundary.pc,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from assembler import Image, assemble
 from learned_units.unit import Unit
-from learned_units.whole_machine import WholeMachine
+from learned_units.whole.machine import WholeMachine
 from vm.batch import CHECKED, run_batch
 from vm.execution import Machine
 from vm.reference import ReferenceMachine

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from learned_units.ntk.unit import NtkSpec
-from learned_units.tasks import subtract_branch
+from learned_units.circuits import subtract_branch
 from learned_units.unit import Unit
+from learned_units.units.ntk import NtkSpec
 
 
 class Work(NamedTuple):

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     jax_setup.prepare()
     if options.growth is not None:
         return _growth(options, talk)
-    from learned_units.whole_machine import load_whole
+    from learned_units.whole.machine import load_whole
     from vm.benchmark import contenders
     from vm.benchmark.measuring import measure
 

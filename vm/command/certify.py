@@ -11,7 +11,7 @@ from vm.console.terminal import Talk
 from vm.console.usage import UsageError
 
 if TYPE_CHECKING:
-    from learned_units.ntk.certificate import Certificate, Readout
+    from learned_units.proof.certificate import Certificate, Readout
     from learned_units.unit import Unit
 
 READOUTS: tuple[Readout, ...] = ("calibrated", "sign")
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--delta is {options.delta}; it is a probability between 0 and 1")
     talk = Talk(options.quiet)
     jax_setup.prepare()
-    from learned_units.ntk import certificate
+    from learned_units.proof import certificate
 
     unit = chosen_unit.load(options, options.width, options.isa, talk)
     certified = certificate.of_unit(unit, options.steps)
@@ -58,9 +58,9 @@ def _statement(unit: Unit, certified: Certificate, steps: int) -> str:
 
 def _measured(unit: Unit, steps: int, talk: Talk) -> Certificate:
     """The estimate from z of every output of every network, measured now on these weights."""
-    from learned_units.ntk import certificate, finite_width
-    from learned_units.ntk.unit import NtkSpec
-    from learned_units.tasks import subtract_branch
+    from learned_units.circuits import subtract_branch
+    from learned_units.proof import certificate, finite_width
+    from learned_units.units.ntk import NtkSpec
 
     assert isinstance(unit.spec, NtkSpec)
     sets = subtract_branch.template_sets(unit.spec.group)
@@ -93,9 +93,9 @@ def _measured(unit: Unit, steps: int, talk: Talk) -> Certificate:
 
 def _plain_ensembles(unit: Unit, options: argparse.Namespace) -> None:
     """The networks of this unit as plain ensembles: what they decide, and how many it takes, or how --networks fare."""
-    from learned_units.ntk import certificate
-    from learned_units.ntk.unit import NtkSpec
-    from learned_units.tasks import subtract_branch
+    from learned_units.circuits import subtract_branch
+    from learned_units.proof import certificate
+    from learned_units.units.ntk import NtkSpec
 
     assert isinstance(unit.spec, NtkSpec)
     group = unit.spec.group

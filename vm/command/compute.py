@@ -73,8 +73,8 @@ def _networks(question: Question, kind: str) -> Answer:
             f"the networks of '{question.task}' take operands of up to {most:,} bits, not {question.bits:,}"
         )
     jax_setup.prepare()
-    from learned_units.ntk import computing
-    from learned_units.tasks.designs import Design
+    from learned_units import compute as computing
+    from learned_units.circuits.designs import Design
 
     bits, modulus = _words(question)
     design = Design(question.task, question.design, bits, question.places)

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     """Exit code 0 if the proof holds, every program agreed with the reference, and noise did not."""
     talk = Talk(options.quiet)
     jax_setup.prepare()
-    from learned_units.ntk.verification import VerificationError
+    from learned_units.proof.enumeration import VerificationError
 
     terminal.prose(OPENING)
     unit, trained = _train(talk)
@@ -60,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _train(talk: Talk) -> tuple[Unit, bool]:
     """The default unit, and whether it was trained just now."""
-    from learned_units import catalog, weights
-    from learned_units.ntk import loading
+    from learned_units import catalog
+    from learned_units.units import ntk_loading
+    from learned_units.weights import recipes
 
     trained = False
 
@@ -73,12 +74,12 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
     began = time.monotonic()
     recipe = catalog.recipe(catalog.DEFAULT_UNIT)
     assert recipe is not None
-    weights.train(recipe, progress)
+    recipes.train(recipe, progress)
     talk.clear()
     unit = catalog.load_unit()
     source = f"Trained in {time.monotonic() - began:.1f} s" if trained else "Read from the cache"
     terminal.heading(f"1. {source}: five ensembles, by gradient descent on template examples")
-    table = loading.report(unit.manifest).table
+    table = ntk_loading.report(unit.manifest).table
     terminal.write(terminal.table(table, right=range(1, len(table[0]))))
     terminal.flush()
     return unit, trained
@@ -86,7 +87,8 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
 
 def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
     """Run each network on every input it can receive, unless training has just done so."""
-    from learned_units.ntk import loading, verification
+    from learned_units.proof import enumeration
+    from learned_units.units import ntk_loading
 
     terminal.heading("2. Proved exact")
     began = time.monotonic()
@@ -94,7 +96,7 @@ def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
         found = unit.manifest["verified"]
         inputs, margin, when = found["inputs"], found["smallest_margin"], "while it was trained"
     else:
-        networks = verification.prove(unit.params, loading.DEFAULT_GROUP, talk.progress).values()
+        networks = enumeration.prove(unit.params, ntk_loading.DEFAULT_GROUP, talk.progress).values()
         talk.clear()
         inputs = sum(network.inputs for network in networks)
         margin = min(network.smallest_margin for network in networks)

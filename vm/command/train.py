@@ -13,7 +13,8 @@ def run(options: argparse.Namespace) -> int:
     """Train, unless acceptable weights were trained and stored already, and print what is known of them."""
     talk = Talk(options.quiet)
     jax_setup.prepare()
-    from learned_units import catalog, weights
+    from learned_units import catalog
+    from learned_units.weights import recipes
     from vm.console import chosen_unit
 
     chosen_unit.settle_group(options, options.width)
@@ -29,9 +30,9 @@ def run(options: argparse.Namespace) -> int:
         talk.progress(what, part)
 
     if options.force:
-        manifest = weights.remake(recipe, progress)
+        manifest = recipes.remake(recipe, progress)
     else:
-        manifest = weights.train(recipe, progress)[1]
+        manifest = recipes.train(recipe, progress)[1]
     talk.clear()
     if not reported:
         talk.say("these weights were trained and stored already; --force trains them again")

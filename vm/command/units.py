@@ -15,17 +15,18 @@ TEXT_COLUMNS = 100
 def run(options: argparse.Namespace) -> int:
     """Print the table, and a line for each stored file; damaged ones are named."""
     jax_setup.prepare()
-    from learned_units import weights
     from learned_units.catalog import DEFAULT_UNIT, UNITS
+    from learned_units.weights import recipes
 
     rows = [("unit", "difference", "branch decision", "next pc", "native glue")]
-    for name, (scope, *_) in UNITS.items():
+    scopes = {name: entry.scope for name, entry in UNITS.items()}
+    for name, scope in scopes.items():
         shown = f"{name} (default)" if name == DEFAULT_UNIT else name
         rows.append((shown, scope.difference, scope.decision, scope.select, scope.glue))
     terminal.write(terminal.table(rows))
-    for name, (scope, *_) in UNITS.items():
+    for name, scope in scopes.items():
         terminal.write("\n" + textwrap.fill(f"{name}: {scope.sentence}", TEXT_COLUMNS, subsequent_indent="  ") + "\n")
-    folder = weights.folder()
+    folder = recipes.folder()
     stored = sorted(folder.glob("*.safetensors"))
     terminal.write(f"\nWeights in {folder}:{'' if stored else ' none yet; `sbn train ntk` makes them'}\n")
     for path in stored:
@@ -35,13 +36,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _describe(path: Path) -> str:
     """What was verified for the weights in one file, or why they are refused."""
-    from learned_units import catalog, store, weights
+    from learned_units import catalog, store
     from learned_units.store import WeightsError
+    from learned_units.weights import recipes
 
     try:
         manifest = store.load(path, {})[1]
         recipe = catalog.recipe_of(manifest)
-        weights.read(recipe, path)
+        recipes.read(recipe, path)
     except WeightsError as error:
         return f"{path.name}: refused: {str(error).removeprefix(f'{path}: ')}"
     report = recipe.report(manifest)

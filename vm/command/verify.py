@@ -17,10 +17,10 @@ from vm.margin import format_margin
 if TYPE_CHECKING:
     import numpy as np
 
-    from learned_units.ntk.verification import Enumeration, Weakest
-    from learned_units.templates import TemplateSet
+    from learned_units.circuits.templates import TemplateSet
+    from learned_units.proof.enumeration import Enumeration, Weakest
+    from learned_units.proof.pairs import Counterexample, Plan
     from learned_units.unit import Unit
-    from learned_units.verification import Counterexample, Plan
 
     Held = tuple[dict[str, np.ndarray], dict[str, Any] | None]  # tensors of a weights file; its manifest, if any
 
@@ -40,18 +40,19 @@ def run(options: argparse.Namespace) -> int:
         return _run_whole(options, talk)
     from learned_units import processes, store
     from learned_units.catalog import DEFAULT_UNIT
-    from learned_units.ntk import construction, loading
+    from learned_units.units import ntk_loading
+    from learned_units.weights import ensembles
 
     chosen_unit.settle_group(options, options.width or 16)
     name = options.unit or DEFAULT_UNIT
     held = None
     with stated_by_user():
-        group = loading.checked_group(options.group) if name.startswith("ntk") else None
+        group = ntk_loading.checked_group(options.group) if name.startswith("ntk") else None
         if options.weights and name == "ntk":
             held = store.read_any(Path(options.weights))
-            group = loading.checked_group(_group_stated(options, held))
-    enumerable = group is not None and group <= construction.ENUMERABLE_GROUP and options.cases is None
-    width = options.width or (16 if group is None or group <= construction.ENUMERABLE_GROUP else group)
+            group = ntk_loading.checked_group(_group_stated(options, held))
+    enumerable = group is not None and group <= ensembles.ENUMERABLE_GROUP and options.cases is None
+    width = options.width or (16 if group is None or group <= ensembles.ENUMERABLE_GROUP else group)
     if enumerable and options.shards is not None:
         raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated in one go")
     if held is not None and group is not None:
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         claim, failed = _prove(unit, group, talk), None
         said = "every input enumerated"
     else:
-        paper = group is not None and group == width and group > construction.ENUMERABLE_GROUP
+        paper = group is not None and group == width and group > ensembles.ENUMERABLE_GROUP
         claim, failed, said = _run_pairs(unit, group if paper else None, options, talk)
     if failed is not None or claim is None:
         return FAILED
@@ -97,16 +98,16 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
     """A unit with weights of any making, read from --weights; the file too, if it has a manifest to record in."""
     from learned_units import bits
     from learned_units.catalog import ISAS, UNITS
-    from learned_units.ntk import construction
-    from learned_units.ntk.unit import NtkSpec
     from learned_units.store import WeightsError, tensor_hash
     from learned_units.unit import Unit
+    from learned_units.units.ntk import NtkSpec
+    from learned_units.weights import ensembles
 
     path, (tensors, manifest) = Path(options.weights), held
     if options.isa not in ISAS or not bits.MIN_WORD_BITS <= width <= bits.MAX_WORD_BITS:
         raise UsageError(f"words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits, not {width}")
     try:
-        params = construction.as_params(tensors, group)
+        params = ensembles.as_params(tensors, group)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
     known = {"group": group, "tensor_hash": tensor_hash(tensors)}
@@ -119,11 +120,11 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
 
 def _prove(unit: Unit, group: int, talk: Talk) -> dict[str, Any] | None:
     """Every input of every network, and the composition at every width. The claim, or None if it fails."""
-    from learned_units.ntk import verification
-    from learned_units.tasks.subtract_branch import template_sets
+    from learned_units.circuits.subtract_branch import template_sets
+    from learned_units.proof import enumeration
 
     began = time.monotonic()
-    schedules = verification.check_composition(group)
+    schedules = enumeration.check_composition(group)
     found = _enumerate(template_sets(group), unit.params, talk)
     if found is None:
         _search_operands(unit)
@@ -140,10 +141,10 @@ def _prove(unit: Unit, group: int, talk: Talk) -> dict[str, Any] | None:
 
 def _enumerate(sets: Mapping[str, TemplateSet], params: Mapping[str, Any], talk: Talk) -> dict[str, Enumeration] | None:
     """Every input of every network: a table of them. None, and the weakest input told, where one is wrong."""
-    from learned_units.ntk import verification
+    from learned_units.proof import enumeration
 
     found = {
-        name: verification.enumerate_by_all(
+        name: enumeration.enumerate_by_all(
             template_set,
             params[name],
             progress=lambda part, name=name: talk.progress(f"checking every input of '{name}'", part),
@@ -156,7 +157,7 @@ def _enumerate(sets: Mapping[str, TemplateSet], params: Mapping[str, Any], talk:
     terminal.write(terminal.table(rows, right=(1, 2, 3)) + "\n")
     for name, each in found.items():
         if each.wrong:
-            _tell_weakest(verification.weakest(sets[name], params[name]))
+            _tell_weakest(enumeration.weakest(sets[name], params[name]))
             return None
     return found
 
@@ -172,8 +173,9 @@ def _claim(found: Iterable[Enumeration]) -> dict[str, Any]:
 def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     """Every input of the seven networks of the grouped whole machine; the claims are recorded with their two files."""
     from learned_units import catalog, processes
-    from learned_units.ntk import verification
-    from learned_units.whole import construction, grouped_passes
+    from learned_units.circuits import machine_grouped
+    from learned_units.proof import enumeration
+    from learned_units.weights import whole_grouped
 
     given = [name for name in NOT_FOR_WHOLE if getattr(options, name) is not None]
     if given or options.unit not in (None, "ntk"):
@@ -181,12 +183,12 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     with stated_by_user():
         shared = catalog.recipe("ntk", seed=options.seed)
     assert shared is not None
-    params, manifest = construction.obtain(options.seed, talk.progress)
+    params, manifest = whole_grouped.obtain(options.seed, talk.progress)
     talk.clear()
     processes.agree({name: manifest[name] for name in ("tensor_hash", "unit_tensor_hash")})
-    sets, own = grouped_passes.template_sets(), construction.own_sets()
+    sets, own = machine_grouped.template_sets(), whole_grouped.own_sets()
     began = time.monotonic()
-    verification.check_specifications(sets)
+    enumeration.check_specifications(sets)
     found = _enumerate(sets, params, talk)
     if found is None:
         return FAILED
@@ -197,7 +199,7 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
         f"{format_margin(claim['smallest_margin'], 3)}. How they are wired is tested, not proved; "
         "docs/whole_machine.md says what is."
     )
-    files = {construction.recipe(options.seed).path: "tensor_hash", shared.path: "unit_tensor_hash"}
+    files = {whole_grouped.recipe(options.seed).path: "tensor_hash", shared.path: "unit_tensor_hash"}
     for path, name in files.items():
         networks = [each for each in sets if (each in own) == (name == "tensor_hash")]
         _record(path, manifest[name], _claim(found[each] for each in networks), ", ".join(networks), talk)
@@ -206,10 +208,11 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
 
 def _record(path: Path, tensor_hash: str, claim: dict[str, Any], said: str, talk: Talk) -> None:
     """Write a claim into the manifest of the weights it is about; of several processes the first one does."""
-    from learned_units import processes, weights
+    from learned_units import processes
+    from learned_units.weights import recipes
 
     if processes.index() == 0:
-        weights.record(path, tensor_hash, _claim_name(claim), claim)
+        recipes.record(path, tensor_hash, _claim_name(claim), claim)
         talk.say(f"recorded with the weights ({said}): {path}")
 
 
@@ -224,16 +227,16 @@ def _tell_weakest(found: Weakest) -> None:
 
 def _search_operands(unit: Unit) -> None:
     """Operands that show the failure, if a sample finds some."""
-    from learned_units import verification
+    from learned_units.proof import pairs
 
-    plan = verification.plan(unit, SEARCHED_CASES)
-    verification.forget(plan)
-    _, example = verification.verify(unit, plan)
+    plan = pairs.plan(unit, SEARCHED_CASES)
+    pairs.forget(plan)
+    _, example = pairs.verify(unit, plan)
     if example is None:
         terminal.write(f"  {SEARCHED_CASES:,} pairs of operands show nothing of it\n")
     else:
         _tell(example, plan)
-    verification.forget(plan)
+    pairs.forget(plan)
 
 
 # --- pairs of operands ------------------------------------------------------------------------------------------------
@@ -246,29 +249,27 @@ def _run_pairs(
 
     paper: the group of a unit in the paper's form, one network for the whole word; None for other units.
     """
-    from learned_units import verification
     from learned_units.processes import ProcessLost
+    from learned_units.proof import pairs
 
     width, cases = unit.word_bits, options.cases
     if cases is None and paper is None and width > SMALL:
         cases = SAMPLED_CASES
     with stated_by_user():
-        plan = verification.plan(unit, cases, options.seed, classes=paper is not None)
+        plan = pairs.plan(unit, cases, options.seed, classes=paper is not None)
     if options.restart:
-        verification.forget(plan)
+        pairs.forget(plan)
     if cases is None and paper is not None and not _select_is_right(unit, paper, talk):
         return None, None, ""
-    before = verification.finished(plan)
+    before = pairs.finished(plan)
     if before.shards:
         talk.say(f"going on from {_coverage(plan, before)}")
     began = time.monotonic()
     try:
-        covered, example = verification.verify(unit, plan, most_shards=options.shards, progress=talk.progress)
+        covered, example = pairs.verify(unit, plan, most_shards=options.shards, progress=talk.progress)
     except (KeyboardInterrupt, ProcessLost):
         talk.clear()
-        talk.say(
-            f"finished so far: {_coverage(plan, verification.finished(plan))}; the same command goes on from there"
-        )
+        talk.say(f"finished so far: {_coverage(plan, pairs.finished(plan))}; the same command goes on from there")
         raise
     talk.clear()
     if example is not None:
@@ -281,17 +282,17 @@ def _run_pairs(
     )
     if covered.shards < plan.shards:
         talk.say("the same command goes on from there")
-    elif plan.operands == verification.SAMPLED:
+    elif plan.operands == pairs.SAMPLED:
         terminal.write(f"a sample (seed {plan.seed}), and no proof\n")
-    return verification.as_manifest(plan, covered), None, said
+    return pairs.as_manifest(plan, covered), None, said
 
 
 def _select_is_right(unit: Unit, group: int, talk: Talk) -> bool:
     """The networks whose inputs operands alone do not decide: `select` on every target, `any` on everything."""
-    from learned_units.ntk import verification
+    from learned_units.proof import enumeration
 
     right = True
-    for name, found in verification.enumerate_word_wide(unit.params, group, talk.progress).items():
+    for name, found in enumeration.enumerate_word_wide(unit.params, group, talk.progress).items():
         talk.clear()
         terminal.write(
             f"'{name}': {found.inputs:,} inputs, all it can receive; smallest margin {found.smallest_margin:.3f}\n"

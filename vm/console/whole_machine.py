@@ -20,8 +20,8 @@ from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
 
 if TYPE_CHECKING:
+    from learned_units.whole.machine import WholeMachine
     from learned_units.whole.state import Iteration
-    from learned_units.whole_machine import WholeMachine
     from vm.whole import WholeOutcome, WholeRun
 
 STDIN = "-"
@@ -117,7 +117,7 @@ def _refuse_options(options: argparse.Namespace) -> None:
 
 def _load(options: argparse.Namespace, cells: int, word_bits: int, isa: str, talk: Talk) -> WholeMachine:
     from learned_units import catalog
-    from learned_units.whole_machine import load_whole
+    from learned_units.whole.machine import load_whole
 
     unit = options.unit or catalog.DEFAULT_UNIT
     whole = load_whole(cells, word_bits, isa, unit, options.form, options.seed, talk.progress)
@@ -149,7 +149,7 @@ def _subject(whole: WholeMachine) -> str:
 
 def _between(whole: WholeMachine) -> str:
     """What there is between the first state and the last besides predictions."""
-    from learned_units.whole_machine import ENCODER, THRESHOLD
+    from learned_units.whole.machine import ENCODER, THRESHOLD
 
     wiring = ", wiring" if whole.spec.form == "grouped" else ""
     return f"between first and last state: predictions, encoder ({ENCODER}), threshold ({THRESHOLD}){wiring}"
@@ -170,7 +170,7 @@ def _summary(machine: WholeRun, outcome: WholeOutcome | None, halt: str, seconds
 
 
 def _machine_fields(whole: WholeMachine) -> dict[str, object]:
-    from learned_units.whole_machine import ENCODER, THRESHOLD
+    from learned_units.whole.machine import ENCODER, THRESHOLD
 
     spec = whole.spec
     return {

@@ -1,0 +1,1 @@
+"""What is computed: templates wired into passes; no weights."""

@@ -1,0 +1,1 @@
+"""Who predicts: two-layer ReLU networks, in closed form and trained."""

@@ -1,0 +1,90 @@
+"""A trained ensemble's mean prediction: relu(x @ inner) @ outer, x the matched templates over sqrt(n)."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learned_units.circuits.passes import Prediction, matched_family
+from learned_units.circuits.templates import TemplateSet
+from learned_units.networks.readout import Readout, look_up
+
+PRECISION = jax.lax.Precision.HIGHEST  # float32 products on every device: decisions do not depend on it
+
+
+class EnsembleParams(NamedTuple):
+    """Weights of one ensemble as the network of its mean, and its readout. All float32."""
+
+    inner: jax.Array  # [families, group, units]
+    outer: jax.Array  # [outputs, positions, units], all scale factors folded in
+    table: jax.Array  # [1 + outputs, n]: half gap, thresholds
+
+
+def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray, readout: Readout) -> EnsembleParams:
+    """Weights [templates, units] and [units, output bits] of a merged ensemble, with a readout, ready to predict."""
+    units = inner.shape[1]
+    host = (
+        inner.reshape(len(template_set.families), template_set.group, units),
+        np.ascontiguousarray(outer.T).reshape(len(template_set.outputs), -1, units),
+        np.concatenate([readout.half_gap[None], readout.threshold.T]),
+    )
+    return EnsembleParams(*jax.device_put(host))
+
+
+def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Prediction:
+    """The ensemble on every group: for each family float32 [groups, group, ...] of 0 and 1.
+
+    relu is positively homogeneous, so the 1 / sqrt(n) of the input is applied to the output instead.
+    """
+    outputs, positions, _ = params.outer.shape
+    some = functools.reduce(operator.add, matched)
+    number = some.sum(1)
+    family = matched_family(matched)
+    outer = params.outer.reshape(outputs * positions, -1)
+    if some.ndim == 2:
+        hidden = jax.nn.relu(_sums_of_rows(params.inner, family, some))
+        # Of one machine, a matrix times a vector for each group: few as they are, one product of matrices is slower.
+        value = jnp.stack([jnp.dot(outer, each, precision=PRECISION) for each in hidden])
+    else:
+        hidden = jax.nn.relu(_sums_of_many_rows(params.inner, family))
+        value = jnp.dot(hidden, outer.T, precision=PRECISION)
+    value = jnp.moveaxis(value.reshape(*number.shape, outputs * positions), -1, 1)
+    value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
+    row = look_up(params.table, number.astype(jnp.int32))
+    return Prediction(value.reshape(-1, outputs, positions, *number.shape[1:]), row[:, 1:], row[:, 0:1])
+
+
+def _sums_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
+    """The hidden layer's sums, [groups, units], touching only the weights of matched templates.
+
+    At most one family matches at a position (TemplateSet checks it): `family`, int32 [groups, group], is -1 where none
+    does, and there `some`, float32 of that shape, is 0.
+    """
+    families, group, units = inner.shape
+    rows = inner.reshape(families * group, units)
+    sums = []
+    for g in range(family.shape[0]):
+        total = jnp.zeros(units, jnp.float32)
+        for p in range(group):
+            place = jnp.maximum(family[g, p], 0) * group + p
+            total = total + some[g, p] * jax.lax.dynamic_index_in_dim(rows, place, 0, keepdims=False)
+        sums.append(total)
+    return jnp.stack(sums)
+
+
+def _sums_of_many_rows(inner: jax.Array, family: jax.Array) -> jax.Array:
+    """The same of a batch, [groups and batch, units]: where nothing is matched, a row of zeros is added."""
+    families, group, units = inner.shape
+    rows = jnp.concatenate([inner.reshape(families * group, units), jnp.zeros((1, units), jnp.float32)])
+
+    def added(total: jax.Array, position: int) -> jax.Array:
+        matched = family[:, position].reshape(-1)
+        place = jnp.where(matched < 0, np.int32(families * group), matched * np.int32(group) + np.int32(position))
+        return total + rows.at[place].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+    return functools.reduce(added, range(group), jnp.zeros((1, units), jnp.float32))

@@ -1,1 +1,0 @@
-"""Two-layer ReLU networks in the NTK regime: closed form, training, ensembles, verification."""

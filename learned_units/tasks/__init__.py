@@ -1,1 +1,0 @@
-"""Algorithms as template sets and schedules of passes."""

@@ -1,0 +1,1 @@
+"""Units of one kind each: the NTK networks, and the native control."""

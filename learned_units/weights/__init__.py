@@ -1,0 +1,1 @@
+"""Made once and kept: recipes, and the makers of trained networks."""

@@ -1,0 +1,213 @@
+"""Trained weights by recipe: shipped or made, judged on this machine, then cached; refusals are reported."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from learned_units import store
+from learned_units.store import Progress, WeightsError
+
+Tensors = dict[str, np.ndarray]
+Manifest = dict[str, Any]
+
+
+class Made(NamedTuple):
+    """What a recipe makes: tensors by name, and what it adds to the manifest (`seed_used` and `verified` at least)."""
+
+    tensors: Tensors
+    fields: Manifest
+
+
+class Report(NamedTuple):
+    """What is known of weights, from their manifest, in words."""
+
+    subject: str  # what they are for: "groups of 8, any word width"
+    sizes: str  # how large they are: "2 x 32-448"
+    verified: str  # what was verified, in one line
+    table: list[tuple[str, ...]]  # a heading and one row for each network; the first column is its name
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the weights in one file are made, named and judged."""
+
+    file: str  # the name of the file in the cache, without its suffix
+    expected: Mapping[str, Any]  # what its manifest must say: everything that decides the weights, `unit` among it
+    make: Callable[[Progress], Made]  # raises WeightsError if no acceptable weights can be made
+    check: Callable[[Tensors, Manifest], None]  # raises WeightsError for tensors or claims that do not suffice
+    report: Callable[[Manifest], Report]
+    # Judges weights that were made elsewhere as `make` judges its own. Returns the fields of the manifest that this
+    # settles; raises WeightsError for weights that are not acceptable here. None where weights are always made here.
+    prove: Callable[[Tensors, Manifest, Progress], Manifest] | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the weights are cached."""
+        return folder() / f"{self.file}.safetensors"
+
+
+def folder() -> Path:
+    """Where all weights are cached."""
+    return store.cache_folder() / "weights"
+
+
+def shipped_folder() -> Traversable:
+    """Where the weights lie that come with the package: files as in the cache, made by `sbn train`."""
+    return resources.files("learned_units.weights") / "shipped"
+
+
+def obtain(recipe: Recipe, progress: Progress | None) -> tuple[Tensors, Manifest]:
+    """The weights: from the cache; or those that are shipped, once they are proved on this machine; or made now.
+
+    What was proved with other libraries or on another platform is proved again, since sums of floats may differ there.
+    Raises WeightsError if no acceptable weights can be made.
+    """
+    found = _cached(recipe, progress)
+    if found is not None and _holds_here(recipe, found[1]):
+        return found
+    with _locked(recipe, progress) as alive:
+        if recipe.path.exists():
+            found = _cached(recipe, progress)
+        if found is not None and _holds_here(recipe, found[1]):
+            return found
+        return _prove(recipe, found or _shipped(recipe), alive) or _make(recipe, alive, _save_or_warn)
+
+
+def train(recipe: Recipe, progress: Progress | None) -> tuple[Tensors, Manifest]:
+    """The weights as this machine trains them: from the cache if it did, else trained now; never the shipped ones.
+
+    Raises WeightsError if no acceptable weights can be made, or if they cannot be stored.
+    """
+    found = _cached(recipe, progress)
+    if found is not None and not found[1].get("shipped", False):
+        return found
+    with _locked(recipe, progress) as alive:
+        return _make(recipe, alive, store.save)
+
+
+def remake(recipe: Recipe, progress: Progress | None = None) -> Manifest:
+    """Make the weights once more and store them, replacing what is there. Returns the manifest."""
+    with _locked(recipe, progress) as alive:
+        return _make(recipe, alive, store.save)[1]
+
+
+def read(recipe: Recipe, path: Path) -> tuple[Tensors, Manifest]:
+    """The weights in a file. Raises WeightsError, naming it, if they are not acceptable by the recipe."""
+    tensors, manifest = store.load(path, recipe.expected)
+    try:
+        recipe.check(tensors, manifest)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    return tensors, manifest
+
+
+def _cached(recipe: Recipe, progress: Progress | None) -> tuple[Tensors, Manifest] | None:
+    if not recipe.path.exists():
+        return None
+    try:
+        return read(recipe, recipe.path)
+    except WeightsError as error:
+        _warn(f"weights refused: {error}", progress)
+        return None
+
+
+def _shipped(recipe: Recipe) -> tuple[Tensors, Manifest] | None:
+    """The weights that come with the package, if they are those of this recipe."""
+    entry = shipped_folder() / f"{recipe.file}.safetensors"
+    if recipe.prove is None or not entry.is_file():
+        return None
+    with resources.as_file(entry) as path:
+        try:
+            tensors, manifest = read(recipe, path)
+        except WeightsError:  # of another version of this program
+            return None
+    return tensors, {**manifest, "shipped": True}
+
+
+def _holds_here(recipe: Recipe, manifest: Manifest) -> bool:
+    """Whether what the manifest says was measured with these libraries, on this platform."""
+    return recipe.prove is None or store.origin().items() <= manifest.items()
+
+
+def _prove(
+    recipe: Recipe, found: tuple[Tensors, Manifest] | None, progress: Progress
+) -> tuple[Tensors, Manifest] | None:
+    """Weights from elsewhere, judged on this machine and stored with what was found; None where they do not hold."""
+    if found is None or recipe.prove is None:
+        return None
+    tensors, manifest = found
+    try:
+        proved = recipe.prove(tensors, manifest, progress)
+    except WeightsError as error:
+        _warn(f"weights refused on this machine: {error}", progress)
+        return None
+    kept = {name: value for name, value in manifest.items() if name != "claims"}
+    return tensors, _save_or_warn(recipe.path, tensors, {**kept, **store.origin(), **proved})
+
+
+def _make(recipe: Recipe, progress: Progress, save: Callable[..., Manifest]) -> tuple[Tensors, Manifest]:
+    made = recipe.make(progress)
+    manifest = save(recipe.path, made.tensors, {**recipe.expected, **store.origin(), **made.fields})
+    return made.tensors, manifest
+
+
+def _save_or_warn(path: Path, tensors: Tensors, manifest: Manifest) -> Manifest:
+    """Store the weights, or say that the next run must do without. Returns the manifest as it would be stored."""
+    try:
+        return store.save(path, tensors, manifest)
+    except store.UnwritableError as error:
+        _warn(f"weights are not kept: {error}", None)
+        return store.seal(tensors, manifest)
+
+
+@contextlib.contextmanager
+def _locked(recipe: Recipe, progress: Progress | None) -> Iterator[Progress]:
+    """Hold the lock of the file, if the cache can be written; yields a progress function that keeps it fresh."""
+    report = progress or (lambda what, part: None)
+    waiting = "waiting for another process that makes the same weights"
+    with contextlib.ExitStack() as held:
+        try:
+            touch = held.enter_context(store.lock(recipe.path, lambda: report(waiting, 0.0)))
+        except store.UnwritableError:  # what is made will say so when it is to be stored
+            touch = _nothing
+
+        def alive(what: str, part: float) -> None:
+            touch()
+            report(what, part)
+
+        yield alive
+
+
+def _nothing() -> None:
+    """What keeps a lock fresh that could not be taken."""
+
+
+def _warn(message: str, progress: Progress | None) -> None:
+    """Tell whoever asked for weights: through their progress, or as a warning."""
+    if progress is None:
+        warnings.warn(message, stacklevel=6)  # whoever called load_unit
+    else:
+        progress(message, 0.0)
+
+
+def record(path: Path, tensor_hash: str, name: str, claim: Mapping[str, Any]) -> Manifest:
+    """Add a claim, verified after the training, to the manifest of stored weights; the file is the old one or the new.
+
+    The claim replaces an earlier one of that name. Returns the manifest. Raises WeightsError if the file cannot be read
+    or written, or no longer holds the tensors the claim is about.
+    """
+    with store.lock(path, lambda: None):
+        tensors, manifest = store.load(path, {})
+        if manifest["tensor_hash"] != tensor_hash:
+            raise WeightsError(f"{path}: holds other weights now; what was verified is not theirs")
+        claims = {**manifest.get("claims", {}), name: dict(claim)}
+        return store.save(path, tensors, {**manifest, "claims": claims})
