@@ -387,12 +387,19 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_and_names_the_way_out(tm
 
 # --- shipped weights --------------------------------------------------------------------------------------------------
 
+
+def recipe_of(unit: str, isa: str = "sbn") -> weights.Recipe:
+    recipe = catalog.recipe(unit, isa=isa)
+    assert recipe is not None
+    return recipe
+
+
 SHIPPED = {
-    "ntk": lambda: catalog.recipe("ntk"),
+    "ntk": lambda: recipe_of("ntk"),
     "whole": lambda: whole.recipe(0),
-    "modular": lambda: catalog.recipe("modular"),
-    "neural-gpu, sbn": lambda: catalog.recipe("neural-gpu"),
-    "neural-gpu, subleq": lambda: catalog.recipe("neural-gpu", isa="subleq"),
+    "modular": lambda: recipe_of("modular"),
+    "neural-gpu, sbn": lambda: recipe_of("neural-gpu"),
+    "neural-gpu, subleq": lambda: recipe_of("neural-gpu", "subleq"),
 }
 
 
@@ -419,7 +426,7 @@ def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_pat
 
 def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path, monkeypatch):
     """A file that is whole and consistent in itself, claims enough, and is wrong."""
-    recipe = catalog.recipe("ntk")
+    recipe = recipe_of("ntk")
     with resources.as_file(weights.shipped_folder() / f"{recipe.file}.safetensors") as path:
         tensors, manifest = store.load(path, {})
     noise = np.random.default_rng(0).normal(size=tensors["select.outer"].shape).astype(np.float32)
@@ -468,7 +475,7 @@ GOLDEN = [-0.433021, -1.175942, -0.140393, -0.432937, *[0.159661] * 4, *[0.22155
 
 def test_training_here_never_takes_the_shipped_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    recipe = catalog.recipe("modular")
+    recipe = recipe_of("modular")
     assert weights.obtain(recipe, None)[1]["shipped"]
     _, manifest = weights.train(recipe, None)
     assert "shipped" not in manifest
