@@ -250,7 +250,7 @@ def cache(tmp_path, monkeypatch, unit_of) -> Path:
     path.parent.mkdir(parents=True)
     shutil.copyfile(source, path)
 
-    monkeypatch.setattr(ensembles, "make", _begin_training)
+    monkeypatch.setattr(ensembles.Plan, "make", _begin_training)
     monkeypatch.setattr(recipes, "shipped_folder", lambda: tmp_path / "nothing is shipped")
     return path
 
@@ -415,7 +415,7 @@ def test_the_shipped_weights_are_those_of_this_version_and_say_what_made_them(wh
 
 def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(ensembles, "make", _begin_training)
+    monkeypatch.setattr(ensembles.Plan, "make", _begin_training)
     heard = []
     unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
     assert {f"proving '{name}'" for name in ("first", "prefix", "difference", "select", "any")} <= set(heard)
@@ -435,7 +435,7 @@ def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path,
     store.save(tmp_path / "shipped" / path.name, tensors | {"select.outer": noise}, manifest)
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(recipes, "shipped_folder", lambda: tmp_path / "shipped")
-    monkeypatch.setattr(ensembles, "make", _begin_training)
+    monkeypatch.setattr(ensembles.Plan, "make", _begin_training)
     heard = []
     with pytest.raises(TrainingBegan):
         load_unit("ntk", progress=lambda what, part: heard.append(what))
@@ -488,7 +488,7 @@ def test_no_seed_good_enough_is_an_error_not_a_unit(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(ensembles, "GROUPED_UNITS", (32,))
     monkeypatch.setattr(ensembles, "SEEDS_TRIED", 1)
-    with pytest.raises(WeightsError, match="no seed from 5 to 5 gave acceptable weights for group 2"):
+    with pytest.raises(WeightsError, match="no seed from 5 to 5 gave acceptable weights for groups of 2"):
         load_unit("ntk", seed=5, group=2)
     assert files_in(tmp_path / "weights") == []
 
@@ -513,15 +513,15 @@ def test_weights_depend_on_the_width_only_where_inputs_are_sampled(group, monkey
 
 
 def test_the_design_changes_with_anything_that_decides_the_weights(monkeypatch):
-    before = ensembles.design(8)
-    assert ensembles.design(8) == before != ensembles.design(4)
+    before = ntk_loading.plan(8, 16).design()
+    assert ntk_loading.plan(8, 16).design() == before != ntk_loading.plan(4, 16).design()
     for name, value in (("NETWORKS", 9), ("INITIALISATION", "plain"), ("MARGIN_FLOOR", 0.3), ("GROUPED_UNITS", (1, 2))):
         with monkeypatch.context() as patch:
             patch.setattr(ensembles, name, value)
-            assert ensembles.design(8) != before
+            assert ntk_loading.plan(8, 16).design() != before
     with monkeypatch.context() as patch:
         patch.setattr(ensembles.training, "TOLERANCE", 1e-3)
-        assert ensembles.design(8) != before
+        assert ntk_loading.plan(8, 16).design() != before
 
 
 # --- several processes ------------------------------------------------------------------------------------------------

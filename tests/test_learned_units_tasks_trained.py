@@ -250,7 +250,9 @@ def test_the_states_of_a_run_are_among_those_judged():
 def test_manifests_say_what_was_verified_and_lead_back_to_the_recipe(design):
     computing.trained(design or Design("add", "grouped", 4))
     recipe = task_weights.recipe(design, 0)
-    manifest = store.load(recipe.path, {})[1]
+    tensors, manifest = store.load(recipe.path, {})
+    assert recipe.prove is not None
+    assert recipe.prove(tensors, manifest, lambda what, part: None)["verified"] == manifest["verified"]
     assert catalog.recipe_of(manifest).expected == recipe.expected
     assert manifest["verified"]["smallest_margin"] >= ensembles.MARGIN_FLOOR
     assert manifest["verified"]["kind"] == "every input enumerated"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import jax
+import numpy as np
 
 from learned_units.circuits.passes import Prediction, Predictor
 from learned_units.circuits.state_templates import StateTemplates
 from learned_units.circuits.template_list import TemplateList
 from learned_units.circuits.templates import TemplateSet
-from learned_units.networks import ensemble, limit, listed, whole_state
+from learned_units.networks import ensemble, limit, listed, readout, whole_state
+from learned_units.networks.readout import Readout
 
 # What was proved of weights holds for the code that evaluated them. A change to how networks predict (here, in the
 # ensemble, the kernel) or to how they are verified raises this number, and a golden prediction in the tests says when.
@@ -38,6 +40,25 @@ def predict(templates: Templates, params: NetworkParams, matched: tuple[jax.Arra
     if isinstance(params, limit.LimitParams):
         return limit.predict(params, matched, templates)
     return ensemble.predict(params, matched)
+
+
+def trained(templates: Templates, inner: np.ndarray, outer: np.ndarray) -> NetworkParams:
+    """Weights [templates, units] and [units, output bits] of a merged ensemble, ready to predict, calibrated."""
+    if isinstance(templates, StateTemplates):
+        return whole_state.ensemble_params(templates, inner, outer)
+    read = readout.calibrated(templates)
+    if isinstance(templates, TemplateList):
+        return listed.make_ensemble(inner, outer, read)
+    return ensemble.make_params(templates, inner, outer, read)
+
+
+def closed_form(templates: Templates, read: Callable[..., Readout] = readout.calibrated) -> NetworkParams:
+    """The mean of the ensemble at infinite width and size, ready to predict. That of a whole state is calibrated."""
+    if isinstance(templates, StateTemplates):
+        return whole_state.limit_params(templates)
+    if isinstance(templates, TemplateList):
+        return listed.make_limit(templates, read(templates))
+    return limit.make_params(templates, read(templates))
 
 
 def bound(networks: Iterable[TemplateSet | TemplateList], params: Mapping[str, NetworkParams]) -> Predictor:

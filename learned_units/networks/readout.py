@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from learned_units.circuits.state_templates import StateTemplates
 from learned_units.circuits.template_list import TemplateList
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import kernel
@@ -26,7 +27,7 @@ class Readout(NamedTuple):
     half_gap: np.ndarray
 
 
-def calibrated(templates: TemplateSet | TemplateList) -> Readout:
+def calibrated(templates: TemplateSet | TemplateList | StateTemplates) -> Readout:
     """The half-way threshold. tau(0, c) = 1/2, half the gap at n = 1: with nothing matched every bit is 0."""
     form = kernel.coefficients(templates.size, templates.most_matched)
     threshold = form.gap[:, None] / 2 - form.common[:, None] * templates.label_counts()[None, :]

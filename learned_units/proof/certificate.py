@@ -203,7 +203,7 @@ def of_unit(unit: Unit, steps: int) -> Certificate | None:
     verified = unit.manifest.get("verified")
     if verified is None:
         return None
-    if "smallest_margin" in verified:
+    if "z" not in verified:
         return Certificate(
             "exhaustive",
             0.0,

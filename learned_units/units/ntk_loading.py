@@ -8,12 +8,14 @@ from typing import Any
 
 from learned_units import bits
 from learned_units.circuits import subtract_branch
-from learned_units.networks import limit, readout
+from learned_units.circuits.templates import TemplateSet
+from learned_units.networks import predictor
 from learned_units.store import Progress
 from learned_units.unit import Scope, Unit
 from learned_units.units.ntk import NtkSpec
 from learned_units.weights import ensembles, recipes
-from learned_units.weights.recipes import Recipe, Report
+from learned_units.weights.ensembles import Plan, Planned
+from learned_units.weights.recipes import Manifest, Recipe
 
 DEFAULT_GROUP = 8  # bit positions one network serves
 
@@ -47,7 +49,7 @@ def load_trained(word_bits: int, isa: str, seed: int, progress: Progress | None,
     """The trained unit. Raises ValueError for a group out of range, WeightsError if no weights can be had."""
     tensors, manifest = recipes.obtain(recipe(word_bits, isa, seed, group), progress)
     spec = NtkSpec(word_bits, isa, manifest["group"])
-    params = ensembles.as_params(tensors, spec.group)
+    params = plan(spec.group, word_bits).params(tensors)
     return Unit("ntk", spec, params, TRAINED, manifest["seed_used"], ensembles.describe(manifest), manifest)
 
 
@@ -55,8 +57,7 @@ def load_limit(word_bits: int, isa: str, seed: int, progress: Progress | None, g
     """The closed form, which has no weights. Raises ValueError for a group out of range."""
     del seed, progress
     group = checked_group(group)
-    sets = subtract_branch.template_sets(group)
-    params = {key: limit.make_params(each, readout.calibrated(each)) for key, each in sets.items()}
+    params = {name: predictor.closed_form(each) for name, each in subtract_branch.template_sets(group).items()}
     detail = f"closed form at infinite width, groups of {group}"
     return Unit("ntk-limit", NtkSpec(word_bits, isa, group), params, LIMIT, detail=detail)
 
@@ -66,19 +67,12 @@ def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Rec
     set never. Raises ValueError for a group out of range."""
     del isa
     group = checked_group(group)
-    expected = {"unit": "ntk", "group": group, "seed": seed, "design": ensembles.design(group)}
+    expected = {"unit": "ntk", "group": group, "seed": seed}
     file = f"ntk-g{group}"
     if group > ensembles.ENUMERABLE_GROUP:
         expected["word_bits"] = word_bits
         file += f"-w{word_bits}"
-    return Recipe(
-        f"{file}-seed{seed}",
-        expected,
-        functools.partial(ensembles.make, group, word_bits, seed),
-        ensembles.check,
-        report,
-        functools.partial(ensembles.prove, group, word_bits),
-    )
+    return plan(group, word_bits).recipe(file, expected)
 
 
 def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
@@ -87,33 +81,24 @@ def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
     return recipe(manifest.get("word_bits", 0), "sbn", manifest["seed"], manifest["group"])
 
 
-def report(manifest: Mapping[str, Any]) -> Report:
-    """What is known of trained weights."""
-    networks = manifest["networks"]
-    widths = sorted({each["width"] for each in networks.values()})
-    rows: list[tuple[str, ...]] = [
-        ("network", "networks x width", "examples", "iterations", "inputs checked", "smallest margin")
-    ]
-    for name in subtract_branch.template_sets(manifest["group"]):
-        each = networks[name]
-        if "smallest_margin" in each:
-            checked, margin = f"{each['inputs']:,}, all", f"{each['smallest_margin']:.2f}"
-        else:
-            checked, margin = f"{each['states']:,}, sampled", f"z = {each['z']:.1f}"
-        size = f"{manifest['ensemble_size']} x {each['width']}"
-        rows.append((name, size, str(each["examples"]), str(each["iterations"]), checked, margin))
-    found = manifest["verified"]
-    if "smallest_margin" in found:
-        measured = f"{found['inputs']:,} inputs, smallest margin {found['smallest_margin']:.2f}"
-    else:
-        measured = f"z = {found['z']:.1f}, largest error {found['largest_error']:.2f} half gaps"
-    words = f"{manifest['word_bits']}-bit words" if "word_bits" in manifest else "any word width"
-    return Report(
-        subject=f"groups of {manifest['group']}, {words}",
-        sizes=f"{manifest['ensemble_size']} x {'-'.join(map(str, dict.fromkeys((widths[0], widths[-1]))))}",
-        verified=f"{found['kind']}: {measured}, {found['schedules']} schedules",
-        table=rows,
-    )
+def plan(group: int, word_bits: int) -> Plan:
+    """The five networks of a unit. A network of a larger group receives too many inputs to enumerate: there they are
+    sampled, from words of this width."""
+
+    def planned(template_set: TemplateSet) -> Planned:
+        if template_set.group <= ensembles.ENUMERABLE_GROUP:
+            return ensembles.every_input(template_set)
+        return ensembles.sampled_inputs(template_set, word_bits, group)
+
+    words = "any word width" if group <= ensembles.ENUMERABLE_GROUP else f"{word_bits}-bit words"
+    networks = {name: planned(each) for name, each in subtract_branch.template_sets(group).items()}
+    return Plan(f"groups of {group}, {words}", networks, functools.partial(_check_composition, group))
+
+
+def _check_composition(group: int) -> tuple[str, Manifest]:
+    from learned_units.proof import enumeration
+
+    return ", composition checked at widths 4-64", {"schedules": enumeration.check_composition(group)}
 
 
 def checked_group(group: int | None) -> int:

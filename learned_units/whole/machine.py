@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from learned_units import bits, catalog
-from learned_units.networks import whole_state
+from learned_units.networks import predictor
 from learned_units.store import Progress
 from learned_units.weights import whole_grouped, whole_one
 from learned_units.whole import grouped
@@ -106,4 +106,4 @@ def load_whole(
         return WholeMachine(unit, spec, params, whole_one.describe(manifest), manifest["seed_used"], manifest)
     templates = spec.templates
     detail = f"one network of {templates.size:,} templates and {templates.state_bits:,} state bits"
-    return WholeMachine(unit, spec, whole_state.limit_params(templates), detail)
+    return WholeMachine(unit, spec, predictor.closed_form(templates), detail)

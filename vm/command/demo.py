@@ -61,7 +61,6 @@ def run(options: argparse.Namespace) -> int:
 def _train(talk: Talk) -> tuple[Unit, bool]:
     """The default unit, and whether it was trained just now."""
     from learned_units import catalog
-    from learned_units.units import ntk_loading
     from learned_units.weights import recipes
 
     trained = False
@@ -79,7 +78,7 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
     unit = catalog.load_unit()
     source = f"Trained in {time.monotonic() - began:.1f} s" if trained else "Read from the cache"
     terminal.heading(f"1. {source}: five ensembles, by gradient descent on template examples")
-    table = ntk_loading.report(unit.manifest).table
+    table = recipe.report(unit.manifest).table
     terminal.write(terminal.table(table, right=range(1, len(table[0]))))
     terminal.flush()
     return unit, trained

@@ -100,14 +100,14 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
     from learned_units.catalog import ISAS, UNITS
     from learned_units.store import WeightsError, tensor_hash
     from learned_units.unit import Unit
+    from learned_units.units import ntk_loading
     from learned_units.units.ntk import NtkSpec
-    from learned_units.weights import ensembles
 
     path, (tensors, manifest) = Path(options.weights), held
     if options.isa not in ISAS or not bits.MIN_WORD_BITS <= width <= bits.MAX_WORD_BITS:
         raise UsageError(f"words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits, not {width}")
     try:
-        params = ensembles.as_params(tensors, group)
+        params = ntk_loading.plan(group, width).params(tensors)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
     known = {"group": group, "tensor_hash": tensor_hash(tensors)}
