@@ -162,6 +162,21 @@ print(sorted(name for name in sys.modules if name.startswith("learned_units.") a
     assert python(code.replace("{others}", others)) == "[]"
 
 
+def test_a_run_from_a_warm_cache_imports_few_modules(unit_of):
+    unit_of("ntk")
+    code = """
+import sys
+from vm import cli
+try:
+    cli.main(["run", "hello", "-q"])
+finally:
+    ours = [name for name in sys.modules if name.partition(".")[0] in {packages}]
+    print(len(ours))
+"""
+    greeting, modules = python(code.replace("{packages}", repr(PACKAGES))).splitlines()
+    assert greeting == "Hello, world!" and int(modules) <= 60
+
+
 def test_the_catalog_calls_other_weights_what_their_manifests_do():
     for unit, module in catalog.OTHER_WEIGHTS.items():
         assert importlib.import_module(f"learned_units.{module}").UNIT == unit

@@ -22,7 +22,7 @@ from learned_units import WeightsError, catalog, load_unit, store
 from learned_units.circuits import subtract_branch
 from learned_units.networks import ensemble, predictor, readout
 from learned_units.proof import enumeration
-from learned_units.units import ntk_loading
+from learned_units.units import ntk
 from learned_units.weights import ensembles, recipes, whole_grouped
 
 TENSORS = {"first.inner": np.arange(12, dtype=np.float32).reshape(3, 4), "first.outer": np.ones((4, 2), np.float32)}
@@ -244,9 +244,9 @@ class TrainingBegan(Exception):
 def cache(tmp_path, monkeypatch, unit_of) -> Path:
     """A cache folder of its own, holding a copy of the session's weights, where training is not possible."""
     unit_of("ntk")
-    source = ntk_loading.recipe(16, "sbn", 0).path
+    source = ntk.recipe(16, "sbn", 0).path
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
-    path = ntk_loading.recipe(16, "sbn", 0).path
+    path = ntk.recipe(16, "sbn", 0).path
     path.parent.mkdir(parents=True)
     shutil.copyfile(source, path)
 
@@ -382,7 +382,7 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_and_names_the_way_out(tm
     with pytest.warns(UserWarning, match=r"weights are not kept: .* cannot be written .* SBN_CACHE_DIR"):
         unit = load_unit("modular")
     assert int(unit.subtract_branch(5, 9, 1, 2).difference) == 2**16 - 4
-    recipe = ntk_loading.recipe(16, "sbn", 0, 2)
+    recipe = ntk.recipe(16, "sbn", 0, 2)
     with pytest.raises(WeightsError, match=r"cannot be written .* SBN_CACHE_DIR"):
         recipes.train(recipe, None)
 
@@ -507,21 +507,21 @@ def test_an_interrupt_during_training_leaves_nothing_behind(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("group", [8, 16])
 def test_weights_depend_on_the_width_only_where_inputs_are_sampled(group, monkeypatch):
-    names = {ntk_loading.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
+    names = {ntk.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
     assert len(names) == (1 if group == 8 else 3)
     assert all(f"-g{group}" in name and "-seed7" in name for name in names)
 
 
 def test_the_design_changes_with_anything_that_decides_the_weights(monkeypatch):
-    before = ntk_loading.plan(8, 16).design()
-    assert ntk_loading.plan(8, 16).design() == before != ntk_loading.plan(4, 16).design()
+    before = ntk.plan(8, 16).design()
+    assert ntk.plan(8, 16).design() == before != ntk.plan(4, 16).design()
     for name, value in (("NETWORKS", 9), ("INITIALISATION", "plain"), ("MARGIN_FLOOR", 0.3), ("GROUPED_UNITS", (1, 2))):
         with monkeypatch.context() as patch:
             patch.setattr(ensembles, name, value)
-            assert ntk_loading.plan(8, 16).design() != before
+            assert ntk.plan(8, 16).design() != before
     with monkeypatch.context() as patch:
-        patch.setattr(ensembles.training, "TOLERANCE", 1e-3)
-        assert ntk_loading.plan(8, 16).design() != before
+        patch.setattr(ensembles.two_layer, "TOLERANCE", 1e-3)
+        assert ntk.plan(8, 16).design() != before
 
 
 # --- several processes ------------------------------------------------------------------------------------------------
@@ -684,6 +684,6 @@ def test_two_processes_that_need_the_same_weights_end_with_the_same_ones(tmp_pat
 @pytest.mark.slow
 def test_training_anew_from_the_same_seed_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    recipe, other = (ntk_loading.recipe(8, "sbn", seed, 2) for seed in (0, 1))
+    recipe, other = (ntk.recipe(8, "sbn", seed, 2) for seed in (0, 1))
     first, again = (recipes.remake(recipe)["tensor_hash"] for _ in range(2))
     assert first == again != recipes.remake(other)["tensor_hash"]

@@ -8,16 +8,18 @@ Sign (arXiv 2502.16763): threshold 0. Right where `sign_readout_is_right`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units.circuits.state_templates import StateTemplates
-from learned_units.circuits.template_list import TemplateList
-from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import kernel
+
+if TYPE_CHECKING:
+    from learned_units.circuits.state_templates import StateTemplates
+    from learned_units.circuits.template_list import TemplateList
+    from learned_units.circuits.templates import TemplateSet
 
 
 class Readout(NamedTuple):

@@ -12,15 +12,17 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learned_units.circuits.templates import TemplateSet
-from learned_units.networks import predictor, readout, training, two_layer
-from learned_units.networks.predictor import Templates
+from learned_units.networks import predictor, readout, two_layer
 from learned_units.store import Progress, WeightsError
 from learned_units.weights.recipes import Made, Manifest, Recipe, Report, Tensors
+
+if TYPE_CHECKING:
+    from learned_units.circuits.templates import TemplateSet
+    from learned_units.networks.predictor import Templates
 
 NETWORKS = 2  # networks in an ensemble: of the same total width, fewer and wider ones are closer to their limit
 INITIALISATION = "mirrored"
@@ -91,7 +93,7 @@ class Plan:
             for name, each in self.networks.items()
         }
         recipe = (NETWORKS, INITIALISATION, MARGIN_FLOOR, Z_FLOOR, LARGEST_ERROR)
-        descent = (training.TOLERANCE, training.ITERATIONS_PER_CALL, training.MOST_ITERATIONS)
+        descent = (two_layer.TOLERANCE, two_layer.ITERATIONS_PER_CALL, two_layer.MOST_ITERATIONS)
         return hashlib.sha256(repr((predictor.VERSION, networks, recipe, descent)).encode()).hexdigest()[:16]
 
     def make(self, seed: int, progress: Progress) -> Made:
@@ -242,6 +244,8 @@ def _widen(
     name: str, planned: Planned, judge: Judge, seed: int, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
     """The narrowest ensemble that is accepted: inner and outer weights, and a report; None where none is."""
+    from learned_units.networks import training
+
     labels = planned.templates.labels()
     least = two_layer.least_width(INITIALISATION, *labels.shape)
     for width in (units // NETWORKS for units in planned.units_tried if units >= NETWORKS * least):

@@ -12,16 +12,17 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from learned_units.circuits import addition, multiplication
 from learned_units.circuits.designs import GROUP, Design
 from learned_units.circuits.template_list import TemplateList
 from learned_units.circuits.templates import TemplateSet
-from learned_units.networks import listed, predictor
+from learned_units.networks import predictor
 from learned_units.proof.reached import reached
 from learned_units.store import Progress
-from learned_units.units import ntk_loading
+from learned_units.units import ntk
 from learned_units.weights import ensembles, recipes
 from learned_units.weights.ensembles import Judge, Plan, Planned
 from learned_units.weights.recipes import Manifest, Recipe
@@ -29,6 +30,7 @@ from learned_units.weights.recipes import Manifest, Recipe
 UNIT = "tasks"  # in manifests
 SHARED = ("first", "prefix", "difference", "select", "any")  # networks of the unit `ntk`
 BLOCK = 2048
+_predict = jax.jit(predictor.predict, static_argnums=0)
 MOST_TRAINED_BITS = {"permute": 64, "add": 32, "multiply": 8}  # of the paper's designs: beyond, networks get very wide
 
 
@@ -47,8 +49,8 @@ def obtain(design: Design, seed: int, progress: Progress | None) -> tuple[dict[s
     params: dict[str, Any] = {}
     manifests: list[Manifest] = []
     if any(each.name in SHARED for each in networks):
-        tensors, manifest = recipes.obtain(ntk_loading.recipe(16, "sbn", seed), progress)
-        params |= ntk_loading.plan(GROUP, 16).params(tensors)
+        tensors, manifest = recipes.obtain(ntk.recipe(16, "sbn", seed), progress)
+        params |= ntk.plan(GROUP, 16).params(tensors)
         manifests.append(manifest)
     plans = {None: any(each.name in own_sets() for each in networks), design: bool(_lists(design))}
     for each in (each for each, needed in plans.items() if needed):
@@ -137,7 +139,7 @@ def measure(
         block = np.pad(matched[start : start + BLOCK].astype(np.float32), ((0, 0), (0, network.padding)))
         some = len(block)
         block = np.pad(block, ((0, min(BLOCK, 1 << (len(matched) - 1).bit_length()) - some), (0, 0)), mode="edge")
-        prediction, closed = listed.predict_block(params, block), listed.predict_block(exact, block)
+        prediction, closed = (_predict(network, each, (block,)) for each in (params, exact))
         side = np.where(block @ labels > 0, np.float32(1), np.float32(-1))
         margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)
         smallest = float(np.minimum(smallest, margin.min()))  # a NaN stays

@@ -12,7 +12,7 @@ from typing import Any
 from learned_units.circuits import machine_grouped
 from learned_units.circuits.templates import TemplateSet
 from learned_units.store import Progress
-from learned_units.units import ntk_loading
+from learned_units.units import ntk
 from learned_units.weights import ensembles, recipes
 from learned_units.weights.ensembles import Plan
 from learned_units.weights.recipes import Manifest, Recipe
@@ -59,9 +59,9 @@ def obtain(seed: int, progress: Progress | None) -> tuple[dict[str, Any], Manife
 
     Raises WeightsError if no acceptable weights can be had.
     """
-    shared, shared_manifest = recipes.obtain(ntk_loading.recipe(16, "sbn", seed), progress)
+    shared, shared_manifest = recipes.obtain(ntk.recipe(16, "sbn", seed), progress)
     own, own_manifest = recipes.obtain(recipe(seed), progress)
-    params = ntk_loading.plan(machine_grouped.GROUP, 16).params(shared) | plan().params(own)
+    params = ntk.plan(machine_grouped.GROUP, 16).params(shared) | plan().params(own)
     networks = {**own_manifest["networks"], **shared_manifest["networks"]}
     networks = {name: networks[name] for name in machine_grouped.template_sets()}
     manifest = {

@@ -87,7 +87,7 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
 def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
     """Run each network on every input it can receive, unless training has just done so."""
     from learned_units.proof import enumeration
-    from learned_units.units import ntk_loading
+    from learned_units.units import ntk
 
     terminal.heading("2. Proved exact")
     began = time.monotonic()
@@ -95,7 +95,7 @@ def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
         found = unit.manifest["verified"]
         inputs, margin, when = found["inputs"], found["smallest_margin"], "while it was trained"
     else:
-        networks = enumeration.prove(unit.params, ntk_loading.DEFAULT_GROUP, talk.progress).values()
+        networks = enumeration.prove(unit.params, ntk.DEFAULT_GROUP, talk.progress).values()
         talk.clear()
         inputs = sum(network.inputs for network in networks)
         margin = min(network.smallest_margin for network in networks)

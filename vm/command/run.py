@@ -16,8 +16,7 @@ import numpy as np
 
 from vm.console import jax_setup, program_files, terminal
 from vm.console.launch import FAILED, INTERRUPTED
-from vm.console.meter import Meter
-from vm.console.stopwatch import Stopwatch
+from vm.console.meter import Meter, Stopwatch
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
@@ -58,13 +57,14 @@ def run(options: argparse.Namespace) -> int:
     from vm import report
     from vm.console import chosen_unit
     from vm.execution import Machine
-    from vm.trace import TraceFile
 
     watch.lap("importing")
     resumed = _resumed(options)
     with contextlib.ExitStack() as files:
         trace = None
         if options.trace is not None:
+            from vm.trace import TraceFile
+
             trace = files.enter_context(TraceFile(options.trace, image))
         unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
         watch.lap("weights")

@@ -40,17 +40,17 @@ def run(options: argparse.Namespace) -> int:
         return _run_whole(options, talk)
     from learned_units import processes, store
     from learned_units.catalog import DEFAULT_UNIT
-    from learned_units.units import ntk_loading
+    from learned_units.units import ntk
     from learned_units.weights import ensembles
 
     chosen_unit.settle_group(options, options.width or 16)
     name = options.unit or DEFAULT_UNIT
     held = None
     with stated_by_user():
-        group = ntk_loading.checked_group(options.group) if name.startswith("ntk") else None
+        group = ntk.checked_group(options.group) if name.startswith("ntk") else None
         if options.weights and name == "ntk":
             held = store.read_any(Path(options.weights))
-            group = ntk_loading.checked_group(_group_stated(options, held))
+            group = ntk.checked_group(_group_stated(options, held))
     enumerable = group is not None and group <= ensembles.ENUMERABLE_GROUP and options.cases is None
     width = options.width or (16 if group is None or group <= ensembles.ENUMERABLE_GROUP else group)
     if enumerable and options.shards is not None:
@@ -100,14 +100,14 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
     from learned_units.catalog import ISAS, UNITS
     from learned_units.store import WeightsError, tensor_hash
     from learned_units.unit import Unit
-    from learned_units.units import ntk_loading
+    from learned_units.units import ntk
     from learned_units.units.ntk import NtkSpec
 
     path, (tensors, manifest) = Path(options.weights), held
     if options.isa not in ISAS or not bits.MIN_WORD_BITS <= width <= bits.MAX_WORD_BITS:
         raise UsageError(f"words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits, not {width}")
     try:
-        params = ntk_loading.plan(group, width).params(tensors)
+        params = ntk.plan(group, width).params(tensors)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
     known = {"group": group, "tensor_hash": tensor_hash(tensors)}
