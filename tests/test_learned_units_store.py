@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import shutil
 import signal
@@ -261,7 +262,7 @@ def _begin_training(*arguments, **named):
 
 def test_weights_in_the_cache_are_used_without_training(cache, unit_of):
     unit = load_unit("ntk", 12, "subleq")
-    assert unit.manifest["tensor_hash"] == unit_of("ntk").manifest["tensor_hash"]
+    assert unit.tensor_hash == unit_of("ntk").tensor_hash
     assert int(unit.subtract_branch(5, 9, 1, 2).difference) == 2**12 - 4
 
 
@@ -303,11 +304,16 @@ def damage_design(path: Path) -> None:
 
 
 def damage_margin(path: Path) -> None:
-    _resaved(path, manifest={"verified": {"smallest_margin": 0.1}})
+    _resaved(path, manifest={"verified": {"kind": "none", "inputs": 9, "smallest_margin": 0.1}})
 
 
 def damage_claim(path: Path) -> None:
     _resaved(path, manifest={"verified": "yes"})
+
+
+def damage_number(path: Path) -> None:
+    networks = store.load(path, {})[1]["networks"]
+    _resaved(path, manifest={"networks": networks | {"first": networks["first"] | {"smallest_margin": math.nan}}})
 
 
 def damage_shape(path: Path) -> None:
@@ -343,7 +349,8 @@ DAMAGES = {
     damage_group: "group is 4, and 8 is needed",
     damage_design: "design is 'another recipe'",
     damage_margin: "claims too little",
-    damage_claim: "does not say what was verified",
+    damage_claim: "the manifest says 'yes' for 'verified'",
+    damage_number: "the manifest says 'nan' for 'networks.first.smallest_margin'",
     damage_shape: "'first' have shapes",
     damage_pair: "'first' do not belong together",
     damage_type: "'first' do not belong together",
@@ -410,7 +417,7 @@ def test_the_shipped_weights_are_those_of_this_version_and_say_what_made_them(wh
     recipe = SHIPPED[which]()
     with resources.as_file(recipes.shipped_folder() / f"{recipe.file}.safetensors") as path:
         _, manifest = recipes.read(recipe, path)
-    assert store.origin().keys() <= manifest.keys()
+    assert store.origin().keys() <= manifest.written.keys()
 
 
 def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_path, monkeypatch):
@@ -419,8 +426,8 @@ def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_pat
     heard = []
     unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
     assert {f"proving '{name}'" for name in ("first", "prefix", "difference", "select", "any")} <= set(heard)
-    assert unit.manifest["shipped"] and store.origin().items() <= unit.manifest.items()
-    assert unit.manifest["verified"]["inputs"] == 2_200_027
+    assert unit.manifest.shipped and all(unit.manifest.written[name] == value for name, value in store.origin().items())
+    assert unit.manifest.verified.inputs == 2_200_027
     heard.clear()
     assert load_unit("ntk", progress=lambda what, part: heard.append(what)).manifest == unit.manifest
     assert heard == []
@@ -443,10 +450,11 @@ def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path,
 
 
 def test_what_was_proved_with_other_libraries_is_proved_again(cache):
-    _resaved(cache, manifest={"jax": "0.0.0"})
+    _resaved(cache, manifest={"jax": "0.0.0", "note": "not known here"})
     heard = []
     unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
-    assert "proving 'first'" in heard and unit.manifest["jax"] == store.origin()["jax"]
+    assert "proving 'first'" in heard and unit.manifest.jax == store.origin()["jax"]
+    assert unit.manifest.written["note"] == "not known here"
 
 
 def test_a_changed_readout_ends_what_was_claimed_under_the_old_one(cache, monkeypatch):
@@ -478,9 +486,9 @@ GOLDEN = [-0.433021, -1.175942, -0.140393, -0.432937, *[0.159661] * 4, *[0.22155
 def test_training_here_never_takes_the_shipped_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
     recipe = recipe_of("modular")
-    assert recipes.obtain(recipe, None)[1]["shipped"]
+    assert recipes.obtain(recipe, None)[1].shipped
     _, manifest = recipes.train(recipe, None)
-    assert "shipped" not in manifest
+    assert not manifest.shipped
     assert recipes.obtain(recipe, None)[1] == manifest
 
 
@@ -668,7 +676,7 @@ TRAIN = """
     import sys
     from learned_units import load_unit
     unit = load_unit("ntk", 8, "sbn", group=2)
-    print(unit.manifest["tensor_hash"], int(unit.subtract_branch(3, 5, 7, 9).next_pc))
+    print(unit.tensor_hash, int(unit.subtract_branch(3, 5, 7, 9).next_pc))
 """
 
 

@@ -83,7 +83,7 @@ def as_json(account: Account) -> str:
             "decision": unit.scope.decision,
             "next_pc": unit.scope.select,
             "glue": unit.scope.glue,
-            "tensor_hash": unit.manifest.get("tensor_hash"),
+            "tensor_hash": unit.tensor_hash,
         },
         "evaluations_per_step": unit.spec.evaluations,
         "evaluations": account.evaluations,

@@ -23,8 +23,8 @@ from learned_units.networks import predictor
 from learned_units.store import Progress
 from learned_units.unit import Decision, Scope, StepResult, Unit
 from learned_units.weights import ensembles, recipes
-from learned_units.weights.ensembles import Plan, Planned
-from learned_units.weights.recipes import Manifest, Recipe
+from learned_units.weights.ensembles import EnsembleManifest, Plan, Planned
+from learned_units.weights.recipes import Fields, Recipe
 
 DEFAULT_GROUP = 8  # bit positions one network serves
 Params = Mapping[str, predictor.NetworkParams]
@@ -170,9 +170,9 @@ LIMIT = Scope(
 def load_trained(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
     """The trained unit. Raises ValueError for a group out of range, WeightsError if no weights can be had."""
     tensors, manifest = recipes.obtain(recipe(word_bits, isa, seed, group), progress)
-    spec = NtkSpec(word_bits, isa, manifest["group"])
-    params = plan(spec.group, word_bits).params(tensors)
-    return Unit("ntk", spec, params, TRAINED, manifest["seed_used"], ensembles.describe(manifest), manifest)
+    spec = NtkSpec(word_bits, isa, checked_group(group))
+    params, detail = plan(spec.group, word_bits).params(tensors), ensembles.describe(manifest)
+    return Unit("ntk", spec, params, TRAINED, manifest.seed_used, detail, manifest.tensor_hash, manifest)
 
 
 def load_limit(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
@@ -184,7 +184,7 @@ def load_limit(word_bits: int, isa: str, seed: int, progress: Progress | None, g
     return Unit("ntk-limit", NtkSpec(word_bits, isa, group), params, LIMIT, detail=detail)
 
 
-def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Recipe:
+def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Recipe[EnsembleManifest]:
     """The weights of a trained unit. They depend on the word width only where inputs are sampled, on the instruction
     set never. Raises ValueError for a group out of range."""
     del isa
@@ -197,10 +197,10 @@ def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Rec
     return plan(group, word_bits).recipe(file, expected)
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError, TypeError, ValueError
     for a manifest that cannot be of this unit."""
-    return recipe(manifest.get("word_bits", 0), "sbn", manifest["seed"], manifest["group"])
+    return recipe(written.get("word_bits", 0), "sbn", written["seed"], written["group"])
 
 
 def plan(group: int, word_bits: int) -> Plan:
@@ -217,7 +217,7 @@ def plan(group: int, word_bits: int) -> Plan:
     return Plan(f"groups of {group}, {words}", networks, functools.partial(_check_composition, group))
 
 
-def _check_composition(group: int) -> tuple[str, Manifest]:
+def _check_composition(group: int) -> tuple[str, Fields]:
     from learned_units.proof import enumeration
 
     return ", composition checked at widths 4-64", {"schedules": enumeration.check_composition(group)}

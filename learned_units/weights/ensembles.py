@@ -11,14 +11,14 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from learned_units.networks import predictor, readout, two_layer
-from learned_units.store import Progress, WeightsError
-from learned_units.weights.recipes import Made, Manifest, Recipe, Report, Tensors
+from learned_units.store import Manifest, Progress, Verified, WeightsError, plain
+from learned_units.weights.recipes import Fields, Made, Recipe, Report, Tensors
 
 if TYPE_CHECKING:
     from learned_units.circuits.templates import TemplateSet
@@ -38,8 +38,31 @@ GROUPED_UNITS = (64, 320, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096)
 WORD_UNITS = (512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 SEEDS_TRIED = 8
 
-# judge(inner, outer, progress) -> whether to accept an ensemble, and what was measured: `inputs`, how many it was
-# judged on; the `smallest_margin` on them; and where they are a sample `z`, and the `largest_error` if it was measured.
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkReport:
+    """How one ensemble came about, and what its judge measured."""
+
+    width: int  # of each network
+    examples: int
+    iterations: int
+    error: float  # largest, on the examples
+    inputs: int  # it was judged on
+    smallest_margin: float | None = None  # on them
+    z: float | None = None  # where they are a sample
+    largest_error: float | None = None  # where it was measured, in half gaps
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleManifest(Manifest):
+    """The manifest of the networks of a plan."""
+
+    ensemble_size: int
+    initialisation: str
+    networks: Mapping[str, NetworkReport]
+
+
+# judge(inner, outer, progress) -> whether to accept an ensemble, and what was measured: fields of a NetworkReport.
 Judge = Callable[[np.ndarray, np.ndarray, Callable[[float], None]], tuple[bool, dict[str, Any]]]
 
 
@@ -52,7 +75,7 @@ class Planned:
     judge: Callable[[], Judge]
 
 
-def nothing_else() -> tuple[str, Manifest]:
+def nothing_else() -> tuple[str, Fields]:
     """The wiring of a plan whose networks are all there is to check."""
     return "", {}
 
@@ -65,11 +88,12 @@ class Plan:
     networks: Mapping[str, Planned]
     # Checks what is claimed beside the networks; raises where it does not hold. Returns what to add to the kind of the
     # claim, in words, and to its fields.
-    wiring: Callable[[], tuple[str, Manifest]] = nothing_else
+    wiring: Callable[[], tuple[str, Fields]] = nothing_else
 
-    def recipe(self, file: str, expected: Mapping[str, Any]) -> Recipe:
+    def recipe(self, file: str, expected: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
         """How the weights are made and stored; `expected` has the `seed` tried first and lacks only the `design`."""
         return Recipe(
+            EnsembleManifest,
             f"{file}-seed{expected['seed']}",
             {**expected, "design": self.design()},
             functools.partial(self.make, expected["seed"]),
@@ -102,7 +126,7 @@ class Plan:
         judges = {name: each.judge() for name, each in self.networks.items()}
         for tried in range(seed, seed + SEEDS_TRIED):
             tensors: Tensors = {}
-            reports: dict[str, Any] = {}
+            reports: dict[str, NetworkReport] = {}
             for name, each in self.networks.items():
                 accepted = _widen(name, each, judges[name], tried, progress)
                 if accepted is None:
@@ -111,12 +135,11 @@ class Plan:
                 tensors |= {f"{name}.inner": inner, f"{name}.outer": outer}
             else:
                 fields = {"ensemble_size": NETWORKS, "initialisation": INITIALISATION, "seed_used": tried}
-                verified = summary(reports.values(), words) | wired
-                return Made(tensors, {**fields, "networks": reports, "verified": verified})
+                return Made(tensors, fields | _found(reports, words, wired))
         last = seed + SEEDS_TRIED - 1
         raise WeightsError(f"no seed from {seed} to {last} gave acceptable weights for {self.subject}")
 
-    def prove(self, tensors: Tensors, manifest: Manifest, progress: Progress) -> Manifest:
+    def prove(self, tensors: Tensors, manifest: EnsembleManifest, progress: Progress) -> Fields:
         """Judge stored networks as `make` judges its own. Returns `networks` and `verified` as found now.
 
         Raises WeightsError for a network that is not acceptable.
@@ -128,8 +151,8 @@ class Plan:
             accepted, measured = each.judge()(inner, outer, functools.partial(progress, f"proving '{name}'"))
             if not accepted:
                 raise WeightsError(f"the network '{name}' is not acceptable here: {measured}")
-            reports[name] = manifest["networks"][name] | measured
-        return {"networks": reports, "verified": summary(reports.values(), words) | wired}
+            reports[name] = replace(manifest.networks[name], **measured)
+        return _found(reports, words, wired)
 
     def params(self, tensors: Tensors) -> dict[str, Any]:
         """Stored tensors, ready to predict, by network. Raises WeightsError for one that is missing or misshapen."""
@@ -138,70 +161,78 @@ class Plan:
             for name, each in self.networks.items()
         }
 
-    def check(self, tensors: Tensors, manifest: Manifest) -> None:
+    def check(self, tensors: Tensors, manifest: EnsembleManifest) -> None:
         """Raise WeightsError for weights that do not fit, or a manifest that does not claim what is accepted here."""
-        found, networks = manifest.get("verified"), manifest.get("networks")
-        if not isinstance(found, dict) or not isinstance(networks, dict) or networks.keys() != self.networks.keys():
-            raise WeightsError("the manifest does not say what was verified")
-        stated = "smallest_margin" in found or {"z", "largest_error"} <= found.keys()
-        enough = found.get("smallest_margin", MARGIN_FLOOR) >= MARGIN_FLOOR  # not so for a NaN, here and below
-        near = found.get("z", Z_FLOOR) >= Z_FLOOR and found.get("largest_error", 0) < LARGEST_ERROR
-        if not (stated and enough and near):
-            raise WeightsError(f"the manifest claims too little: {found}")
+        if manifest.networks.keys() != self.networks.keys():
+            raise WeightsError(f"the manifest is of the networks {', '.join(manifest.networks)}")
+        found = manifest.verified
+        measured = all({each.smallest_margin, each.z} != {None} for each in manifest.networks.values())
+        stated = found.smallest_margin is not None or None not in (found.z, found.largest_error)
+        enough = found.smallest_margin is None or found.smallest_margin >= MARGIN_FLOOR
+        near = found.z is None or found.z >= Z_FLOOR
+        nowhere_far = found.largest_error is None or found.largest_error < LARGEST_ERROR
+        if found.inputs is None or not (measured and stated and enough and near and nowhere_far):
+            raise WeightsError(f"the manifest claims too little: {plain(found)}")
         self.params(tensors)
 
-    def report(self, manifest: Manifest) -> Report:
+    def report(self, manifest: EnsembleManifest) -> Report:
         """What is known of the networks, from their manifest."""
         heading = ("network", "networks x width", "examples", "iterations", "inputs checked", "smallest margin")
         rows: list[tuple[str, ...]] = [heading]
         for name in self.networks:
-            each = manifest["networks"][name]
-            size = f"{manifest['ensemble_size']} x {each['width']}"
-            checked = f"{each['inputs']:,}, {'sampled' if 'z' in each else 'all'}"
-            margin = f"{each['smallest_margin']:.2f}" if "smallest_margin" in each else f"z = {each['z']:.1f}"
-            rows.append((name, size, str(each["examples"]), str(each["iterations"]), checked, margin))
-        found = manifest["verified"]
-        measured = [f"{found['inputs']:,} inputs"]
-        if "smallest_margin" in found:
-            measured.append(f"smallest margin {found['smallest_margin']:.2f}")
-        if "z" in found:
-            measured.append(f"z = {found['z']:.1f}")
-        if "largest_error" in found:
-            measured.append(f"largest error {found['largest_error']:.2f} half gaps")
-        if "schedules" in found:
-            measured.append(f"{found['schedules']} schedules")
+            each = manifest.networks[name]
+            size = f"{manifest.ensemble_size} x {each.width}"
+            checked = f"{each.inputs:,}, {'all' if each.z is None else 'sampled'}"
+            margin = f"z = {each.z:.1f}" if each.smallest_margin is None else f"{each.smallest_margin:.2f}"
+            rows.append((name, size, str(each.examples), str(each.iterations), checked, margin))
+        found = manifest.verified
+        measured = [f"{found.inputs:,} inputs"]
+        if found.smallest_margin is not None:
+            measured.append(f"smallest margin {found.smallest_margin:.2f}")
+        if found.z is not None:
+            measured.append(f"z = {found.z:.1f}")
+        if found.largest_error is not None:
+            measured.append(f"largest error {found.largest_error:.2f} half gaps")
+        if found.schedules is not None:
+            measured.append(f"{found.schedules} schedules")
         return Report(
             subject=self.subject,
             sizes=sizes([manifest]),
-            verified=f"{found['kind']}: {', '.join(measured)}",
+            verified=f"{found.kind}: {', '.join(measured)}",
             table=rows,
         )
 
 
-def summary(reports: Iterable[Mapping[str, Any]], wiring: str = "") -> Manifest:
-    """What holds of networks that were made together, for the manifest."""
+def _found(reports: Mapping[str, NetworkReport], wiring: str, wired: Fields) -> Fields:
+    """What is known of networks once they are judged, as it is written."""
+    verified = plain(summary(reports.values(), wiring)) | wired
+    return {"networks": {name: plain(each) for name, each in reports.items()}, "verified": verified}
+
+
+def summary(reports: Iterable[NetworkReport], wiring: str = "") -> Verified:
+    """What holds of networks that were made together."""
     networks = list(reports)
-    sampled = [each for each in networks if "z" in each]
-    found: Manifest = {"kind": ("inputs sampled" if sampled else "every input enumerated") + wiring}
-    found["inputs"] = sum(each["inputs"] for each in networks)
-    if all("smallest_margin" in each for each in networks):
-        found["smallest_margin"] = min(each["smallest_margin"] for each in networks)
-    if sampled:
-        found["z"] = min(each["z"] for each in sampled)
-    if any("largest_error" in each for each in sampled):
-        found["largest_error"] = max(each["largest_error"] for each in sampled if "largest_error" in each)
-    return found
+    margins = [each.smallest_margin for each in networks if each.smallest_margin is not None]
+    z = [each.z for each in networks if each.z is not None]
+    errors = [each.largest_error for each in networks if each.largest_error is not None]
+    return Verified(
+        kind=("inputs sampled" if z else "every input enumerated") + wiring,
+        inputs=sum(each.inputs for each in networks),
+        smallest_margin=min(margins) if len(margins) == len(networks) else None,
+        z=min(z, default=None),
+        largest_error=max(errors, default=None),
+    )
 
 
-def sizes(manifests: Sequence[Mapping[str, Any]]) -> str:
+def sizes(manifests: Sequence[EnsembleManifest]) -> str:
     """How large the ensembles of some plans are: "2 x 32-448"."""
-    widths = [each["width"] for manifest in manifests for each in manifest["networks"].values()]
-    return f"{manifests[0]['ensemble_size']} x {'-'.join(map(str, dict.fromkeys((min(widths), max(widths)))))}"
+    widths = [each.width for manifest in manifests for each in manifest.networks.values()]
+    return f"{manifests[0].ensemble_size} x {'-'.join(map(str, dict.fromkeys((min(widths), max(widths)))))}"
 
 
-def describe(*manifests: Mapping[str, Any]) -> str:
+def describe(*manifests: EnsembleManifest) -> str:
     """The weights of one plan or several in a few words, for summaries."""
-    sampled = [manifest["verified"]["z"] for manifest in manifests if "z" in manifest["verified"]]
+    sampled = [manifest.verified.z for manifest in manifests if manifest.verified.z is not None]
     claim = f"z = {min(sampled):.1f} on sampled inputs" if sampled else "every input verified"
     return f"ensembles of {sizes(manifests)}, {claim}"
 
@@ -242,7 +273,7 @@ def _judge_sampled(template_set: TemplateSet, word_bits: int, group: int) -> Jud
 
 def _widen(
     name: str, planned: Planned, judge: Judge, seed: int, progress: Progress
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
+) -> tuple[np.ndarray, np.ndarray, NetworkReport] | None:
     """The narrowest ensemble that is accepted: inner and outer weights, and a report; None where none is."""
     from learned_units.networks import training
 
@@ -264,9 +295,11 @@ def _widen(
         inner, outer = two_layer.merge(trained.ensemble)
         checking = functools.partial(progress, f"checking inputs of '{name}' at width {width}")
         accepted, measured = judge(inner, outer, checking)
-        report = {"width": width, "examples": len(labels), "iterations": trained.iterations, "error": trained.error}
         if accepted:
-            return inner, outer, report | measured
+            report = NetworkReport(
+                width=width, examples=len(labels), iterations=trained.iterations, error=trained.error, **measured
+            )
+            return inner, outer, report
     return None
 
 

@@ -24,8 +24,8 @@ from learned_units.proof.reached import reached
 from learned_units.store import Progress
 from learned_units.units import ntk
 from learned_units.weights import ensembles, recipes
-from learned_units.weights.ensembles import Judge, Plan, Planned
-from learned_units.weights.recipes import Manifest, Recipe
+from learned_units.weights.ensembles import EnsembleManifest, Judge, Plan, Planned
+from learned_units.weights.recipes import Recipe
 
 UNIT = "tasks"  # in manifests
 SHARED = ("first", "prefix", "difference", "select", "any")  # networks of the unit `ntk`
@@ -47,7 +47,7 @@ def obtain(design: Design, seed: int, progress: Progress | None) -> tuple[dict[s
             "the grouped design and the unit ntk-limit go further"
         )
     params: dict[str, Any] = {}
-    manifests: list[Manifest] = []
+    manifests: list[EnsembleManifest] = []
     if any(each.name in SHARED for each in networks):
         tensors, manifest = recipes.obtain(ntk.recipe(16, "sbn", seed), progress)
         params |= ntk.plan(GROUP, 16).params(tensors)
@@ -85,7 +85,7 @@ def plan(design: Design | None) -> Plan:
     )
 
 
-def recipe(design: Design | None, seed: int) -> Recipe:
+def recipe(design: Design | None, seed: int) -> Recipe[EnsembleManifest]:
     """The weights of `plan`."""
     if design is None:
         expected = {"unit": UNIT, "seed": seed, "task": "arithmetic", "group": GROUP}
@@ -96,13 +96,13 @@ def recipe(design: Design | None, seed: int) -> Recipe:
     return plan(design).recipe(file, {**expected, "places": list(design.places)})
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError, TypeError, ValueError
     for a manifest that cannot be of a task."""
-    if manifest["task"] == "arithmetic":
-        return recipe(None, manifest["seed"])
-    places = tuple(manifest["places"])
-    return recipe(Design(manifest["task"], manifest["form"], manifest["bits"], places), manifest["seed"])
+    if written["task"] == "arithmetic":
+        return recipe(None, written["seed"])
+    places = tuple(written["places"])
+    return recipe(Design(written["task"], written["form"], written["bits"], places), written["seed"])
 
 
 def _judge_reached(design: Design, network: TemplateList) -> Judge:

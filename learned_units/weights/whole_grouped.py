@@ -7,6 +7,7 @@ What is proved of them: every input each of the seven can receive is enumerated,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from learned_units.circuits import machine_grouped
@@ -14,8 +15,8 @@ from learned_units.circuits.templates import TemplateSet
 from learned_units.store import Progress
 from learned_units.units import ntk
 from learned_units.weights import ensembles, recipes
-from learned_units.weights.ensembles import Plan
-from learned_units.weights.recipes import Manifest, Recipe
+from learned_units.weights.ensembles import EnsembleManifest, Plan
+from learned_units.weights.recipes import Fields, Recipe
 
 UNIT = "whole"  # in manifests
 
@@ -35,46 +36,46 @@ def plan() -> Plan:
     )
 
 
-def _check_specifications() -> tuple[str, Manifest]:
+def _check_specifications() -> tuple[str, Fields]:
     from learned_units.proof import enumeration
 
     enumeration.check_specifications(machine_grouped.template_sets())
     return ensembles.nothing_else()
 
 
-def recipe(seed: int) -> Recipe:
+def recipe(seed: int) -> Recipe[EnsembleManifest]:
     """The weights of `own_sets`, which fit every size of machine."""
     group = machine_grouped.GROUP
     return plan().recipe(f"whole-g{group}", {"unit": UNIT, "group": group, "seed": seed})
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError or TypeError for a
     manifest that cannot be of the whole machine."""
-    return recipe(manifest["seed"])
+    return recipe(written["seed"])
 
 
-def obtain(seed: int, progress: Progress | None) -> tuple[dict[str, Any], Manifest]:
+@dataclass(frozen=True, kw_only=True)
+class WholeManifest(EnsembleManifest):
+    """That of the two files together."""
+
+    unit_tensor_hash: str  # of the weights of the unit `ntk`
+
+
+def obtain(seed: int, progress: Progress | None) -> tuple[dict[str, Any], WholeManifest]:
     """The parameters of all seven networks and a manifest that covers them.
 
     Raises WeightsError if no acceptable weights can be had.
     """
-    shared, shared_manifest = recipes.obtain(ntk.recipe(16, "sbn", seed), progress)
-    own, own_manifest = recipes.obtain(recipe(seed), progress)
+    shared, unit = recipes.obtain(ntk.recipe(16, "sbn", seed), progress)
+    own, manifest = recipes.obtain(recipe(seed), progress)
     params = ntk.plan(machine_grouped.GROUP, 16).params(shared) | plan().params(own)
-    networks = {**own_manifest["networks"], **shared_manifest["networks"]}
+    networks = {**manifest.networks, **unit.networks}
     networks = {name: networks[name] for name in machine_grouped.template_sets()}
-    manifest = {
-        "seed_used": own_manifest["seed_used"],
-        "networks": networks,
-        "ensemble_size": own_manifest["ensemble_size"],
-        "verified": ensembles.summary(networks.values()),
-        "tensor_hash": own_manifest["tensor_hash"],
-        "unit_tensor_hash": shared_manifest["tensor_hash"],
-    }
-    return params, manifest
+    both = {"networks": networks, "verified": ensembles.summary(networks.values())}
+    return params, WholeManifest(**vars(manifest) | both, unit_tensor_hash=unit.tensor_hash)
 
 
-def describe(manifest: Manifest) -> str:
+def describe(manifest: EnsembleManifest) -> str:
     """The weights in a few words, for summaries."""
     return f"seven networks, {ensembles.describe(manifest)}"

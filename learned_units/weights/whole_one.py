@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units.networks import predictor, whole_state
-from learned_units.networks.whole_state import StateEnsemble
+from learned_units.networks.predictor import NetworkParams
 from learned_units.store import Progress
-from learned_units.weights import recipes
-from learned_units.weights.ensembles import LARGEST_ERROR, Z_FLOOR, Judge, Plan, Planned
-from learned_units.weights.recipes import Manifest, Recipe
+from learned_units.weights import ensembles, recipes
+from learned_units.weights.ensembles import LARGEST_ERROR, Z_FLOOR, EnsembleManifest, Judge, Plan, Planned
+from learned_units.weights.recipes import Recipe
 from learned_units.whole import one_network
 from learned_units.whole.one_network import OneNetwork
 from learned_units.whole.state import Boundary
@@ -33,7 +33,7 @@ INSTRUCTIONS = 2  # from each start
 BLOCK = 1024
 
 
-def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[StateEnsemble, Manifest]:
+def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[NetworkParams, EnsembleManifest]:
     """The parameters of one machine and their manifest.
 
     Raises ValueError for a machine too large to train, WeightsError if no acceptable weights can be had.
@@ -47,15 +47,14 @@ def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[Stat
     return plan(spec).params(tensors)["whole"], manifest
 
 
-def describe(manifest: Manifest) -> str:
+def describe(manifest: EnsembleManifest) -> str:
     """The weights in a few words, for summaries."""
-    (report,) = manifest["networks"].values()
-    found = manifest["verified"]
-    size = f"{manifest['ensemble_size']} x {report['width']}"
-    return f"one ensemble of {size} trained on {report['examples']} templates, z = {found['z']:.1f} on sampled states"
+    (report,) = manifest.networks.values()
+    trained = f"{ensembles.sizes([manifest])} trained on {report.examples} templates"
+    return f"one ensemble of {trained}, z = {manifest.verified.z:.1f} on sampled states"
 
 
-def recipe(spec: OneNetwork, seed: int) -> Recipe:
+def recipe(spec: OneNetwork, seed: int) -> Recipe[EnsembleManifest]:
     """The weights of one machine."""
     size = {"cells": spec.cells, "word_bits": spec.word_bits, "isa": spec.isa}
     return plan(spec).recipe(
@@ -63,10 +62,10 @@ def recipe(spec: OneNetwork, seed: int) -> Recipe:
     )
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError, TypeError or ValueError
     for a manifest that cannot be of a whole machine."""
-    return recipe(OneNetwork(manifest["cells"], manifest["word_bits"], manifest["isa"]), manifest["seed"])
+    return recipe(OneNetwork(written["cells"], written["word_bits"], written["isa"]), written["seed"])
 
 
 def plan(spec: OneNetwork) -> Plan:
@@ -126,7 +125,7 @@ def _judge(spec: OneNetwork) -> Judge:
 
 
 @functools.partial(jax.jit, static_argnums=3)
-def _errors(trained: StateEnsemble, closed: Any, states: jax.Array, spec: OneNetwork) -> tuple[jax.Array, jax.Array]:
+def _errors(trained: NetworkParams, closed: Any, states: jax.Array, spec: OneNetwork) -> tuple[jax.Array, jax.Array]:
     """Prediction minus limit in half gaps, float32 [states, state bits], and how many templates match."""
 
     def one(state: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -92,8 +92,10 @@ def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
     terminal.heading("2. Proved exact")
     began = time.monotonic()
     if trained:
-        found = unit.manifest["verified"]
-        inputs, margin, when = found["inputs"], found["smallest_margin"], "while it was trained"
+        assert unit.manifest is not None
+        found, when = unit.manifest.verified, "while it was trained"
+        inputs, margin = found.inputs, found.smallest_margin
+        assert margin is not None
     else:
         networks = enumeration.prove(unit.params, ntk.DEFAULT_GROUP, talk.progress).values()
         talk.clear()
@@ -175,7 +177,7 @@ def scrambled(unit: Unit) -> Unit:
         name: weights._replace(inner=noise(weights.inner), outer=noise(weights.outer))
         for name, weights in unit.params.items()
     }
-    return dataclasses.replace(unit, params=params, detail="noise", manifest={})
+    return dataclasses.replace(unit, params=params, detail="noise", tensor_hash=None, manifest=None)
 
 
 def _image(name: str) -> Image:

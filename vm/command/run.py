@@ -184,7 +184,7 @@ class _Execution:
             message = budget_message(machine.image, self._pc, max_steps or 0)
         elif halt == "diverged":
             message = f"the unit and the reference disagree at step {self._steps:,}, as reported above"
-            if machine.unit.manifest:
+            if machine.unit.tensor_hash is not None:
                 message += f"; train its weights anew with `sbn train {machine.unit.name} --force`"
         return Account(
             halt=halt,

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         unit = chosen_unit.load(options, width, options.isa, talk)
         path = _path_of(unit, options, width)
     if enumerable and group is not None:
-        processes.agree({"unit": unit.name, "weights": unit.manifest.get("tensor_hash"), "group": group})
+        processes.agree({"unit": unit.name, "weights": unit.tensor_hash, "group": group})
         claim, failed = _prove(unit, group, talk), None
         said = "every input enumerated"
     else:
@@ -69,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
         claim, failed, said = _run_pairs(unit, group if paper else None, options, talk)
     if failed is not None or claim is None:
         return FAILED
-    if path is not None:
-        _record(path, unit.manifest["tensor_hash"], claim, said, talk)
+    if path is not None and unit.tensor_hash is not None:
+        _record(path, unit.tensor_hash, claim, said, talk)
     return 0
 
 
@@ -78,7 +78,7 @@ def _path_of(unit: Unit, options: argparse.Namespace, width: int) -> Path | None
     """Where the weights of a unit are, None where it has none."""
     from learned_units import catalog
 
-    if "tensor_hash" not in unit.manifest:
+    if unit.tensor_hash is None:
         return None
     recipe = catalog.recipe(unit.name, width, unit.isa, options.seed, group=options.group)
     return recipe.path if recipe else None
@@ -110,8 +110,8 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
         params = ntk.plan(group, width).params(tensors)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
-    known = {"group": group, "tensor_hash": tensor_hash(tensors)}
-    unit = Unit("ntk", NtkSpec(width, options.isa, group), params, UNITS["ntk"].scope, detail=str(path), manifest=known)
+    spec, known = NtkSpec(width, options.isa, group), tensor_hash(tensors)
+    unit = Unit("ntk", spec, params, UNITS["ntk"].scope, detail=str(path), tensor_hash=known)
     return unit, None if manifest is None else path
 
 
@@ -185,7 +185,7 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     assert shared is not None
     params, manifest = whole_grouped.obtain(options.seed, talk.progress)
     talk.clear()
-    processes.agree({name: manifest[name] for name in ("tensor_hash", "unit_tensor_hash")})
+    processes.agree({"own": manifest.tensor_hash, "shared": manifest.unit_tensor_hash})
     sets, own = machine_grouped.template_sets(), whole_grouped.own_sets()
     began = time.monotonic()
     enumeration.check_specifications(sets)
@@ -199,10 +199,13 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
         f"{format_margin(claim['smallest_margin'], 3)}. How they are wired is tested, not proved; "
         "docs/whole_machine.md says what is."
     )
-    files = {whole_grouped.recipe(options.seed).path: "tensor_hash", shared.path: "unit_tensor_hash"}
-    for path, name in files.items():
-        networks = [each for each in sets if (each in own) == (name == "tensor_hash")]
-        _record(path, manifest[name], _claim(found[each] for each in networks), ", ".join(networks), talk)
+    shared_sets = [name for name in sets if name not in own]
+    files = [
+        (whole_grouped.recipe(options.seed).path, manifest.tensor_hash, list(own)),
+        (shared.path, manifest.unit_tensor_hash, shared_sets),
+    ]
+    for path, known, networks in files:
+        _record(path, known, _claim(found[each] for each in networks), ", ".join(networks), talk)
     return 0
 
 
