@@ -242,8 +242,8 @@ def test_the_trained_networks_are_right_on_every_input_they_can_receive(name, un
     unit = unit_of("ntk")
     found = enumeration.enumerate_inputs(SETS[name], unit.params[name])
     claimed = unit.manifest.networks[name]
-    assert (found.inputs, found.wrong) == (claimed["inputs"], 0)
-    assert found.smallest_margin == pytest.approx(claimed["smallest_margin"], abs=1e-4)
+    assert (found.inputs, found.wrong) == (claimed.inputs, 0)
+    assert found.smallest_margin == pytest.approx(claimed.smallest_margin, abs=1e-4)
     assert found.smallest_margin >= 0.25
 
 
@@ -264,9 +264,9 @@ def test_the_whole_proof_holds_for_the_trained_weights(unit_of):
 
 def test_the_manifest_counts_every_input(unit_of):
     verified = unit_of("ntk").manifest.verified
-    assert verified["inputs"] == 122_969 + 1_679_616 + 390_625 + 6_561 + 256
-    assert verified["schedules"] == 122
-    assert verified["smallest_margin"] >= 0.25
+    assert verified.inputs == 122_969 + 1_679_616 + 390_625 + 6_561 + 256
+    assert verified.schedules == 122
+    assert verified.smallest_margin >= 0.25
 
 
 @quick_set
