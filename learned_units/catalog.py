@@ -47,8 +47,8 @@ class Entry(NamedTuple):
 
 
 UNITS: Mapping[str, Entry] = {
-    "ntk": Entry("units.ntk_loading", "TRAINED", "load_trained", trained=True, options=("group",)),
-    "ntk-limit": Entry("units.ntk_loading", "LIMIT", "load_limit", options=("group",)),
+    "ntk": Entry("units.ntk", "TRAINED", "load_trained", trained=True, options=("group",)),
+    "ntk-limit": Entry("units.ntk", "LIMIT", "load_limit", options=("group",)),
     "neural-gpu": Entry("neural_gpu.loading", "SCOPE", "load", trained=True),
     "modular": Entry("modular.loading", "GROKKED", "load", trained=True, options=("weights",)),
     "native": Entry("units.native", "SCOPE", "load"),

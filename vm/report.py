@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from learned_units.proof import certificate
 from learned_units.unit import Unit
 from vm.console import terminal
 from vm.margin import format_margin
@@ -58,6 +57,8 @@ def summary(account: Account) -> str:
 
 def as_json(account: Account) -> str:
     """The same, and the statistics, as one JSON object on one line."""
+    from learned_units.proof import certificate
+
     unit = account.unit
     certified = certificate.of_unit(unit, account.steps - account.console_steps)
     fields = {
@@ -82,7 +83,7 @@ def as_json(account: Account) -> str:
             "decision": unit.scope.decision,
             "next_pc": unit.scope.select,
             "glue": unit.scope.glue,
-            "tensor_hash": unit.manifest.get("tensor_hash"),
+            "tensor_hash": unit.tensor_hash,
         },
         "evaluations_per_step": unit.spec.evaluations,
         "evaluations": account.evaluations,
@@ -119,6 +120,8 @@ def statistics(account: Account) -> str:
 
 def _failure(account: Account) -> list[tuple[str, str]]:
     """A row with the certificate of a run of this length, where the unit has one; `sbn certify` tells all of it."""
+    from learned_units.proof import certificate
+
     certified = certificate.of_unit(account.unit, account.steps - account.console_steps)
     if certified is None:
         return []

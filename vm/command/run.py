@@ -16,8 +16,7 @@ import numpy as np
 
 from vm.console import jax_setup, program_files, terminal
 from vm.console.launch import FAILED, INTERRUPTED
-from vm.console.meter import Meter
-from vm.console.stopwatch import Stopwatch
+from vm.console.meter import Meter, Stopwatch
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
@@ -58,13 +57,14 @@ def run(options: argparse.Namespace) -> int:
     from vm import report
     from vm.console import chosen_unit
     from vm.execution import Machine
-    from vm.trace import TraceFile
 
     watch.lap("importing")
     resumed = _resumed(options)
     with contextlib.ExitStack() as files:
         trace = None
         if options.trace is not None:
+            from vm.trace import TraceFile
+
             trace = files.enter_context(TraceFile(options.trace, image))
         unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
         watch.lap("weights")
@@ -184,7 +184,7 @@ class _Execution:
             message = budget_message(machine.image, self._pc, max_steps or 0)
         elif halt == "diverged":
             message = f"the unit and the reference disagree at step {self._steps:,}, as reported above"
-            if machine.unit.manifest:
+            if machine.unit.tensor_hash is not None:
                 message += f"; train its weights anew with `sbn train {machine.unit.name} --force`"
         return Account(
             halt=halt,

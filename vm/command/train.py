@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
     report = recipe.report(manifest)
     rows = [
         ("verified", report.verified),
-        ("seed", str(manifest["seed_used"])),
-        ("hash", f"{manifest['tensor_hash']} (SHA-256 of the tensors)"),
+        ("seed", str(manifest.seed_used)),
+        ("hash", f"{manifest.tensor_hash} (SHA-256 of the tensors)"),
         ("file", str(recipe.path)),
     ]
     terminal.write(terminal.table(report.table, right=range(1, len(report.table[0]))) + "\n" + terminal.table(rows))

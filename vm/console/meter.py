@@ -1,4 +1,4 @@
-"""How far a long run is: one line on stderr, on a terminal, beside the program's output."""
+"""How long a command takes: the time of its parts, and how far a long run is."""
 
 from __future__ import annotations
 
@@ -11,8 +11,25 @@ QUIET_SECONDS = 1.0  # a run that ends sooner shows no meter
 REDRAW_SECONDS = 0.5
 
 
+class Stopwatch:
+    """Seconds by part, one part after the other from when it is made."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        """What was done since the last lap is this part."""
+        now = time.perf_counter()
+        self.parts[part] = now - self._last
+        self._last = now
+
+
 class Meter:
-    """Steps, steps a second and time; taken off the line before anything else is written."""
+    """Steps, steps a second and time: one line on stderr, on a terminal, beside the program's output.
+
+    It is taken off the line before anything else is written.
+    """
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk

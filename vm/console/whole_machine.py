@@ -183,7 +183,7 @@ def _machine_fields(whole: WholeMachine) -> dict[str, object]:
         "encoder": ENCODER,
         "threshold": THRESHOLD,
         "seed": whole.seed,
-        "tensor_hash": whole.manifest.get("tensor_hash"),
+        "tensor_hash": None if whole.manifest is None else whole.manifest.tensor_hash,
         "evaluations_per_step": spec.evaluations,
     }
 
