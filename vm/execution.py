@@ -15,17 +15,16 @@ from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.unit import Unit
 from vm.divergence import describe
-from vm.interrupt import deferred_interrupt
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
 from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message
 from vm.reference import ReferenceMachine, Stop
+from vm.run import Pace, check_budget, deferred_interrupt
 from vm.snapshot import Place, Snapshot, check_fits, image_digest
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
 
 TRACE_ROWS = 1 << 16  # steps a chunk records at most
 FIRST_BUDGET = 1 << 10
-CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
 
 REFERENCE_STOP = {
     Halt.HALTED: Stop.HALTED,
@@ -76,7 +75,7 @@ class Machine:
         self._input_ended = input is not None
         self._checker = self._check_from(image.words, image.entry) if check else None
         self._state = self._boot(image.words, image.entry)
-        self._budget = FIRST_BUDGET
+        self._pace = Pace(FIRST_BUDGET, TRACE_ROWS)
         self._unreleased: Future[_Examined] | None = None  # the last chunk, until it is handed out
         self._console_steps = 0
         self._margin = float("inf")
@@ -128,8 +127,7 @@ class Machine:
         Ctrl-C is answered between two chunks: it raises KeyboardInterrupt with the machine in a state from which `run`
         goes on. Running a stopped machine gives the same halt and 0 steps. Raises ValueError for a negative max_steps.
         """
-        if max_steps is not None and max_steps < 0:
-            raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
+        check_budget(max_steps)
         began, first_output, first_console = time.monotonic(), len(self._output), self._console_steps
         self._margin = float("inf")
         if self.halt in (Halt.BUDGET, Halt.STOP):
@@ -231,7 +229,7 @@ class Machine:
 
     def _advance(self, left: int | None, keep: bool) -> _Job:
         """Run one chunk of at most `left` steps; afterwards self.halt says whether the machine goes on."""
-        budget = self._budget if left is None else min(self._budget, left)
+        budget = self._pace.steps if left is None else min(self._pace.steps, left)
         state = self._state._replace(
             halt=np.int32(Halt.RUNNING),
             margin=np.float32(np.inf),
@@ -249,7 +247,7 @@ class Machine:
             stops=self._stops,
         )
         steps = int(trace.steps)
-        seconds = time.monotonic() - began
+        self._pace.measure(steps, time.monotonic() - began)
         self._rows = trace.rows
         halt = Halt(int(state.halt))
         if halt is Halt.NEED_INPUT and (self._unread or self._input_ended):
@@ -259,9 +257,6 @@ class Machine:
             halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
         self._state = state
         self.halt = halt
-        if steps == budget:
-            measured = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
-            self._budget = max(FIRST_BUDGET // 4, min(TRACE_ROWS, measured, 8 * self._budget))
         job = _Job(
             first_step=self.steps,
             rows=np.array(trace.rows)[:steps] if keep or self._checker is not None else None,

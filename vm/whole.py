@@ -25,12 +25,12 @@ from learned_units.whole.machine import WholeMachine
 from learned_units.whole.state import Boundary, WholeSpec, as_words
 from vm.outcome import Divergence, budget_message, source_line
 from vm.reference import ReferenceMachine, Stop
+from vm.run import Pace, check_budget, deferred_interrupt
 from vm.state import WORDS, Halt
 
 CHUNK_ROWS = 4096  # instructions a chunk records at most, fewer where memories are large
 TRACE_WORDS = 1 << 18
 FIRST_BUDGET = 64
-CHUNK_SECONDS = 0.05  # so that Ctrl-C is answered and progress is shown
 
 
 class Trace(NamedTuple):
@@ -127,8 +127,8 @@ class WholeRun:
         self._reference = None
         if check:
             self._reference = ReferenceMachine(words, spec.word_bits, spec.isa, image.entry, spec.cells)
-        self._budget = FIRST_BUDGET
         self._trace = make_trace(spec) if check else None
+        self._pace = Pace(FIRST_BUDGET, CHUNK_ROWS if self._trace is None else len(self._trace.pc))
 
     @property
     def memory(self) -> np.ndarray:
@@ -151,33 +151,31 @@ class WholeRun:
         `on_chunk(steps)` is called with all steps since boot, each checked. Ctrl-C raises KeyboardInterrupt, with the
         machine as it was after the last chunk. Raises ValueError for a negative max_steps.
         """
-        if max_steps is not None and max_steps < 0:
-            raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
+        check_budget(max_steps)
         began, first, smallest = time.monotonic(), self.steps, float("inf")
         halt = self._rest()
-        while halt is Halt.RUNNING:
-            room = CHUNK_ROWS if self._trace is None else len(self._trace.pc)
-            left = room if max_steps is None else max_steps - (self.steps - first)
-            budget = min(self._budget, room, left)
-            started = time.monotonic()
-            chunk = run_chunk(self.whole.params, self._state, np.int32(budget), self._trace, spec=self.whole.spec)
-            steps = int(chunk.steps)
-            seconds = time.monotonic() - started
-            if steps and steps == self._budget:
-                measured = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
-                self._budget = max(1, min(measured, 8 * self._budget))
-            smallest = float(np.minimum(smallest, float(chunk.margin)))
-            self.divergence = self._check(chunk, steps)
-            if self.divergence is not None:
-                self.steps = self.divergence.step
-                halt = Halt.DIVERGED
-                break
-            self._state, self.steps = chunk.state, self.steps + steps
-            halt = self._rest()
-            if on_chunk is not None:
-                on_chunk(self.steps)
-            if halt is Halt.RUNNING and max_steps is not None and self.steps - first == max_steps:
-                halt = Halt.BUDGET
+        with deferred_interrupt() as interrupted:
+            while halt is Halt.RUNNING and not interrupted():
+                left = self._pace.steps if max_steps is None else max_steps - (self.steps - first)
+                started = time.monotonic()
+                budget = np.int32(min(self._pace.steps, left))
+                chunk = run_chunk(self.whole.params, self._state, budget, self._trace, spec=self.whole.spec)
+                steps = int(chunk.steps)
+                self._pace.measure(steps, time.monotonic() - started)
+                smallest = float(np.minimum(smallest, float(chunk.margin)))
+                self.divergence = self._check(chunk, steps)
+                if self.divergence is not None:
+                    self.steps = self.divergence.step
+                    halt = Halt.DIVERGED
+                    break
+                self._state, self.steps = chunk.state, self.steps + steps
+                halt = self._rest()
+                if on_chunk is not None:
+                    on_chunk(self.steps)
+                if halt is Halt.RUNNING and max_steps is not None and self.steps - first == max_steps:
+                    halt = Halt.BUDGET
+        if interrupted():
+            raise KeyboardInterrupt
         message = self._message(halt, self.steps - first)
         return WholeOutcome(halt, message, self.steps - first, smallest, self.divergence, time.monotonic() - began)
 
