@@ -84,7 +84,7 @@ def run_batch(
         unit = catalog.load_unit(unit, first.word_bits, first.isa, seed, progress)
     for image in programs.values():
         check_unit(unit, image)
-    size = _memory_size(list(programs.values()), memory)
+    size = memory_size(list(programs.values()), memory)
     replayed = set(np.linspace(0, count - 1, min(check, count)).round().astype(int).tolist()) if check else set()
     jobs = [
         _Job(
@@ -112,7 +112,7 @@ def run_batch(
     return [shared[index] for index in range(count)]
 
 
-def _memory_size(images: Sequence[Image], requested: int | None) -> int:
+def memory_size(images: Sequence[Image], requested: int | None = None) -> int:
     """Words of memory every machine of the batch has."""
     if requested is not None or any(image.memory is not None for image in images):
         sizes = [image.memory_size(requested) for image in images if requested is not None or image.memory is not None]

@@ -259,6 +259,7 @@ class Machine:
         self.halt = halt
         job = _Job(
             first_step=self.steps,
+            steps=steps,
             rows=np.array(trace.rows)[:steps] if keep or self._checker is not None else None,
             next_pc=self.pc,
             output=np.asarray(state.output)[: int(state.output_length)].tobytes(),
@@ -284,8 +285,8 @@ class Machine:
     def _examine(self, job: _Job) -> _Examined:
         """Decode a chunk's rows and compare them with the reference. Runs beside the next chunk, in a thread."""
         if job.rows is None:
-            chunk = Chunk(job.first_step, [], [], [], [], job.next_pc, job.output)
-            return _Examined(chunk, None, job.console_steps, job.margin)
+            chunk = Chunk(job.first_step, job.steps, job.margin, [], [], [], [], job.next_pc, job.output)
+            return _Examined(chunk, None, job.console_steps)
         record, operands = _decode(job.rows, self.image.word_bits)
         pcs, addresses, words, margins = (
             column.tolist() for column in (record.pcs, record.addresses, record.words, record.margins)
@@ -293,26 +294,27 @@ class Machine:
         # The bytes of the rows, which are what is compared, not those of the state's buffer.
         sent = record.words[record.addresses == (1 << self.image.word_bits) - 1]
         output = sent.astype(np.uint8).tobytes()
-        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, output, record, operands)
+        chunk = Chunk(
+            job.first_step, job.steps, job.margin, pcs, addresses, words, margins, job.next_pc, output, record, operands
+        )
         mismatch = None
         if self._checker is not None:
             mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
-        return _Examined(chunk, mismatch, job.console_steps, job.margin)
+        return _Examined(chunk, mismatch, job.console_steps)
 
     def _release(self, examination: Future[_Examined] | None, on_chunk: Callable[[Chunk], None] | None) -> None:
         """Hand out a chunk, if there is one, once it is checked; on a mismatch put the machine back."""
         if examination is None:
             return
-        chunk, mismatch, console_steps, margin = examination.result()
+        chunk, mismatch, console_steps = examination.result()
         if self._unreleased is examination:
             self._unreleased = None
         if mismatch is not None:
             self._unreleased = None  # what ran after it never happened
             chunk = self._put_back(chunk, mismatch)
             console_steps = chunk.margins.count(float("inf"))  # no network decided
-            margin = min(chunk.margins, default=float("inf"))
         self._console_steps += console_steps
-        self._margin = float(np.minimum(self._margin, margin))  # a NaN stays
+        self._margin = float(np.minimum(self._margin, chunk.margin))  # a NaN stays
         self._output += chunk.output
         if on_chunk is not None:
             on_chunk(chunk)
@@ -329,6 +331,8 @@ class Machine:
         self.steps, self.halt = step, Halt.DIVERGED
         return Chunk(
             chunk.first_step,
+            k,
+            min(chunk.margins[:k], default=float("inf")),
             chunk.pcs[:k],
             chunk.addresses[:k],
             chunk.words[:k],
@@ -383,6 +387,7 @@ class _Job:
     """A chunk as the device left it; `rows` is None where nobody looks at the steps."""
 
     first_step: int
+    steps: int
     rows: np.ndarray | None
     next_pc: int
     output: bytes
@@ -394,4 +399,3 @@ class _Examined(NamedTuple):
     chunk: Chunk
     mismatch: Mismatch | None
     console_steps: int
-    margin: float
