@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -357,6 +358,24 @@ def test_a_machine_that_diverged_stands_before_the_step():
     assert (machine.memory.tolist(), machine.pc) == (reference.memory[:32], reference.pc)
 
 
+@pytest.mark.parametrize(
+    "arguments", [["run", "--whole", "x", "--form", "one"], ["compute", "add", "1", "2", "--design", "paper"]]
+)
+def test_options_that_are_gone_say_what_to_give_instead(capfdbinary, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert re.search(rb"is gone: `--group word` is .* and `--group 8`", capfdbinary.readouterr().err)
+
+
+def test_the_group_chooses_the_form_of_the_whole_machine(capfdbinary):
+    for group, told in ((8, "closed form of seven networks"), ("word", "one network of ")):
+        options = ["--unit", "ntk-limit", "--input-text", "6 7", "--group", str(group), "--json"]
+        assert main(["run", "--whole", "multiply", *options]) == 0
+        said = json.loads(capfdbinary.readouterr().err)
+        assert said["whole"] == {"group": group, "cells": 32} and said["unit"]["detail"].startswith(told)
+
+
 def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
     assert main(["explain", "--whole", "5", "7", "--unit", "ntk-limit", "--width", "8", "--json"]) == 0
     said = json.loads(capfdbinary.readouterr().out)
@@ -368,7 +387,7 @@ def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "multiply", "--form", "one"], b"--form is for --whole"),
+        (["run", "--whole", "multiply", "--group", "4", "--input-text", ""], b"--group is 4; here it is 8, or `word`"),
         (["run", "--whole", "multiply", "--batch", "x"], b"--batch is not for --whole"),
         (["run", "--whole", "multiply", "--unit", "ntk-limit", "--input-text", "six"], b"'six' in the input"),
         (

@@ -14,7 +14,6 @@ FORMATS = ("sbn", "img", "dec", "hex", "bin")
 GROWTH = ("width", "memory", "ensemble", "machines")
 DIALECTS = ("sqasm",)
 COMPUTED = ("permute", "add", "subtract", "multiply")
-WHOLE_FORMS = ("one", "grouped")
 WIDTH = 16
 
 EPILOG = """\
@@ -128,6 +127,7 @@ need a prime modulus. With a value for each variable the experts are asked for t
 table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 """
 HISTORY = 10_000_000
+GROUP_HELP = "bit positions one network serves (default 8; in the paper's form: word)"
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
 
 
@@ -208,9 +208,7 @@ def _add_stated(parser: argparse.ArgumentParser) -> None:
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
-    parser.add_argument(
-        "--group", type=group, metavar="N|word", help="bit positions one network serves (default 8; the paper's: word)"
-    )
+    parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
 
 
 def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
@@ -219,15 +217,23 @@ def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument("--weights", metavar="KIND", help=f"of the unit modular: grokked (default) or analytic{also}")
 
 
+def _add_renamed(parser: argparse.ArgumentParser, option: str, instead: str) -> None:
+    """An option that is gone: whoever gives it is told what to give instead."""
+
+    class Renamed(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+            parser.error(f"{option} is gone: {instead}")
+
+    parser.add_argument(option, action=Renamed, nargs="?", help=argparse.SUPPRESS)
+
+
 def _add_whole(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--whole", action="store_true", help="the whole machine by networks: fetch, reads, write-back and branch, too"
+        "--whole",
+        action="store_true",
+        help="the whole machine by networks: fetch, reads, write-back and branch, too (--group: 8 or word)",
     )
-    parser.add_argument(
-        "--form",
-        choices=WHOLE_FORMS,
-        help="of the whole machine: one network, iterated (default for ntk-limit), or small ones (for ntk)",
-    )
+    _add_renamed(parser, "--form", "`--group word` is one network, iterated, and `--group 8` is small ones")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -343,12 +349,8 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu or native")
     parser.add_argument("--bits", type=positive, metavar="N", help="of an operand (default 16; permute: as given)")
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
-    parser.add_argument(
-        "--design",
-        choices=("grouped", "paper"),
-        default="grouped",
-        help="few passes of enumerated networks (default), or the paper's: one network that rewrites the whole state",
-    )
+    parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
+    _add_renamed(parser, "--design", "`--group word` is the paper's design, and `--group 8` the grouped one")
     parser.add_argument(
         "--readout",
         choices=("calibrated", "sign"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from learned_units.proof import certificate
 from learned_units.unit import Scope, Unit
-from vm.console import terminal
+from vm.console import grouping, terminal
 from vm.margin import format_margin
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Computer:
     tensor_hash: str | None
     trained_with: str | None  # the command that trains its weights from nothing, where there is one
     unit: Unit | None  # None for a whole machine
-    form: str | None = None  # of a whole machine
+    group: int | str | None = None  # of a whole machine: positions a network serves, or "word"
     cells: int | None = None
     besides: str = ""  # what a whole machine has besides predictions, for the end of the summary
 
@@ -79,7 +79,7 @@ def of_whole(whole: WholeMachine) -> Computer:
         whole.manifest.get("tensor_hash"),
         None,
         None,
-        spec.form,
+        grouping.WORD if spec.form == "one" else grouping.EIGHT,
         spec.cells,
         f"between first and last state: predictions, {glue}",
     )
@@ -149,7 +149,7 @@ def as_json(account: Account) -> str:
     """The same, and the statistics, as one JSON object on one line. What does not apply to a run is null."""
     computer = account.computer
     certified = _certified(account)
-    whole = None if computer.unit is not None else {"form": computer.form, "cells": computer.cells}
+    whole = None if computer.unit is not None else {"group": computer.group, "cells": computer.cells}
     fields = {
         "halt": account.halt,
         "message": account.message,
@@ -194,7 +194,7 @@ def statistics(account: Account) -> str:
     seed = "" if computer.seed is None else f", seed {computer.seed}"
     rows = [("unit", f"{computer.name}, {computer.word_bits}-bit {computer.isa}{seed}: {computer.detail}")]
     if computer.unit is None:
-        form = "one network, iterated" if computer.form == "one" else "small networks, grouped"
+        form = "one network, iterated" if computer.group == grouping.WORD else "small networks, grouped"
         rows += [("form", form), ("everything", scope.step_kind)]
     else:
         rows += [("difference", scope.difference), ("branch decision", scope.decision), ("next pc", scope.select)]

@@ -21,8 +21,6 @@ def run(options: argparse.Namespace) -> int:
         from vm.console import whole_machine
 
         return whole_machine.run(options)
-    if options.form is not None:
-        raise UsageError("--form is for --whole")
     talk, watch = Talk(options.quiet), Stopwatch()
     image = program_files.load(options)
     if options.cluster is not None and options.batch is None:

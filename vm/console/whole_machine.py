@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
-from vm.console import jax_setup, program_files, running, terminal
+from vm.console import grouping, jax_setup, program_files, running, terminal
 from vm.console.launch import FAILED
 from vm.console.stopwatch import Stopwatch
 from vm.console.terminal import Talk
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 SHOWN_CELLS = 16  # of the machine that `explain` makes, or half as many where words are too short
-NOT_FOR_WHOLE = ("group", "input_mode", "batch", "cluster")
+FORMS = {grouping.EIGHT: "grouped", grouping.WORD: "one"}
+NOT_FOR_WHOLE = ("input_mode", "batch", "cluster")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -116,7 +117,8 @@ def _load(options: argparse.Namespace, cells: int, word_bits: int, isa: str, tal
     from learned_units.whole.machine import load_whole
 
     unit = options.unit or catalog.DEFAULT_UNIT
-    whole = load_whole(cells, word_bits, isa, unit, options.form, options.seed, talk.progress)
+    form = grouping.form(options, FORMS, default=None)
+    whole = load_whole(cells, word_bits, isa, unit, form, options.seed, talk.progress)
     talk.clear()
     return whole
 
@@ -144,7 +146,7 @@ def _machine_fields(whole: WholeMachine) -> dict[str, object]:
     spec = whole.spec
     return {
         "unit": whole.unit,
-        "form": spec.form,
+        "group": next(group for group, form in FORMS.items() if form == spec.form),
         "cells": spec.cells,
         "word_bits": spec.word_bits,
         "isa": spec.isa,
