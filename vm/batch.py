@@ -25,7 +25,7 @@ from learned_units.devices import ROWS, WHOLE, spread
 from learned_units.processes import mine
 from learned_units.store import Progress
 from learned_units.unit import Spec, Unit
-from vm.execution import REFERENCE_STOP, Machine, check_unit
+from vm.execution import REFERENCE_STOP, Machine, check_input_mode, check_unit
 from vm.machine import run_lanes
 from vm.outcome import Divergence, Outcome, halt_message
 from vm.processes import share
@@ -75,8 +75,7 @@ def run_batch(
     check_budget(max_steps)
     if isinstance(check, bool) or not bits.is_integer(check) or check < 0:
         raise ValueError(f"check is {check!r}; it is a number of machines, 0 or more")
-    if input_mode not in (None, "set", "add", "sub"):
-        raise ValueError(f"input_mode is 'set', 'add' or 'sub', not {input_mode!r}")
+    check_input_mode(input_mode)
     if not count:
         return []
     first = programs[id(several[0])]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-ISAS = ("sbn", "subleq")
-INPUT_MODES = ("set", "add", "sub")
-FORMATS = ("sbn", "img", "dec", "hex", "bin")
+from assembler.files import DIALECTS, FORMATS
+from assembler.image import INPUT_MODES, ISAS
+from learned_units.catalog import DEFAULT_UNIT, UNITS
+from learned_units.names import TASKS
+
 GROWTH = ("width", "memory", "ensemble", "machines")
-DIALECTS = ("sqasm",)
-COMPUTED = ("permute", "add", "subtract", "multiply")
 WIDTH = 16
 
 EPILOG = """\
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
-    train.add_argument("unit", metavar="UNIT", help="ntk, neural-gpu or modular")
+    train.add_argument("unit", metavar="UNIT", help=_either(name for name, unit in UNITS.items() if unit.trained))
     _add_weights(train)
     train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
@@ -129,6 +129,12 @@ table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 HISTORY = 10_000_000
 GROUP_HELP = "bit positions one network serves (default 8; in the paper's form: word)"
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
+
+
+def _either(units: Iterable[str]) -> str:
+    """Names of units in the words of a help text."""
+    *others, last = (f"{name} (default)" if name == DEFAULT_UNIT else name for name in units)
+    return f"{', '.join(others)} or {last}"
 
 
 def number(text: str) -> int:
@@ -212,7 +218,7 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
-    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu, modular or native")
+    parser.add_argument("--unit", metavar="UNIT", help=_either(UNITS))
     _add_weights(parser)
     parser.add_argument("--weights", metavar="KIND", help=f"of the unit modular: grokked (default) or analytic{also}")
 
@@ -343,10 +349,10 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compute(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", metavar="TASK", choices=COMPUTED, help=", ".join(COMPUTED))
+    parser.add_argument("task", metavar="TASK", choices=TASKS, help=", ".join(TASKS))
     parser.add_argument("first", metavar="A", help="a number, also -5, 0x1F or -0x1F; for permute a string of bits")
     parser.add_argument("second", metavar="B", help="a number; for permute the permutation, as 2,0,1 or `reverse`")
-    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu or native")
+    parser.add_argument("--unit", metavar="UNIT", help=_either(name for name in UNITS if name != "modular"))
     parser.add_argument("--bits", type=positive, metavar="N", help="of an operand (default 16; permute: as given)")
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
     parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)

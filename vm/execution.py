@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from assembler import Image, assemble
+from assembler.image import INPUT_MODES
 from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.unit import Unit
@@ -59,8 +60,7 @@ class Machine:
         check_unit(unit, image)
         if input is not None and not isinstance(input, (bytes, bytearray)):
             raise TypeError(f"input is bytes or None, not {type(input).__name__}")
-        if input_mode not in (None, "set", "add", "sub"):
-            raise ValueError(f"input_mode is 'set', 'add' or 'sub', not {input_mode!r}")
+        check_input_mode(input_mode)
         self.image = image
         self.unit = unit
         self.input_mode = input_mode or image.input_mode
@@ -362,6 +362,12 @@ class Machine:
         pc = self.pc
         operands = self.memory[pc : pc + 2].tolist() if self.halt is Halt.BAD_ADDRESS else ()
         return halt_message(self.halt, self.image, pc, steps, self.size, operands, self.divergence)
+
+
+def check_input_mode(input_mode: str | None) -> None:
+    """Raise ValueError unless it is one of INPUT_MODES, or None for the image's."""
+    if input_mode not in (None, *INPUT_MODES):
+        raise ValueError(f"input_mode is one of {', '.join(map(repr, INPUT_MODES))}, not {input_mode!r}")
 
 
 def check_unit(unit: Unit, image: Image) -> None:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from learned_units.catalog import DEFAULT_UNIT
 from vm.console import grouping, jax_setup, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
@@ -20,7 +21,6 @@ EXACT = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*"}
 BITS = 16
 MOST_OPERAND_BITS = 1_000_000
-DEFAULT_UNIT = "ntk"
 GROUPED, PAPER = "grouped", "paper"
 FORMS = {grouping.EIGHT: GROUPED, grouping.WORD: PAPER}
 
