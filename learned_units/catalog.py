@@ -7,15 +7,14 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from learned_units import bits
-from learned_units.store import Progress, WeightsError
+from learned_units.names import ISAS
 
 if TYPE_CHECKING:
+    from learned_units.store import Progress
     from learned_units.unit import Scope, Unit
     from learned_units.weights.recipes import Recipe
 
 DEFAULT_UNIT = "ntk"
-ISAS = ("sbn", "subleq")
 
 
 class Entry(NamedTuple):
@@ -105,6 +104,8 @@ def recipe(
 
 def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
     """The recipe of stored weights. Raises WeightsError where the manifest is of no unit here."""
+    from learned_units.store import WeightsError
+
     unit = manifest.get("unit")
     makers = {**OTHER_WEIGHTS} | {name: entry.module for name, entry in UNITS.items() if entry.trained}
     module = makers.get(unit) if isinstance(unit, str) else None
@@ -118,6 +119,8 @@ def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
 
 def _checked(name: str, word_bits: int, isa: str, seed: int, options: dict[str, Any]) -> tuple[Entry, dict[str, Any]]:
     """The unit's entry and the options it takes. Raises ValueError."""
+    from learned_units import bits  # here: whoever asks for names alone does not wait for jax
+
     if name not in UNITS:
         near = difflib.get_close_matches(str(name), UNITS, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""

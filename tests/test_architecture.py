@@ -214,3 +214,10 @@ after = dict(jax.config.values)
 print(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
 """
     assert python(code) == "[]"
+
+
+def test_the_two_packages_that_name_the_instruction_sets_name_the_same():
+    from assembler.image import ISAS
+    from learned_units import names
+
+    assert ISAS == names.ISAS

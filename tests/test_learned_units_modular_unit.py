@@ -173,6 +173,7 @@ def test_the_unit_says_what_is_learned_in_it_and_what_its_expert_never_saw(modul
     assert (unit.scope.difference, unit.scope.decision, unit.scope.select) == ("learned", "learned", "native")
     assert "half of the table" in unit.scope.sentence and "borrow" in unit.scope.glue
     assert unit.scope.step_kind == "learned" and unit.detail.startswith("one grokked expert of 256 units")
+    assert isinstance(unit.manifest, loading.GrokkedManifest)
     assert unit.manifest.train_inputs == 512 and unit.manifest.verified.inputs == 1024
     assert unit.manifest.unit_inputs == 286 and unit.manifest.unit_inputs_held_out > 100
     assert unit.seed == unit.manifest.seed_used

@@ -426,6 +426,7 @@ def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_pat
     heard = []
     unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
     assert {f"proving '{name}'" for name in ("first", "prefix", "difference", "select", "any")} <= set(heard)
+    assert unit.manifest is not None
     assert unit.manifest.shipped and all(unit.manifest.written[name] == value for name, value in store.origin().items())
     assert unit.manifest.verified.inputs == 2_200_027
     heard.clear()
@@ -453,6 +454,7 @@ def test_what_was_proved_with_other_libraries_is_proved_again(cache):
     _resaved(cache, manifest={"jax": "0.0.0", "note": "not known here"})
     heard = []
     unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
+    assert unit.manifest is not None
     assert "proving 'first'" in heard and unit.manifest.jax == store.origin()["jax"]
     assert unit.manifest.written["note"] == "not known here"
 

@@ -1,6 +1,7 @@
 """The command as a process: exit codes, streams, signals, and what a start costs."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -29,9 +30,10 @@ def start(
     *arguments: str,
     stdin: int = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*COMMAND, *arguments], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env)
+    return subprocess.Popen([*COMMAND, *arguments], stdin=stdin, stdout=stdout, stderr=stderr, env=env)
 
 
 def sbn(*arguments: str, input: bytes = b"") -> tuple[int, bytes, str]:
@@ -111,7 +113,22 @@ def test_ctrl_c_hands_over_the_output_and_exits_130(endless):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.decode().startswith("stopped: interrupted; ") and err.count(b"\n") == 1
+    assert re.match(r"stopped: interrupted at pc \d+ \(.*:\d+\); ", err.decode()) and err.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(("given", "shown"), [("x", b"x\r\nhalted: "), ("x\n", b"x\r\nhalted: ")])
+def test_on_a_terminal_the_account_begins_on_a_line_of_its_own(given, shown):
+    import pty
+
+    here, there = pty.openpty()
+    process = start("run", "cat", "--unit", "native", "--input-text", given, stdout=there, stderr=there)
+    os.close(there)
+    told = b""
+    while not told.endswith(b" s\r\n"):
+        told += os.read(here, 1024)
+    process.wait(timeout=60)
+    os.close(here)
+    assert told.startswith(shown)
 
 
 def test_ctrl_c_is_answered_while_waiting_for_input():
@@ -205,7 +222,7 @@ def test_two_processes_share_a_batch_and_the_first_writes_what_one_would(tmp_pat
     codes, (out, other), err = two_processes("run", "adder", "--unit", "ntk-limit", "--batch", str(lines))
     assert codes == [0, 0], err
     assert out == "".join(f"{4 * k}\n" for k in range(30)).encode() and other == b""
-    assert "30 of 30 machines (30 halted): " in err
+    assert "halted: 30 of 30 machines (30 halted); " in err
 
 
 def test_two_processes_share_a_verification_and_the_first_writes_what_one_would():

@@ -73,7 +73,11 @@ def test_killed_at_any_moment_a_run_leaves_a_whole_state_file_or_none(tmp_path: 
 
     source, state = tmp_path / "endless.sbn", tmp_path / "state"
     source.write_text(ENDLESS)
-    command = [sys.executable, "-c", "import vm.command.run as r, sys; r.SAVE_SECONDS = 0.01; r.FIRST_SLICE = 1000;"]
+    command = [
+        sys.executable,
+        "-c",
+        "import vm.console.running as r, sys; r.SAVE_SECONDS = 0.01; r.FIRST_SLICE = 1000;",
+    ]
     command[-1] += "from vm.cli import main; sys.exit(main())"
     command += ["run", str(source), "--unit", "native", "--save-state", str(state)]
     rng = random.Random(0)

@@ -299,12 +299,20 @@ def test_a_batch_answers_its_lines_in_order(sbn, tmp_path):
     assert sbn("run", "adder", "--unit", "ntk-limit", "--batch", str(lines)) == 0
     assert sbn.out == b"3\n34\n0\n-1\n15\n"
     last = sbn.err.splitlines()[-1]
-    assert last.startswith("5 of 5 machines (5 halted): ") and " closed-form steps (ntk-limit, 16-bit, " in last
+    assert last.startswith("halted: 5 of 5 machines (5 halted); ") and " closed-form steps (ntk-limit, 16-bit, " in last
     assert ", 5 replayed on the reference, smallest margin 1.00, " in last
     assert sbn("run", "adder", "--unit", "native", "--batch", str(lines), "--json", "--no-check") == 0
     told = [json.loads(line) for line in sbn.out.splitlines()]
     assert [(each["machine"], each["halt"], each["output"]) for each in told][3] == (3, "halted", "-1\n")
-    assert "none replayed on the reference" in sbn.err
+    account = json.loads(sbn.err)
+    assert account["machines"] == {"asked": 5, "ended": 5, "halts": {"halted": 5}, "replayed": 0}
+    assert (account["halt"], account["agrees"], account["pc"]) == ("halted", None, None)
+    assert sbn("run", "hello", "--unit", "native", "--json") == 0
+    assert json.loads(sbn.err).keys() == account.keys()
+    assert sbn("run", "--whole", "multiply", "--unit", "ntk-limit", "--input-text", "6 7", "--json") == 0
+    assert json.loads(sbn.err).keys() == account.keys()
+    assert sbn("run", "adder", "--unit", "native", "--batch", str(lines), "--stats") == 0
+    assert "machines         5 of 5 machines (5 halted)\n" in sbn.err and "steps/s\n" in sbn.err
 
 
 def test_a_batch_fails_with_the_machines_that_did_not_halt(sbn, tmp_path):
@@ -312,7 +320,7 @@ def test_a_batch_fails_with_the_machines_that_did_not_halt(sbn, tmp_path):
     lines.write_bytes(b"1 2\n" * 8)
     assert sbn("run", "adder", "--unit", "native", "--batch", str(lines), "--max-steps", "20") == 1
     assert sbn.err.count("the budget of 20 steps is spent at pc ") == 5  # the first ones are named, all are counted
-    assert "8 of 8 machines (8 budget): " in sbn.err
+    assert "stopped: 8 of 8 machines did not halt, the first of them reported above; 8 of 8" in sbn.err
     lines.write_bytes(b"")
     assert sbn("run", "adder", "--unit", "native", "--batch", str(lines)) == 0
     assert sbn.err == f"{lines} holds no line, so there is nothing to run\n"

@@ -57,9 +57,9 @@ def test_results_are_exact_integers_with_their_sign(task, first, second, bits, r
         ("1", "0", "1"),
     ],
 )
-@pytest.mark.parametrize("design", ["grouped", "paper"])
-def test_permutations_count_from_the_left(bits, permutation, result, design, sbn):
-    given = ("compute", "permute", bits, permutation, "--unit", "ntk-limit", "--design", design, "--json")
+@pytest.mark.parametrize("group", ["8", "word"])
+def test_permutations_count_from_the_left(bits, permutation, result, group, sbn):
+    given = ("compute", "permute", bits, permutation, "--unit", "ntk-limit", "--group", group, "--json")
     code, out, _ = sbn(*given)
     told = json.loads(out)
     assert code == 0
@@ -82,7 +82,7 @@ def test_the_default_is_the_trained_unit_and_says_how_it_came_about(sbn):
 
 
 def test_the_paper_design_with_its_readout(sbn):
-    given = ("compute", "multiply", "5", "6", "--bits", "3", "--design", "paper", "--readout", "sign")
+    given = ("compute", "multiply", "5", "6", "--bits", "3", "--group", "word", "--readout", "sign")
     code, out, _ = sbn(*given, "--unit", "ntk-limit")
     assert code == 0
     assert "5 * 6 = 30" in out
@@ -113,8 +113,9 @@ def test_a_wrong_network_is_told_and_fails(sbn, monkeypatch):
         (("add", "1", "1", "--bits", "1025"), "networks of 'add' take operands of up to 1,024 bits, not 1,025"),
         (("add", "1", "1", "--bits", "9999999999"), "operands have up to 1,000,000 bits"),
         (("multiply", "1", "1", "--bits", "65"), "up to 64 bits"),
-        (("multiply", "1", "1", "--bits", "9", "--design", "paper"), "is trained for up to 8 bits, not 9"),
-        (("subtract", "1", "1", "--design", "paper"), "--design paper is for permute, add and multiply"),
+        (("multiply", "1", "1", "--bits", "9", "--group", "word"), "is trained for up to 8 bits, not 9"),
+        (("subtract", "1", "1", "--group", "word"), "--group word is for permute, add and multiply"),
+        (("add", "1", "1", "--group", "4"), "--group is 4; here it is 8, or `word` for one network"),
         (("permute", "102", "0,1,2"), "'102' is not a string of bits"),
         (("permute", "", "0"), "'' is not a string of bits"),
         (("permute", "101", "0,1"), "the permutation has 2 numbers for 3 bits"),
@@ -159,7 +160,7 @@ def test_the_neural_gpu_adds_and_multiplies_far_longer_numbers(task, exact, sbn)
     ("given", "words"),
     [
         (("permute", "0110", "reverse"), "has learned no permutation"),
-        (("add", "1", "1", "--design", "paper"), "--design and --readout are for the units ntk and ntk-limit"),
+        (("add", "1", "1", "--group", "word"), "--group word and --readout are for the units ntk and ntk-limit"),
     ],
 )
 def test_what_the_neural_gpu_cannot_do_is_refused(given, words, sbn):

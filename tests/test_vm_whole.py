@@ -2,7 +2,9 @@
 
 import functools
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,6 +17,7 @@ from learned_units.whole.machine import load_whole
 from vm.cli import main
 from vm.reference import ReferenceMachine
 from vm.state import Halt
+from vm.trace import COLUMNS
 from vm.whole import WholeRun
 
 whole_of = functools.cache(load_whole)
@@ -306,6 +309,73 @@ def test_the_command_tells_the_same_as_json(capfdbinary):
     assert (said["halt"], said["output"], said["checked"], said["agrees"]) == ("halted", 120, False, None)
 
 
+def test_a_trace_has_the_rows_of_exact_arithmetic_checked_or_not(tmp_path, capfdbinary):
+    image = image_of("primesum")
+    machine = ReferenceMachine([*image.words, *[0] * (62 - len(image.words)), 10, 0], 16)
+    expected = []
+    for step in range(5000):
+        pc, memory = machine.pc, list(machine.memory)
+        if not machine.run(1).pcs:
+            break
+        a, b, c = memory[pc : pc + 3]
+        expected.append([step, pc, a, b, c, b, memory[b], machine.memory[b], machine.pc])
+    whole = ["run", "--whole", "primesum", "--unit", "ntk-limit"]
+    for number, options in enumerate(([], ["--no-check"])):
+        file = tmp_path / f"{number}.csv"
+        assert main([*whole, "--input-text", "10", "--trace", str(file), *options]) == 0
+        heading, *rows = file.read_text().splitlines()
+        assert heading == COLUMNS
+        assert [list(map(int, row.split(",")[:-1])) for row in rows] == expected
+        assert all(float(row.split(",")[-1]) > 0.9 for row in rows)
+
+
+def test_a_saved_machine_goes_on_and_its_trace_is_the_tail_of_the_whole_one(tmp_path, capfdbinary):
+    whole = ["run", "--whole", "primesum", "--unit", "ntk-limit"]
+    state, first, second, all_rows = (str(tmp_path / name) for name in ("state", "first", "second", "all"))
+    assert main([*whole, "--input-text", "10", "--trace", all_rows]) == 0
+    assert main([*whole, "--input-text", "10", "--trace", first, "--save-state", state, "--max-steps", "20"]) == 1
+    out, err = capfdbinary.readouterr()
+    assert out == b"129\n" and b"stopped: the budget of 20 steps is spent at pc " in err and b"primesum.sbn:" in err
+    assert main(["run", "--whole", "primesum", "--resume", state, "--trace", second, "--save-state", state]) == 0
+    assert capfdbinary.readouterr().out == b"129\n"
+    told = [Path(each).read_text().splitlines(keepends=True) for each in (first, second, all_rows)]
+    assert told[0] + told[1][1:] == told[2] and len(told[0]) == 21
+    assert main(["run", "hello", "--resume", state]) == 2
+    assert b"was saved with --whole; resume it with --whole" in capfdbinary.readouterr().err
+
+
+def test_a_machine_that_diverged_stands_before_the_step():
+    whole = whole_of(32, 8, "sbn", "ntk", "grouped")
+    select = whole.params["select"]
+    params = whole.params | {"select": select._replace(outer=select.outer.at[0, 5].set(0))}
+    image = image_of("multiply")
+    machine = WholeRun(image, replace(whole, params=params), [6, 7])
+    chunks = []
+    outcome = machine.run(on_chunk=chunks.append)
+    assert outcome.halt is Halt.DIVERGED and sum(chunk.steps for chunk in chunks) == outcome.steps == machine.steps
+    reference = ReferenceMachine([*image.words, *[0] * (29 - len(image.words)), 7, 6, 0], 8)
+    reference.run(outcome.steps)
+    assert (machine.memory.tolist(), machine.pc) == (reference.memory[:32], reference.pc)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "--whole", "x", "--form", "one"], ["compute", "add", "1", "2", "--design", "paper"]]
+)
+def test_options_that_are_gone_say_what_to_give_instead(capfdbinary, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert re.search(rb"is gone: `--group word` is .* and `--group 8`", capfdbinary.readouterr().err)
+
+
+def test_the_group_chooses_the_form_of_the_whole_machine(capfdbinary):
+    for group, told in ((8, "closed form of seven networks"), ("word", "one network of ")):
+        options = ["--unit", "ntk-limit", "--input-text", "6 7", "--group", str(group), "--json"]
+        assert main(["run", "--whole", "multiply", *options]) == 0
+        said = json.loads(capfdbinary.readouterr().err)
+        assert said["whole"] == {"group": group, "cells": 32} and said["unit"]["detail"].startswith(told)
+
+
 def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
     assert main(["explain", "--whole", "5", "7", "--unit", "ntk-limit", "--width", "8", "--json"]) == 0
     said = json.loads(capfdbinary.readouterr().out)
@@ -317,8 +387,8 @@ def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "multiply", "--form", "one"], b"--form is for --whole"),
-        (["run", "--whole", "multiply", "--trace", "x.csv"], b"--trace is not for --whole"),
+        (["run", "--whole", "multiply", "--group", "4", "--input-text", ""], b"--group is 4; here it is 8, or `word`"),
+        (["run", "--whole", "multiply", "--batch", "x"], b"--batch is not for --whole"),
         (["run", "--whole", "multiply", "--unit", "ntk-limit", "--input-text", "six"], b"'six' in the input"),
         (
             ["run", "--whole", "multiply", "--unit", "native", "--input-text", ""],

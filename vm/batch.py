@@ -25,12 +25,12 @@ from learned_units.devices import ROWS, WHOLE, spread
 from learned_units.processes import mine
 from learned_units.store import Progress
 from learned_units.unit import Spec, Unit
-from vm.execution import REFERENCE_STOP, Machine, check_unit
-from vm.interrupt import deferred_interrupt
+from vm.execution import REFERENCE_STOP, Machine, check_input_mode, check_unit
 from vm.machine import run_lanes
 from vm.outcome import Divergence, Outcome, halt_message
 from vm.processes import share
 from vm.reference import ReferenceMachine
+from vm.run import Pace, check_budget, deferred_interrupt
 from vm.state import WORDS, Halt, MachineState
 
 CHECKED = 16  # machines of a batch that are replayed on the reference, unless said otherwise
@@ -39,7 +39,6 @@ LANES_ACCELERATED = 1 << 16
 MEMORY_BYTES = 1 << 30  # for the memories of all lanes of a device
 INPUT_BYTES, OUTPUT_BYTES = 1 << 8, 1 << 10  # console buffers of a lane
 FIRST_BUDGET = 1 << 8
-CHUNK_SECONDS = 0.05
 LARGEST_BUDGET = 1 << 20
 REPLAY_BLOCK = 1 << 16
 
@@ -73,12 +72,10 @@ def run_batch(
             raise ValueError(f"there are {len(several)} images and {len(given)} inputs: {name} are not repeated")
     if not all(isinstance(each, (bytes, bytearray)) for each in given):
         raise TypeError("inputs are bytes")
-    if max_steps is not None and max_steps < 0:
-        raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
+    check_budget(max_steps)
     if isinstance(check, bool) or not bits.is_integer(check) or check < 0:
         raise ValueError(f"check is {check!r}; it is a number of machines, 0 or more")
-    if input_mode not in (None, "set", "add", "sub"):
-        raise ValueError(f"input_mode is 'set', 'add' or 'sub', not {input_mode!r}")
+    check_input_mode(input_mode)
     if not count:
         return []
     first = programs[id(several[0])]
@@ -86,7 +83,7 @@ def run_batch(
         unit = catalog.load_unit(unit, first.word_bits, first.isa, seed, progress)
     for image in programs.values():
         check_unit(unit, image)
-    size = _memory_size(list(programs.values()), memory)
+    size = memory_size(list(programs.values()), memory)
     replayed = set(np.linspace(0, count - 1, min(check, count)).round().astype(int).tolist()) if check else set()
     jobs = [
         _Job(
@@ -114,7 +111,7 @@ def run_batch(
     return [shared[index] for index in range(count)]
 
 
-def _memory_size(images: Sequence[Image], requested: int | None) -> int:
+def memory_size(images: Sequence[Image], requested: int | None = None) -> int:
     """Words of memory every machine of the batch has."""
     if requested is not None or any(image.memory is not None for image in images):
         sizes = [image.memory_size(requested) for image in images if requested is not None or image.memory is not None]
@@ -158,7 +155,7 @@ class _Batch:
         self._waiting = jobs[::-1]  # taken from the end
         self._jobs: list[_Job | None] = []  # one a lane
         self._devices = jax.local_devices()
-        self._budget = FIRST_BUDGET
+        self._pace = Pace(FIRST_BUDGET, LARGEST_BUDGET)
         self._began = time.monotonic()
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
@@ -228,9 +225,9 @@ class _Batch:
         )
         began = time.monotonic()
         run = spread_over_devices(tuple(self._devices), self._unit.spec, self._input_mode)
-        lanes, taken = run(lanes, allowance, self._unit.params, np.int32(self._budget))
+        lanes, taken = run(lanes, allowance, self._unit.params, np.int32(self._pace.steps))
         steps = np.asarray(taken)
-        seconds = time.monotonic() - began
+        self._pace.measure(int(steps.max(initial=0)), time.monotonic() - began)
         halts = np.array(lanes.halt)
         read, position = np.array(lanes.input_length), np.array(lanes.input_position)
         margins, consoles, lengths = (np.asarray(x) for x in (lanes.margin, lanes.console_steps, lanes.output_length))
@@ -259,9 +256,6 @@ class _Batch:
             if halt is not Halt.RUNNING:
                 stopped.append((job, *self._outcome(lanes, lane, job, halt, int(pcs[lane]))))
                 self._jobs[lane] = None
-        if int(steps.max(initial=0)) >= self._budget:
-            measured = int(self._budget * CHUNK_SECONDS / max(seconds, 1e-6))
-            self._budget = max(FIRST_BUDGET // 4, min(LARGEST_BUDGET, measured, 8 * self._budget))
         lanes = lanes._replace(halt=halts)
         if refilled:
             buffers, ended = np.array(lanes.input), np.array(lanes.input_ended)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-ISAS = ("sbn", "subleq")
-INPUT_MODES = ("set", "add", "sub")
-FORMATS = ("sbn", "img", "dec", "hex", "bin")
+from assembler.files import DIALECTS, FORMATS
+from assembler.image import INPUT_MODES, ISAS
+from learned_units.catalog import DEFAULT_UNIT, UNITS
+from learned_units.names import TASKS
+
 GROWTH = ("width", "memory", "ensemble", "machines")
-DIALECTS = ("sqasm",)
-COMPUTED = ("permute", "add", "subtract", "multiply")
-WHOLE_FORMS = ("one", "grouped")
 WIDTH = 16
 
 EPILOG = """\
@@ -73,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
-    train.add_argument("unit", metavar="UNIT", help="ntk, neural-gpu or modular")
+    train.add_argument("unit", metavar="UNIT", help=_either(name for name, unit in UNITS.items() if unit.trained))
     _add_weights(train)
     train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
@@ -128,7 +127,14 @@ need a prime modulus. With a value for each variable the experts are asked for t
 table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 """
 HISTORY = 10_000_000
+GROUP_HELP = "bit positions one network serves (default 8; in the paper's form: word)"
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
+
+
+def _either(units: Iterable[str]) -> str:
+    """Names of units in the words of a help text."""
+    *others, last = (f"{name} (default)" if name == DEFAULT_UNIT else name for name in units)
+    return f"{', '.join(others)} or {last}"
 
 
 def number(text: str) -> int:
@@ -208,26 +214,32 @@ def _add_stated(parser: argparse.ArgumentParser) -> None:
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
-    parser.add_argument(
-        "--group", type=group, metavar="N|word", help="bit positions one network serves (default 8; the paper's: word)"
-    )
+    parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
 
 
 def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
-    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu, modular or native")
+    parser.add_argument("--unit", metavar="UNIT", help=_either(UNITS))
     _add_weights(parser)
     parser.add_argument("--weights", metavar="KIND", help=f"of the unit modular: grokked (default) or analytic{also}")
 
 
+def _add_renamed(parser: argparse.ArgumentParser, option: str, instead: str) -> None:
+    """An option that is gone: whoever gives it is told what to give instead."""
+
+    class Renamed(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+            parser.error(f"{option} is gone: {instead}")
+
+    parser.add_argument(option, action=Renamed, nargs="?", help=argparse.SUPPRESS)
+
+
 def _add_whole(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--whole", action="store_true", help="the whole machine by networks: fetch, reads, write-back and branch, too"
+        "--whole",
+        action="store_true",
+        help="the whole machine by networks: fetch, reads, write-back and branch, too (--group: 8 or word)",
     )
-    parser.add_argument(
-        "--form",
-        choices=WHOLE_FORMS,
-        help="of the whole machine: one network, iterated (default for ntk-limit), or small ones (for ntk)",
-    )
+    _add_renamed(parser, "--form", "`--group word` is one network, iterated, and `--group 8` is small ones")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -337,18 +349,14 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compute(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", metavar="TASK", choices=COMPUTED, help=", ".join(COMPUTED))
+    parser.add_argument("task", metavar="TASK", choices=TASKS, help=", ".join(TASKS))
     parser.add_argument("first", metavar="A", help="a number, also -5, 0x1F or -0x1F; for permute a string of bits")
     parser.add_argument("second", metavar="B", help="a number; for permute the permutation, as 2,0,1 or `reverse`")
-    parser.add_argument("--unit", metavar="UNIT", help="ntk (default), ntk-limit, neural-gpu or native")
+    parser.add_argument("--unit", metavar="UNIT", help=_either(name for name in UNITS if name != "modular"))
     parser.add_argument("--bits", type=positive, metavar="N", help="of an operand (default 16; permute: as given)")
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
-    parser.add_argument(
-        "--design",
-        choices=("grouped", "paper"),
-        default="grouped",
-        help="few passes of enumerated networks (default), or the paper's: one network that rewrites the whole state",
-    )
+    parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
+    _add_renamed(parser, "--design", "`--group word` is the paper's design, and `--group 8` the grouped one")
     parser.add_argument(
         "--readout",
         choices=("calibrated", "sign"),

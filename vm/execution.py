@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from assembler import Image, assemble
+from assembler.image import INPUT_MODES
 from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.unit import Unit
-from vm.interrupt import deferred_interrupt
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
 from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message
 from vm.reference import ReferenceMachine, Stop
+from vm.run import Pace, check_budget, deferred_interrupt
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 TRACE_ROWS = 1 << 16  # steps a chunk records at most
 FIRST_BUDGET = 1 << 10
-CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
 
 REFERENCE_STOP = {
     Halt.HALTED: Stop.HALTED,
@@ -61,8 +61,7 @@ class Machine:
         check_unit(unit, image)
         if input is not None and not isinstance(input, (bytes, bytearray)):
             raise TypeError(f"input is bytes or None, not {type(input).__name__}")
-        if input_mode not in (None, "set", "add", "sub"):
-            raise ValueError(f"input_mode is 'set', 'add' or 'sub', not {input_mode!r}")
+        check_input_mode(input_mode)
         self.image = image
         self.unit = unit
         self.input_mode = input_mode or image.input_mode
@@ -77,7 +76,7 @@ class Machine:
         self._input_ended = input is not None
         self._checker = self._check_from(image.words, image.entry) if check else None
         self._state = self._boot(image.words, image.entry)
-        self._budget = FIRST_BUDGET
+        self._pace = Pace(FIRST_BUDGET, TRACE_ROWS)
         self._unreleased: Future[_Examined] | None = None  # the last chunk, until it is handed out
         self._console_steps = 0
         self._margin = float("inf")
@@ -129,8 +128,7 @@ class Machine:
         Ctrl-C is answered between two chunks: it raises KeyboardInterrupt with the machine in a state from which `run`
         goes on. Running a stopped machine gives the same halt and 0 steps. Raises ValueError for a negative max_steps.
         """
-        if max_steps is not None and max_steps < 0:
-            raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
+        check_budget(max_steps)
         began, first_output, first_console = time.monotonic(), len(self._output), self._console_steps
         self._margin = float("inf")
         if self.halt in (Halt.BUDGET, Halt.STOP):
@@ -236,7 +234,7 @@ class Machine:
 
     def _advance(self, left: int | None, keep: bool) -> _Job:
         """Run one chunk of at most `left` steps; afterwards self.halt says whether the machine goes on."""
-        budget = self._budget if left is None else min(self._budget, left)
+        budget = self._pace.steps if left is None else min(self._pace.steps, left)
         state = self._state._replace(
             halt=np.int32(Halt.RUNNING),
             margin=np.float32(np.inf),
@@ -254,7 +252,7 @@ class Machine:
             stops=self._stops,
         )
         steps = int(trace.steps)
-        seconds = time.monotonic() - began
+        self._pace.measure(steps, time.monotonic() - began)
         self._rows = trace.rows
         halt = Halt(int(state.halt))
         if halt is Halt.NEED_INPUT and (self._unread or self._input_ended):
@@ -264,11 +262,9 @@ class Machine:
             halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
         self._state = state
         self.halt = halt
-        if steps == budget:
-            measured = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
-            self._budget = max(FIRST_BUDGET // 4, min(TRACE_ROWS, measured, 8 * self._budget))
         job = _Job(
             first_step=self.steps,
+            steps=steps,
             rows=np.array(trace.rows)[:steps] if keep or self._checker is not None else None,
             next_pc=self.pc,
             output=np.asarray(state.output)[: int(state.output_length)].tobytes(),
@@ -294,8 +290,8 @@ class Machine:
     def _examine(self, job: _Job) -> _Examined:
         """Decode a chunk's rows and compare them with the reference. Runs beside the next chunk, in a thread."""
         if job.rows is None:
-            chunk = Chunk(job.first_step, [], [], [], [], job.next_pc, job.output)
-            return _Examined(chunk, None, job.console_steps, job.margin)
+            chunk = Chunk(job.first_step, job.steps, job.margin, [], [], [], [], job.next_pc, job.output)
+            return _Examined(chunk, None, job.console_steps)
         record, operands = _decode(job.rows, self.image.word_bits)
         pcs, addresses, words, margins = (
             column.tolist() for column in (record.pcs, record.addresses, record.words, record.margins)
@@ -303,26 +299,27 @@ class Machine:
         # The bytes of the rows, which are what is compared, not those of the state's buffer.
         sent = record.words[record.addresses == (1 << self.image.word_bits) - 1]
         output = sent.astype(np.uint8).tobytes()
-        chunk = Chunk(job.first_step, pcs, addresses, words, margins, job.next_pc, output, record, operands)
+        chunk = Chunk(
+            job.first_step, job.steps, job.margin, pcs, addresses, words, margins, job.next_pc, output, record, operands
+        )
         mismatch = None
         if self._checker is not None:
             mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
-        return _Examined(chunk, mismatch, job.console_steps, job.margin)
+        return _Examined(chunk, mismatch, job.console_steps)
 
     def _release(self, examination: Future[_Examined] | None, on_chunk: Callable[[Chunk], None] | None) -> None:
         """Hand out a chunk, if there is one, once it is checked; on a mismatch put the machine back."""
         if examination is None:
             return
-        chunk, mismatch, console_steps, margin = examination.result()
+        chunk, mismatch, console_steps = examination.result()
         if self._unreleased is examination:
             self._unreleased = None
         if mismatch is not None:
             self._unreleased = None  # what ran after it never happened
             chunk = self._put_back(chunk, mismatch)
             console_steps = chunk.margins.count(float("inf"))  # no network decided
-            margin = min(chunk.margins, default=float("inf"))
         self._console_steps += console_steps
-        self._margin = float(np.minimum(self._margin, margin))  # a NaN stays
+        self._margin = float(np.minimum(self._margin, chunk.margin))  # a NaN stays
         self._output += chunk.output
         if on_chunk is not None:
             on_chunk(chunk)
@@ -341,6 +338,8 @@ class Machine:
         self.steps, self.halt = step, Halt.DIVERGED
         return Chunk(
             chunk.first_step,
+            k,
+            min(chunk.margins[:k], default=float("inf")),
             chunk.pcs[:k],
             chunk.addresses[:k],
             chunk.words[:k],
@@ -372,6 +371,12 @@ class Machine:
         return halt_message(self.halt, self.image, pc, steps, self.size, operands, self.divergence)
 
 
+def check_input_mode(input_mode: str | None) -> None:
+    """Raise ValueError unless it is one of INPUT_MODES, or None for the image's."""
+    if input_mode not in (None, *INPUT_MODES):
+        raise ValueError(f"input_mode is one of {', '.join(map(repr, INPUT_MODES))}, not {input_mode!r}")
+
+
 def check_unit(unit: Unit, image: Image) -> None:
     """Raise ValueError unless the unit is of the image's width and instruction set."""
     if (unit.word_bits, unit.isa) != (image.word_bits, image.isa):
@@ -395,6 +400,7 @@ class _Job:
     """A chunk as the device left it; `rows` is None where nobody looks at the steps."""
 
     first_step: int
+    steps: int
     rows: np.ndarray | None
     next_pc: int
     output: bytes
@@ -406,4 +412,3 @@ class _Examined(NamedTuple):
     chunk: Chunk
     mismatch: Mismatch | None
     console_steps: int
-    margin: float

@@ -21,7 +21,7 @@ from learned_units.unit import Spec
 from vm.state import WORDS, Halt, MachineState
 
 
-class Trace(NamedTuple):
+class Rows(NamedTuple):
     """What each step of a chunk did, one row a step: T rows, the first `steps` of them filled.
 
     `rows` holds [pc, address written, word written, word that was there before, margin as raw bits, bytes of input
@@ -215,7 +215,7 @@ def run_chunk(
     spec: Spec,
     input_mode: str,
     stops: Stops | None = None,
-) -> tuple[MachineState, Trace]:
+) -> tuple[MachineState, Rows]:
     """Run until the machine stops or `budget` (at most T) steps are done, recording each step.
 
     `state` and `rows` (uint32 [T, 4 L + 2] or [T, 6 L + 2], room for the trace) are given up. A state that comes back
@@ -238,7 +238,7 @@ def run_chunk(
 
     start = (state, fetch(state.memory, state.pc), rows, jnp.int32(0))
     state, _, rows, steps = jax.lax.while_loop(going, body, start)
-    return state, Trace(rows, steps)
+    return state, Rows(rows, steps)
 
 
 def run_lanes(

@@ -39,6 +39,11 @@ def budget_message(image: Image, pc: int, steps: int) -> str:
     return HALT_MESSAGE[Halt.BUDGET].format(steps=steps, pc=pc, line=source_line(image, pc))
 
 
+def interrupted_message(image: Image, pc: int) -> str:
+    """A run that Ctrl-C ended, in words."""
+    return f"interrupted at pc {pc}{source_line(image, pc)}"
+
+
 def halt_message(
     halt: Halt,
     image: Image,
@@ -70,7 +75,7 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one call of `Machine.run` did."""
+    """What one call of `run` did, of a machine or a whole machine, or what one machine of a batch did."""
 
     halt: Halt
     message: str  # the halt in words, with what to do
@@ -102,7 +107,9 @@ class Chunk:
     """Steps that were executed and, where checking is on, agreed with the reference. Words are plain integers."""
 
     first_step: int  # since boot, from 0
-    pcs: list[int]
+    steps: int
+    margin: float  # smallest of theirs; +inf where no network decided
+    pcs: list[int]  # of each step, as what follows; empty where nobody looks at the steps
     addresses: list[int]  # written; 2^word_bits - 1 is the console
     words: list[int]  # written
     margins: list[float]

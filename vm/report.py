@@ -1,17 +1,98 @@
-"""What a run did, in words and as JSON: the summary line and the statistics of `sbn run`."""
+"""What a run did, in words and as JSON: one account of one machine, of a whole machine and of a batch."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from learned_units.unit import Unit
-from vm.console import terminal
+from learned_units.unit import Scope, Unit
+from vm.console import grouping, terminal
 from vm.margin import format_margin
 
+if TYPE_CHECKING:
+    from learned_units.proof import certificate
+    from learned_units.whole.machine import WholeMachine
+
 CONSOLE_KIND = "console"
+
+
+@dataclass(frozen=True)
+class Computer:
+    """What computed a run's steps: a unit, or the networks of a whole machine."""
+
+    name: str
+    word_bits: int
+    isa: str
+    seed: int | None
+    detail: str
+    scope: Scope
+    evaluations: int  # of networks, a step
+    tensor_hash: str | None
+    trained_with: str | None  # the command that trains its weights from nothing, where there is one
+    unit: Unit | None  # None for a whole machine
+    group: int | str | None = None  # of a whole machine: positions a network serves, or "word"
+    cells: int | None = None
+    besides: str = ""  # what a whole machine has besides predictions, for the end of the summary
+
+    @property
+    def subject(self) -> str:
+        """It, in the words of a summary."""
+        if self.unit is not None:
+            return f"{self.name}, {self.word_bits}-bit, {self.detail}"
+        return f"{self.name}, whole machine of {self.cells} cells x {self.word_bits} bits, {self.detail}"
+
+
+def of_unit(unit: Unit) -> Computer:
+    """A unit, as an account names it."""
+    return Computer(
+        unit.name,
+        unit.word_bits,
+        unit.isa,
+        unit.seed,
+        unit.detail,
+        unit.scope,
+        unit.spec.evaluations,
+        unit.tensor_hash,
+        None if unit.tensor_hash is None else f"sbn train {unit.name} --force",
+        unit,
+    )
+
+
+def of_whole(whole: WholeMachine) -> Computer:
+    """A whole machine, as an account names it."""
+    from learned_units.whole.machine import ENCODER, THRESHOLD
+
+    spec, kind = whole.spec, whole.step_kind
+    wiring = ", wiring" if spec.form == "grouped" else ""
+    glue = f"encoder ({ENCODER}), threshold ({THRESHOLD}){wiring}"
+    return Computer(
+        whole.unit,
+        spec.word_bits,
+        spec.isa,
+        whole.seed,
+        whole.detail,
+        Scope("the whole machine by networks", kind, kind, kind, glue, kind),
+        spec.evaluations,
+        None if whole.manifest is None else whole.manifest.tensor_hash,
+        None,
+        None,
+        grouping.WORD if spec.form == "one" else grouping.EIGHT,
+        spec.cells,
+        f"between first and last state: predictions, {glue}",
+    )
+
+
+@dataclass(frozen=True)
+class Machines:
+    """The machines of a batch."""
+
+    asked: int
+    ended: int
+    halts: Mapping[str, int]  # how many ended in which way
+    replayed: int  # on the reference
 
 
 @dataclass(frozen=True)
@@ -20,21 +101,28 @@ class Account:
 
     halt: str
     message: str  # the halt in words, with what to do
-    unit: Unit
-    checked: bool  # step by step, against the reference
+    computer: Computer
+    checked: bool  # against the reference: each step, or of a batch the machines that were replayed
     steps: int
     console_steps: int  # of them
     margin: float
-    pc: int
+    pc: int | None  # None of a batch
     memory_words: int
     start_seconds: Mapping[str, float]  # by part of what came before: assembling, importing, weights, machine
-    compile_seconds: float
+    compile_seconds: float | None  # None of a batch, which compiles while it runs
     run_seconds: float
+    output: int | None = None  # the number a whole machine computed
+    machines: Machines | None = None  # of a batch
+
+    @property
+    def unit_steps(self) -> int:
+        """Steps that networks, or what stands for them, computed."""
+        return self.steps - self.console_steps
 
     @property
     def evaluations(self) -> int:
         """Network evaluations, of all steps."""
-        return (self.steps - self.console_steps) * self.unit.spec.evaluations
+        return self.unit_steps * self.computer.evaluations
 
     @property
     def speed(self) -> float:
@@ -44,51 +132,55 @@ class Account:
 
 def summary(account: Account) -> str:
     """The last line of a run."""
+    computer = account.computer
     opening = "halted: " if account.halt == "halted" else f"stopped: {account.message}; "
-    kind = account.unit.scope.step_kind
-    counted = _count(account.steps - account.console_steps, kind)
-    counted += f" ({account.unit.name}, {account.unit.word_bits}-bit, {account.unit.detail})"
+    if account.machines is not None:
+        opening += f"{_machines(account.machines)}; "
+    counted = f"{_count(account.unit_steps, computer.scope.step_kind)} ({computer.subject})"
     if account.console_steps:
         counted += f" and {_count(account.console_steps, CONSOLE_KIND)}"
-    seconds = account.compile_seconds + account.run_seconds
+    seconds = (account.compile_seconds or 0.0) + account.run_seconds
+    ending = f"; {computer.besides}" if computer.besides else ""
     margin = format_margin(account.margin)
-    return f"{opening}{counted}, {_agreement(account)}, smallest margin {margin}, {seconds:.1f} s"
+    return f"{opening}{counted}, {_agreement(account)}, smallest margin {margin}, {seconds:.1f} s{ending}"
 
 
 def as_json(account: Account) -> str:
-    """The same, and the statistics, as one JSON object on one line."""
-    from learned_units.proof import certificate
-
-    unit = account.unit
-    certified = certificate.of_unit(unit, account.steps - account.console_steps)
+    """The same, and the statistics, as one JSON object on one line. What does not apply to a run is null."""
+    computer = account.computer
+    certified = _certified(account)
+    whole = None if computer.unit is not None else {"group": computer.group, "cells": computer.cells}
     fields = {
         "halt": account.halt,
         "message": account.message,
         "steps": account.steps,
-        "step_kind": unit.scope.step_kind,
-        "unit_steps": account.steps - account.console_steps,
+        "step_kind": computer.scope.step_kind,
+        "unit_steps": account.unit_steps,
         "console_steps": account.console_steps,
         "checked": account.checked,
-        "agrees": account.halt != "diverged" if account.checked else None,
+        "agrees": _agrees(account),
         "margin": account.margin if math.isfinite(account.margin) else None,
         "pc": account.pc,
         "memory_words": account.memory_words,
+        "output": account.output,
+        "machines": None if account.machines is None else asdict(account.machines),
         "unit": {
-            "name": unit.name,
-            "word_bits": unit.word_bits,
-            "isa": unit.isa,
-            "seed": unit.seed,
-            "detail": unit.detail,
-            "difference": unit.scope.difference,
-            "decision": unit.scope.decision,
-            "next_pc": unit.scope.select,
-            "glue": unit.scope.glue,
-            "tensor_hash": unit.tensor_hash,
+            "name": computer.name,
+            "word_bits": computer.word_bits,
+            "isa": computer.isa,
+            "seed": computer.seed,
+            "detail": computer.detail,
+            "difference": computer.scope.difference,
+            "decision": computer.scope.decision,
+            "next_pc": computer.scope.select,
+            "glue": computer.scope.glue,
+            "tensor_hash": computer.tensor_hash,
         },
-        "evaluations_per_step": unit.spec.evaluations,
+        "whole": whole,
+        "evaluations_per_step": computer.evaluations,
         "evaluations": account.evaluations,
         "start_seconds": {part: round(seconds, 4) for part, seconds in account.start_seconds.items()},
-        "compile_seconds": round(account.compile_seconds, 4),
+        "compile_seconds": None if account.compile_seconds is None else round(account.compile_seconds, 4),
         "run_seconds": round(account.run_seconds, 4),
         "steps_per_second": round(account.speed, 1),
         "certificate": None if certified is None else {"kind": certified.kind, "failure": certified.failure},
@@ -98,35 +190,62 @@ def as_json(account: Account) -> str:
 
 def statistics(account: Account) -> str:
     """What was computed by what, how much of it, and how fast."""
-    unit, scope = account.unit, account.unit.scope
-    seed = "" if unit.seed is None else f", seed {unit.seed}"
-    rows = [
-        ("unit", f"{unit.name}, {unit.word_bits}-bit {unit.isa}{seed}: {unit.detail}"),
-        ("difference", scope.difference),
-        ("branch decision", scope.decision),
-        ("next pc", scope.select),
-        ("glue, native", scope.glue),
+    computer, scope = account.computer, account.computer.scope
+    seed = "" if computer.seed is None else f", seed {computer.seed}"
+    rows = [("unit", f"{computer.name}, {computer.word_bits}-bit {computer.isa}{seed}: {computer.detail}")]
+    if computer.unit is None:
+        form = "one network, iterated" if computer.group == grouping.WORD else "small networks, grouped"
+        rows += [("form", form), ("everything", scope.step_kind)]
+    else:
+        rows += [("difference", scope.difference), ("branch decision", scope.decision), ("next pc", scope.select)]
+    rows += [("glue, native", scope.glue)]
+    if account.machines is not None:
+        rows += [("machines", _machines(account.machines))]
+    rows += [
         ("memory", f"{account.memory_words:,} words"),
-        ("steps", f"{account.steps - account.console_steps:,} {scope.step_kind}, {account.console_steps:,} console"),
-        ("networks", f"{unit.spec.evaluations:,} evaluations a step, {account.evaluations:,} in all"),
+        ("steps", f"{account.unit_steps:,} {scope.step_kind}, {account.console_steps:,} console"),
+        ("networks", f"{computer.evaluations:,} evaluations a step, {account.evaluations:,} in all"),
         ("smallest margin", format_margin(account.margin, digits=4)),
         *_failure(account),
         ("start", ", ".join(f"{seconds:.2f} s {part}" for part, seconds in account.start_seconds.items())),
-        ("time", f"{account.compile_seconds:.2f} s compiling, {account.run_seconds:.2f} s running"),
+        ("time", _time(account)),
         ("speed", f"{account.speed:,.0f} steps/s"),
     ]
     return terminal.table(rows).rstrip("\n")
 
 
-def _failure(account: Account) -> list[tuple[str, str]]:
-    """A row with the certificate of a run of this length, where the unit has one; `sbn certify` tells all of it."""
+def _certified(account: Account) -> certificate.Certificate | None:
     from learned_units.proof import certificate
 
-    certified = certificate.of_unit(account.unit, account.steps - account.console_steps)
+    unit = account.computer.unit
+    return None if unit is None else certificate.of_unit(unit, account.unit_steps)
+
+
+def _failure(account: Account) -> list[tuple[str, str]]:
+    """A row with the certificate of a run of this length, where the unit has one; `sbn certify` tells all of it."""
+    certified = _certified(account)
     if certified is None:
         return []
     value = "0" if certified.failure == 0 else f"{certified.failure:.0e}"
     return [("failure", f"{value}, {certified.kind}: {certified.covers}")]
+
+
+def _time(account: Account) -> str:
+    running = f"{account.run_seconds:.2f} s running"
+    return running if account.compile_seconds is None else f"{account.compile_seconds:.2f} s compiling, {running}"
+
+
+def _machines(machines: Machines) -> str:
+    done = ", ".join(f"{count:,} {halt}" for halt, count in machines.halts.items())
+    return f"{machines.ended:,} of {machines.asked:,} machines ({done or 'none ended'})"
+
+
+def _agrees(account: Account) -> bool | None:
+    """Whether the reference agreed; None where it was not asked."""
+    if not account.checked:
+        return None
+    diverged = account.machines.halts.get("diverged", 0) > 0 if account.machines else account.halt == "diverged"
+    return not diverged
 
 
 def _count(number: int, kind: str) -> str:
@@ -136,6 +255,8 @@ def _count(number: int, kind: str) -> str:
 def _agreement(account: Account) -> str:
     if not account.checked:
         return "not compared with the reference"
+    if account.machines is not None:
+        return f"{account.machines.replayed:,} replayed on the reference"
     if account.halt == "diverged":
         return f"reference agrees on the {account.steps:,} before that"
     return "reference agrees on every step"

@@ -20,6 +20,7 @@ from assembler import Image
 from learned_units import store
 
 FORMAT = 1
+WHOLE = "whole "  # begins the unit's name where it is a whole machine
 
 
 class SnapshotError(ValueError):

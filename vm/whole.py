@@ -11,7 +11,6 @@ import functools
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -23,37 +22,40 @@ from assembler.image import signed
 from learned_units import bits
 from learned_units.whole.machine import WholeMachine
 from learned_units.whole.state import Boundary, WholeSpec, as_words
-from vm.outcome import Divergence, budget_message, source_line
+from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message, source_line
 from vm.reference import ReferenceMachine, Stop
+from vm.run import Pace, check_budget, deferred_interrupt
+from vm.snapshot import WHOLE, Place, Snapshot, check_fits, image_digest
 from vm.state import WORDS, Halt
 
 CHUNK_ROWS = 4096  # instructions a chunk records at most, fewer where memories are large
-TRACE_WORDS = 1 << 18
+STATE_WORDS = 1 << 18
 FIRST_BUDGET = 64
-CHUNK_SECONDS = 0.05  # so that Ctrl-C is answered and progress is shown
 
 
-class Trace(NamedTuple):
-    """The machine after each instruction of a chunk: uint32 limbs, T rows, the first `steps` of them filled."""
+class States(NamedTuple):
+    """The machine after each instruction of a chunk: uint32 limbs, T rows, one filled for each instruction."""
 
     memory: jax.Array  # [T, cells, L]
     pc: jax.Array  # [T, L]
+    margin: jax.Array  # float32 [T], smallest of the instruction's decisions
 
 
-def make_trace(spec: WholeSpec) -> Trace:
-    """Room for a trace."""
-    rows = min(CHUNK_ROWS, max(1, TRACE_WORDS // spec.cells))
+def room_for_states(spec: WholeSpec) -> States:
+    """Room for the states of a chunk."""
+    rows = min(CHUNK_ROWS, max(1, STATE_WORDS // spec.cells))
     limbs = bits.limb_count(spec.word_bits)
-    return Trace(jnp.zeros((rows, spec.cells, limbs), jnp.uint32), jnp.zeros((rows, limbs), jnp.uint32))
+    memory, pc = jnp.zeros((rows, spec.cells, limbs), jnp.uint32), jnp.zeros((rows, limbs), jnp.uint32)
+    return States(memory, pc, jnp.zeros(rows, jnp.float32))
 
 
-class Chunk(NamedTuple):
-    """What `run_chunk` leaves behind."""
+class Executed(NamedTuple):
+    """What `run_chunk` leaves: the state it reached, and what it took to get there."""
 
     state: jax.Array  # float32 [state bits]
     steps: jax.Array  # int32 [], instructions executed
     margin: jax.Array  # float32 [], smallest of all decisions
-    trace: Trace | None
+    states: States | None
 
 
 def _rests(boundary: Boundary) -> jax.Array:
@@ -62,41 +64,36 @@ def _rests(boundary: Boundary) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))
-def run_chunk(params: Any, state: jax.Array, budget: jax.Array, trace: Trace | None, *, spec: WholeSpec) -> Chunk:
+def run_chunk(params: Any, state: jax.Array, budget: jax.Array, states: States | None, *, spec: WholeSpec) -> Executed:
     """Execute instructions until the state is a fixpoint or `budget` of them are done, recording each if asked to.
 
     An instruction that ends with the fault bit set was not executed. To stop at a fixpoint saves time, no more.
     """
 
-    def going(chunk: Chunk) -> jax.Array:
-        return ~_rests(spec.decode(chunk.state)) & (chunk.steps < budget)
+    def going(done: Executed) -> jax.Array:
+        return ~_rests(spec.decode(done.state)) & (done.steps < budget)
 
-    def body(chunk: Chunk) -> Chunk:
-        state, margin = spec.instruction(params, chunk.state)
+    def body(done: Executed) -> Executed:
+        state, margin = spec.instruction(params, done.state)
         after = spec.decode(state)
-        trace = chunk.trace
-        if trace is not None:
+        states = done.states
+        if states is not None:
             words = jax.vmap(lambda word: bits.bits_to_limbs(word > 0, spec.word_bits))
-            trace = Trace(
-                jax.lax.dynamic_update_index_in_dim(trace.memory, words(after.memory), chunk.steps, 0),
-                jax.lax.dynamic_update_index_in_dim(trace.pc, words(after.pc[None])[0], chunk.steps, 0),
-            )
+            row = (words(after.memory), words(after.pc[None])[0], margin)
+            update = functools.partial(jax.lax.dynamic_update_index_in_dim, index=done.steps, axis=0)
+            states = States(*(update(rows, new) for rows, new in zip(states, row, strict=True)))
         executed = (after.fault[0] == 0).astype(jnp.int32)
-        return Chunk(state, chunk.steps + executed, jnp.minimum(chunk.margin, margin), trace)
+        return Executed(state, done.steps + executed, jnp.minimum(done.margin, margin), states)
 
-    return jax.lax.while_loop(going, body, Chunk(state, jnp.int32(0), jnp.float32(jnp.inf), trace))
+    return jax.lax.while_loop(going, body, Executed(state, jnp.int32(0), jnp.float32(jnp.inf), states))
 
 
-@dataclass(frozen=True)
-class WholeOutcome:
-    """What one call of `WholeRun.run` did."""
+class _Found(NamedTuple):
+    """The states of a chunk on the host, as unsigned words."""
 
-    halt: Halt
-    message: str  # the halt in words, with what to do
-    steps: int  # instructions executed
-    margin: float  # smallest of all decisions
-    divergence: Divergence | None
-    seconds: float
+    memory: np.ndarray  # [steps, cells]
+    pcs: np.ndarray  # [steps], after each instruction
+    margins: np.ndarray  # float32 [steps]
 
 
 class WholeRun:
@@ -121,14 +118,26 @@ class WholeRun:
             if words[cell]:
                 raise ValueError(f"input {number} has no place: word {cell} is in use by the program")
             words[cell] = int(bits.as_words(number, spec.word_bits, "a number of the input"))
-        self.steps = 0
+        self._checked = check
+        self._states = room_for_states(spec) if check else None
+        self._records = False
+        self._pace = Pace(FIRST_BUDGET, CHUNK_ROWS if self._states is None else len(self._states.pc))
+        self._put(words, image.entry, 0)
+
+    def _put(self, words: Sequence[int], pc: int, steps: int) -> None:
+        """Put the machine between two instructions: unsigned words, [cells]; steps since boot."""
+        spec = self.whole.spec
+        self.steps = steps
         self.divergence: Divergence | None = None
-        self._state = whole.boot(words, image.entry)
+        self._state = self.whole.boot(words, pc)
         self._reference = None
-        if check:
-            self._reference = ReferenceMachine(words, spec.word_bits, spec.isa, image.entry, spec.cells)
-        self._budget = FIRST_BUDGET
-        self._trace = make_trace(spec) if check else None
+        if self._checked:
+            self._reference = ReferenceMachine(words, spec.word_bits, spec.isa, pc, spec.cells)
+
+    @property
+    def size(self) -> int:
+        """Words of memory."""
+        return self.whole.spec.cells
 
     @property
     def memory(self) -> np.ndarray:
@@ -145,41 +154,117 @@ class WholeRun:
         """Word S - 1, as a signed number."""
         return signed(int(self.memory[-1]), self.image.word_bits)
 
-    def run(self, max_steps: int | None = None, on_chunk: Callable[[int], None] | None = None) -> WholeOutcome:
+    def record_operands(self) -> None:
+        """From here on, chunks hold their steps, also where nothing is checked. The loop is compiled for that."""
+        self._records = True
+        if self._states is None:
+            self._states = room_for_states(self.whole.spec)
+            self._pace = Pace(FIRST_BUDGET, len(self._states.pc))
+
+    def run(self, max_steps: int | None = None, on_chunk: Callable[[Chunk], None] | None = None) -> Outcome:
         """Execute instructions until the machine rests, or `max_steps` of them.
 
-        `on_chunk(steps)` is called with all steps since boot, each checked. Ctrl-C raises KeyboardInterrupt, with the
-        machine as it was after the last chunk. Raises ValueError for a negative max_steps.
+        `on_chunk` is given the instructions of each chunk once they were checked. Ctrl-C raises KeyboardInterrupt, with
+        the machine as it was after the last chunk. Raises ValueError for a negative max_steps.
         """
-        if max_steps is not None and max_steps < 0:
-            raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
+        check_budget(max_steps)
         began, first, smallest = time.monotonic(), self.steps, float("inf")
         halt = self._rest()
-        while halt is Halt.RUNNING:
-            room = CHUNK_ROWS if self._trace is None else len(self._trace.pc)
-            left = room if max_steps is None else max_steps - (self.steps - first)
-            budget = min(self._budget, room, left)
-            started = time.monotonic()
-            chunk = run_chunk(self.whole.params, self._state, np.int32(budget), self._trace, spec=self.whole.spec)
-            steps = int(chunk.steps)
-            seconds = time.monotonic() - started
-            if steps and steps == self._budget:
-                measured = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
-                self._budget = max(1, min(measured, 8 * self._budget))
-            smallest = float(np.minimum(smallest, float(chunk.margin)))
-            self.divergence = self._check(chunk, steps)
-            if self.divergence is not None:
-                self.steps = self.divergence.step
-                halt = Halt.DIVERGED
-                break
-            self._state, self.steps = chunk.state, self.steps + steps
-            halt = self._rest()
-            if on_chunk is not None:
-                on_chunk(self.steps)
-            if halt is Halt.RUNNING and max_steps is not None and self.steps - first == max_steps:
-                halt = Halt.BUDGET
-        message = self._message(halt, self.steps - first)
-        return WholeOutcome(halt, message, self.steps - first, smallest, self.divergence, time.monotonic() - began)
+        with deferred_interrupt() as interrupted:
+            while halt is Halt.RUNNING and not interrupted():
+                chunk = self._advance(None if max_steps is None else max_steps - (self.steps - first))
+                smallest = float(np.minimum(smallest, chunk.margin))  # a NaN stays
+                halt = self._rest()
+                if on_chunk is not None:
+                    on_chunk(chunk)
+                if halt is Halt.RUNNING and max_steps is not None and self.steps - first == max_steps:
+                    halt = Halt.BUDGET
+        if interrupted():
+            raise KeyboardInterrupt
+        steps = self.steps - first
+        message = self._message(halt, steps)
+        return Outcome(halt, message, steps, 0, smallest, b"", self.divergence, time.monotonic() - began)
+
+    def snapshot(self) -> Snapshot:
+        """The machine as it stands between two instructions. Raises ValueError for one that diverged."""
+        if self.divergence is not None:
+            raise ValueError("a machine that diverged has no state to save")
+        place = Place(
+            image=image_digest(self.image),
+            unit=WHOLE + self.whole.unit,
+            word_bits=self.image.word_bits,
+            isa=self.image.isa,
+            input_mode=self.image.input_mode,
+            pc=self.pc,
+            steps=self.steps,
+            bytes_read=0,
+            bytes_written=0,
+            input_ended=True,
+        )
+        return Snapshot(place, bits.words_to_limbs(self.memory.astype(np.uint64), self.image.word_bits), b"")
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot. Raises SnapshotError, and changes nothing, if it does not fit this machine."""
+        check_fits(snapshot, self.image, WHOLE + self.whole.unit, self.size, self.image.input_mode)
+        words = bits.limbs_to_words(snapshot.memory, self.image.word_bits).tolist()
+        self._put(words, snapshot.place.pc, snapshot.place.steps)
+
+    def _advance(self, left: int | None) -> Chunk:
+        """Run one chunk of at most `left` instructions and check it; at a divergence put the machine before it."""
+        budget = self._pace.steps if left is None else min(self._pace.steps, left)
+        before = (self.memory, self.pc) if self._records else None
+        started = time.monotonic()
+        executed = run_chunk(self.whole.params, self._state, np.int32(budget), self._states, spec=self.whole.spec)
+        steps = int(executed.steps)
+        self._pace.measure(steps, time.monotonic() - started)
+        found, first, margin = self._found(executed, steps), self.steps, float(executed.margin)
+        mismatch = None if found is None else self._check(executed, found)
+        if mismatch is None:
+            self._state, self.steps = executed.state, first + steps
+        else:
+            divergence, start = mismatch
+            self._put(start.memory, start.pc, divergence.step)
+            self.divergence, steps = divergence, divergence.step - first
+            margin = float(found.margins[:steps].min(initial=np.inf)) if found is not None else margin
+        if found is None or before is None:
+            return Chunk(first, steps, margin, [], [], [], [], self.pc, b"")
+        return self._steps_of(first, margin, before, _Found(*(each[:steps] for each in found)))
+
+    def _found(self, executed: Executed, steps: int) -> _Found | None:
+        """The recorded states, if there are any."""
+        if executed.states is None:
+            return None
+        width = self.image.word_bits
+        memory, pcs, margins = (np.asarray(each)[:steps] for each in executed.states)
+        return _Found(bits.limbs_to_words(memory, width), bits.limbs_to_words(pcs, width), margins)
+
+    def _steps_of(self, first: int, margin: float, before: tuple[np.ndarray, int], found: _Found) -> Chunk:
+        """Instructions as the rows of a trace, from the states between them. before: memory and pc at the beginning.
+
+        Networks that are wrong, and not checked, may execute what lies outside memory; its last cells are shown then.
+        """
+        count, cells = len(found.pcs), self.size
+        rows = np.arange(count)
+        memory = np.concatenate([before[0][None], found.memory])
+        pcs = [before[1], *found.pcs.tolist()][:count]
+        places = np.array([min(pc, cells - WORDS) for pc in pcs], np.int64)
+        a, b, c = (memory[rows, places + k] for k in range(WORDS))
+        written = np.minimum(b, cells - 1).astype(np.int64)
+        words, olds = found.memory[rows, written], memory[rows, written]
+        record = Record(np.array(pcs, b.dtype), b, words, olds, found.margins, np.zeros(count, np.bool_))
+        return Chunk(
+            first,
+            count,
+            margin,
+            pcs,
+            b.tolist(),
+            words.tolist(),
+            found.margins.tolist(),
+            self.pc,
+            b"",
+            record,
+            np.stack([a, c], axis=1),
+        )
 
     def _words(self, found: Any) -> np.ndarray:
         return as_words(found, self.image.word_bits)
@@ -196,16 +281,18 @@ class WholeRun:
     def _inside(self, pc: int) -> bool:
         return pc < 1 << (self.image.word_bits - 1) and pc + WORDS <= self.whole.spec.cells
 
-    def _check(self, chunk: Chunk, steps: int) -> Divergence | None:
-        """Compare a chunk with the reference: pc and every word of memory after each instruction, and the rest."""
-        reference, trace = self._reference, chunk.trace
-        if reference is None or trace is None:
+    def _check(self, executed: Executed, found: _Found) -> tuple[Divergence, ReferenceMachine] | None:
+        """Compare a chunk with the reference: pc and every word of memory after each instruction, and the rest.
+
+        Returns the first difference, with the reference just before it.
+        """
+        reference, steps = self._reference, len(found.pcs)
+        if reference is None:
             return None
         before = (list(reference.memory), reference.pc)
         replay = reference.run(steps)
         width = self.image.word_bits
-        memory = bits.limbs_to_words(np.asarray(trace.memory)[:steps], width)
-        pcs = bits.limbs_to_words(np.asarray(trace.pc)[:steps], width)
+        memory, pcs, _ = found
         expected = np.empty((len(replay.pcs), len(before[0])), memory.dtype)
         now = np.array(before[0], memory.dtype)
         for k, (address, word) in enumerate(zip(replay.addresses, replay.words, strict=True)):
@@ -221,13 +308,14 @@ class WholeRun:
             start = ReferenceMachine(before[0], width, self.image.isa, before[1], len(before[0]))
             start.run(k)
             expects = (expected[k].tolist(), int(following[k])) if k < done and replay.addresses[k] < len(now) else None
-            return self._describe(self.steps + k, start, (memory[k].tolist(), int(pcs[k])), expects)
-        after = self.whole.spec.decode(chunk.state)
-        found = (self._words(after.memory).tolist(), int(self._words(after.pc)))
+            return self._describe(self.steps + k, start, (memory[k].tolist(), int(pcs[k])), expects), start
+        after = self.whole.spec.decode(executed.state)
+        state = (self._words(after.memory).tolist(), int(self._words(after.pc)))
         faulted = bool(np.asarray(after.fault)[0] > 0)
-        agrees = found == (reference.memory, reference.pc) and faulted == self._faults(reference)
-        if not agrees and (faulted or found[1] >> (width - 1)):
-            return self._describe(self.steps + steps, reference, found, (list(reference.memory), reference.pc), faulted)
+        agrees = state == (reference.memory, reference.pc) and faulted == self._faults(reference)
+        if not agrees and (faulted or state[1] >> (width - 1)):
+            expects = (list(reference.memory), reference.pc)
+            return self._describe(self.steps + steps, reference, state, expects, faulted), reference
         return None
 
     def _faults(self, reference: ReferenceMachine) -> bool:
@@ -269,21 +357,13 @@ class WholeRun:
         return Divergence(step, before.pc, "\n".join(lines))
 
     def _message(self, halt: Halt, steps: int) -> str:
-        pc, cells = self.pc, self.whole.spec.cells
-        line = source_line(self.image, pc)
+        pc, operands = self.pc, ()
         if halt is Halt.BAD_ADDRESS:
-            operands = [signed(int(word), self.image.word_bits) for word in self.memory[pc : pc + 2]]
-            if -1 in operands:
-                return f"the instruction at pc {pc}{line} has the operand -1; {console_advice(cells)}"
-            return (
-                f"bad address: the instruction at pc {pc}{line} has the operands {operands[0]} and {operands[1]}, and "
-                f"the machine has {cells} cells; mend the operand, or give the machine more memory"
-            )
-        if halt is Halt.PC_OUTSIDE:
-            return f"pc {pc}{line} leaves no room for an instruction in {cells} cells; a program ends by jumping to -1"
-        if halt is Halt.BUDGET:
-            return budget_message(self.image, pc, steps)
-        return "the networks and the reference disagree" if halt is Halt.DIVERGED else "halted"
+            operands = self.memory[pc : pc + 2].tolist()
+            if (1 << self.image.word_bits) - 1 in operands:
+                line = source_line(self.image, pc)
+                return f"the instruction at pc {pc}{line} has the operand -1; {console_advice(self.size)}"
+        return halt_message(halt, self.image, pc, steps, self.size, operands, self.divergence)
 
 
 def console_advice(cells: int) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from learned_units.circuits import addition, multiplication, permutation, subtraction
 from learned_units.circuits.algorithm import Algorithm
+from learned_units.names import TASKS
 
 GROUP = 8  # positions a network of the grouped designs serves
-TASKS = ("permute", "add", "subtract", "multiply")
 FORMS = ("grouped", "paper")
 
 

@@ -35,10 +35,10 @@ from learned_units.circuits.subtract_branch import (
     template_sets,
 )
 from learned_units.circuits.templates import TemplateSet
+from learned_units.names import ISAS
 from learned_units.networks import predictor
 
 BLOCK = 1 << 11  # inputs a device predicts at once: what they take fits the caches
-ISAS = ("sbn", "subleq")
 
 
 class VerificationError(Exception):

@@ -10,7 +10,8 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from vm.console import jax_setup, terminal
+from learned_units.catalog import DEFAULT_UNIT
+from vm.console import grouping, jax_setup, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -20,7 +21,8 @@ EXACT = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*"}
 BITS = 16
 MOST_OPERAND_BITS = 1_000_000
-DEFAULT_UNIT = "ntk"
+GROUPED, PAPER = "grouped", "paper"
+FORMS = {grouping.EIGHT: GROUPED, grouping.WORD: PAPER}
 
 
 class Question(NamedTuple):
@@ -30,7 +32,7 @@ class Question(NamedTuple):
     operands: tuple[int, ...]
     bits: int
     places: tuple[int, ...]
-    design: str
+    form: str  # GROUPED or PAPER
     readout: str
     seed: int
     talk: Talk
@@ -77,7 +79,7 @@ def _networks(question: Question, kind: str) -> Answer:
     from learned_units.circuits.designs import Design
 
     bits, modulus = _words(question)
-    design = Design(question.task, question.design, bits, question.places)
+    design = Design(question.task, question.form, bits, question.places)
     with stated_by_user():
         if kind == "learned":
             computer = computing.trained(design, question.seed, question.talk.progress)
@@ -96,8 +98,8 @@ def _neural_gpu(question: Question) -> Answer:
     """By the Neural GPU, on tapes as long as the operands."""
     if question.task == "permute":
         raise UsageError("the unit neural-gpu has learned no permutation; ntk and ntk-limit take any")
-    if question.design == "paper" or question.readout == "sign":
-        raise UsageError("--design and --readout are for the units ntk and ntk-limit")
+    if question.form == PAPER or question.readout == "sign":
+        raise UsageError("--group word and --readout are for the units ntk and ntk-limit")
     jax_setup.prepare()
     from learned_units.neural_gpu import long_arithmetic
 
@@ -144,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
             "task": question.task,
             "unit": name,
             "bits": question.bits,
-            "design": question.design,
+            "group": next(group for group, form in FORMS.items() if form == question.form),
             "operands": [shown(operand) for operand in question.operands],
             "permutation": _from_left(question.places),
             "result": shown(answer.value),
@@ -209,9 +211,10 @@ def _question(options: argparse.Namespace, talk: Talk) -> Question:
         if bits > MOST_OPERAND_BITS:
             raise UsageError(f"operands have up to {MOST_OPERAND_BITS:,} bits, not {bits:,}")
         operands = tuple(_number(text, bits) for text in (options.first, options.second))
-    if options.task == "subtract" and options.design == "paper":
-        raise UsageError("--design paper is for permute, add and multiply; the paper subtracts in its SBN instruction")
-    return Question(options.task, operands, bits, places, options.design, options.readout, options.seed, talk)
+    form = grouping.form(options, FORMS, default=GROUPED) or GROUPED
+    if options.task == "subtract" and form == PAPER:
+        raise UsageError("--group word is for permute, add and multiply; the paper subtracts in its SBN instruction")
+    return Question(options.task, operands, bits, places, form, options.readout, options.seed, talk)
 
 
 def _number(text: str, bits: int) -> int:

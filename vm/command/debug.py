@@ -73,7 +73,7 @@ def make_session(
 
 def meet(options: argparse.Namespace, session: Session, statements: bool) -> int:
     """Let the user, or a pipe, drive a session to its end."""
-    from vm.debugger import motion
+    from vm.debugger import travel
     from vm.debugger.errors import Leave
     from vm.debugger.shell import Shell
 
@@ -87,13 +87,13 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
             raise UsageError("--tui needs a terminal; without one, commands are read from stdin")
         from vm.debugger.screen import Screen
 
-        motion.forward(session, 0)
+        travel.forward(session, 0)
         Screen(session).run()
         return 0
     shell = Shell(session, write, statements)
     try:
         if at_terminal:
-            motion.forward(session, 0)  # compiles the loop
+            travel.forward(session, 0)  # compiles the loop
             _greet(shell)
             shell.interact(_history_file())
             return 0

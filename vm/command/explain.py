@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vm.console import jax_setup, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
+from vm.console.usage import stated_by_user
 from vm.margin import format_margin
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ def run(options: argparse.Namespace) -> int:
         from vm.console import whole_machine
 
         return whole_machine.explain(options)
-    if options.form is not None:
-        raise UsageError("--form is for --whole")
     talk = Talk(options.quiet)
     jax_setup.prepare()
     from learned_units import bits, catalog

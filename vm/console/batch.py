@@ -11,26 +11,29 @@ from collections import Counter
 from pathlib import Path
 
 from assembler import Image
-from learned_units.unit import Unit
 from vm.console import terminal
-from vm.console.launch import FAILED, INTERRUPTED
-from vm.console.meter import Meter
+from vm.console.meter import Meter, Stopwatch
 from vm.console.program_files import STDIN
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
-from vm.margin import format_margin
 from vm.outcome import Outcome
 from vm.state import Halt
 
 REPORTED = 5  # machines that went wrong and are named
-ALONE = ("input", "input_text", "trace", "save_state", "resume")  # options of a run of one machine
+ALONE = {  # options of a run of one machine, and why a batch has none of them
+    "input": "a batch takes a line of its file as each machine's input",
+    "input_text": "a batch takes a line of its file as each machine's input",
+    "trace": "the machines of a batch keep no record of their steps",
+    "save_state": "a batch is many machines, and a state file holds one",
+    "resume": "a batch is many machines, and a state file holds one",
+}
 
 
-def run(options: argparse.Namespace, image: Image) -> int:
+def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
     """Run the batch, its outputs in order. Exit code 0 if every machine halted and those replayed agreed."""
-    for name in ALONE:
+    for name, why in ALONE.items():
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')} is for one machine; leave it out, or --batch")
+            raise UsageError(f"--{name.replace('_', '-')} is for one machine: {why}; leave it out, or --batch")
     if options.batch == options.program == STDIN:
         raise UsageError("the program itself is read from stdin; give the batch as a file")
     talk = Talk(options.quiet)
@@ -39,50 +42,52 @@ def run(options: argparse.Namespace, image: Image) -> int:
     if not inputs:
         talk.say(f"{options.batch} holds no line, so there is nothing to run")
         return 0
-    from vm.console import chosen_unit
+    watch.lap("assembling")
+    from vm import report
+    from vm.batch import CHECKED, memory_size, run_batch
+    from vm.console import chosen_unit, running
 
+    watch.lap("importing")
     unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
-    from vm.batch import CHECKED, run_batch
-
+    watch.lap("weights")
     printer, meter = _Printer(options.json), Meter(talk)
-    check = 0 if options.no_check else CHECKED
+    check = 0 if options.no_check else min(CHECKED, len(inputs))
     began = time.monotonic()
 
     def take(index: int, outcome: Outcome) -> None:
         printer.take(index, outcome)
         meter.show(printer.steps, f"{printer.taken:,} of {len(inputs):,} machines, ")
 
-    interrupted = False
+    halt, message = "halted", "halted"
     try:
         with stated_by_user():
             run_batch(image, unit, inputs, max_steps=options.max_steps, check=check, on_outcome=take)
     except KeyboardInterrupt:
-        interrupted = True
+        halt, message = "interrupted", "interrupted"
     seconds = time.monotonic() - began
     meter.clear()
     terminal.flush()
     for index, outcome in printer.wrong[:REPORTED]:
         talk.report(f"machine {index}: {outcome.message}")
-    closing = _closing(unit, printer, len(inputs), check, seconds)
-    if interrupted:
-        closing = f"stopped: interrupted; {closing}"
-    (talk.report if printer.wrong or interrupted else talk.say)(closing)
-    if interrupted:
-        return INTERRUPTED
-    return FAILED if printer.wrong else 0
-
-
-def _closing(unit: Unit, printer: _Printer, machines: int, check: int, seconds: float) -> str:
-    """The last line: how the machines ended, what was computed and what was checked."""
-    done = ", ".join(f"{count:,} {halt}" for halt, count in printer.halts.most_common())
-    checked = f"{min(check, machines) or 'none'} replayed on the reference"
-    return (
-        f"{printer.taken:,} of {machines:,} machines ({done or 'none ended'}): "
-        f"{printer.steps - printer.console_steps:,} {unit.scope.step_kind} steps "
-        f"({unit.name}, {unit.word_bits}-bit, {unit.detail}) and {printer.console_steps:,} console steps, {checked}, "
-        f"smallest margin {format_margin(printer.margin)}, {seconds:.1f} s, "
-        f"{printer.steps / max(seconds, 1e-6):,.0f} steps/s"
+    if printer.wrong and halt == "halted":
+        halt = printer.wrong[0][1].halt.name.lower()
+        message = f"{len(printer.wrong):,} of {len(inputs):,} machines did not halt, the first of them reported above"
+    made = report.Account(
+        halt=halt,
+        message=message,
+        computer=report.of_unit(unit),
+        checked=check > 0,
+        steps=printer.steps,
+        console_steps=printer.console_steps,
+        margin=printer.margin,
+        pc=None,
+        memory_words=memory_size([image]),
+        start_seconds=watch.parts,
+        compile_seconds=None,
+        run_seconds=seconds,
+        machines=report.Machines(len(inputs), printer.taken, dict(printer.halts.most_common()), check),
     )
+    return running.close(options, talk, made)
 
 
 class _Printer:

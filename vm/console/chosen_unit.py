@@ -6,20 +6,15 @@ import argparse
 
 from learned_units import catalog
 from learned_units.unit import Unit
+from vm.console import grouping
 from vm.console.terminal import Talk
 from vm.console.usage import stated_by_user
-
-
-def settle_group(options: argparse.Namespace, word_bits: int) -> None:
-    """Let `--group word` be the number of bits in a word."""
-    if options.group == "word":
-        options.group = word_bits
 
 
 def load(options: argparse.Namespace, word_bits: int, isa: str, talk: Talk) -> Unit:
     """The unit the options ask for, trained if need be."""
     name = options.unit or catalog.DEFAULT_UNIT
-    settle_group(options, word_bits)
+    grouping.settle(options, word_bits)
     with stated_by_user():
         unit = catalog.load_unit(name, word_bits, isa, options.seed, talk.progress, options.group, options.weights)
     talk.clear()

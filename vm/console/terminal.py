@@ -45,6 +45,11 @@ def abandon_stdout() -> None:
         os.close(nowhere)
 
 
+def shares_lines() -> bool:
+    """Whether results and talk go to a terminal, so that one may begin on a line the other left open."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
+
+
 def say_error(text: str) -> None:
     """What went wrong, on stderr."""
     Talk.clear()

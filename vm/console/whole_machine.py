@@ -3,71 +3,66 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import math
 import re
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
-from vm.console import jax_setup, program_files, terminal
-from vm.console.launch import FAILED, INTERRUPTED
-from vm.console.meter import Meter
+from vm.console import grouping, jax_setup, program_files, running, terminal
+from vm.console.launch import FAILED
+from vm.console.meter import Stopwatch
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
-from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from learned_units.whole.machine import WholeMachine
     from learned_units.whole.state import Iteration
-    from vm.whole import WholeOutcome, WholeRun
 
 STDIN = "-"
 SHOWN_CELLS = 16  # of the machine that `explain` makes, or half as many where words are too short
-NOT_FOR_WHOLE = ("group", "trace", "save_state", "resume", "input_mode", "batch")
+FORMS = {grouping.EIGHT: "grouped", grouping.WORD: "one"}
+NOT_FOR_WHOLE = ("input_mode", "batch", "cluster")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a program on a whole machine. Exit code 0 if it halted, and agreed with the reference where checked."""
-    talk = Talk(options.quiet)
+    talk, watch = Talk(options.quiet), Stopwatch()
     _refuse_options(options)
     image = program_files.load(options, folder=programs.WHOLE)
     if image.memory is None:
         raise UsageError("the program leaves its memory open; say with --memory N how many cells the machine has")
-    numbers = _numbers(options)
+    resumed = running.resumed(options)
+    numbers = _numbers(options) if resumed is None else []
+    watch.lap("assembling")
     jax_setup.prepare()
+    from vm import report
+    from vm.trace import TraceFile
     from vm.whole import WholeRun
 
-    with stated_by_user():
-        whole = _load(options, image.memory, image.word_bits, image.isa, talk)
-        machine = WholeRun(image, whole, numbers, check=not options.no_check)
-    began = time.monotonic()
-    machine.run(0)
-    compile_seconds = time.monotonic() - began
-    meter = Meter(talk)
-    outcome = None
-    try:
-        outcome = machine.run(options.max_steps, meter.show)
-    except KeyboardInterrupt:
-        pass
-    meter.clear()
-    if outcome is not None and outcome.message == "halted":
+    watch.lap("importing")
+    with contextlib.ExitStack() as files:
+        trace = None
+        if options.trace is not None:
+            trace = files.enter_context(TraceFile(options.trace, image))
+        with stated_by_user():
+            whole = _load(options, image.memory, image.word_bits, image.isa, talk)
+            watch.lap("weights")
+            machine = WholeRun(image, whole, numbers, check=not options.no_check)
+            if resumed is not None:
+                machine.restore(resumed)
+            if trace is not None:
+                machine.record_operands()
+        watch.lap("machine")
+        made = running.Execution(machine, report.of_whole(whole), options, trace, talk, watch.parts).run()
+    if made.halt == "halted":
         terminal.write(f"{machine.output}\n")
         terminal.flush()
-    if machine.divergence is not None:
-        talk.report(machine.divergence.report)
-    seconds = time.monotonic() - began
-    halt = "interrupted" if outcome is None else outcome.halt.name.lower()
-    if options.json:
-        talk.report(_as_json(machine, outcome, halt, compile_seconds, seconds, not options.no_check))
-    else:
-        if options.stats:
-            talk.report(_statistics(machine, outcome, seconds))
-        closing = talk.say if halt in ("halted", "interrupted") else talk.report
-        closing(_summary(machine, outcome, halt, seconds, not options.no_check))
-    return INTERRUPTED if outcome is None else 0 if halt == "halted" else FAILED
+        made = replace(made, output=machine.output)
+    return running.close(options, talk, made)
 
 
 def explain(options: argparse.Namespace) -> int:
@@ -76,6 +71,7 @@ def explain(options: argparse.Namespace) -> int:
     _refuse_options(options)
     jax_setup.prepare()
     from assembler import Image
+    from vm import report
     from vm.whole import WholeRun
 
     cells = min(SHOWN_CELLS, 1 << max(options.width - 1, 1))
@@ -105,7 +101,8 @@ def explain(options: argparse.Namespace) -> int:
     else:
         terminal.write(_table(iterations))
         said = "exact arithmetic agrees" if agrees else f"exact arithmetic DISAGREES: {outcome.message}"
-        terminal.write(f"\n{_subject(whole)}: {said}\n{_between(whole)}\n")
+        computer = report.of_whole(whole)
+        terminal.write(f"\n{computer.subject}: {said}\n{computer.besides}\n")
     return 0 if agrees else FAILED
 
 
@@ -120,7 +117,8 @@ def _load(options: argparse.Namespace, cells: int, word_bits: int, isa: str, tal
     from learned_units.whole.machine import load_whole
 
     unit = options.unit or catalog.DEFAULT_UNIT
-    whole = load_whole(cells, word_bits, isa, unit, options.form, options.seed, talk.progress)
+    form = grouping.form(options, FORMS, default=None)
+    whole = load_whole(cells, word_bits, isa, unit, form, options.seed, talk.progress)
     talk.clear()
     return whole
 
@@ -142,40 +140,13 @@ def _numbers(options: argparse.Namespace) -> list[int]:
     return [int(each) for each in found]
 
 
-def _subject(whole: WholeMachine) -> str:
-    spec = whole.spec
-    return f"{whole.unit}, whole machine of {spec.cells} cells x {spec.word_bits} bits, {whole.detail}"
-
-
-def _between(whole: WholeMachine) -> str:
-    """What there is between the first state and the last besides predictions."""
-    from learned_units.whole.machine import ENCODER, THRESHOLD
-
-    wiring = ", wiring" if whole.spec.form == "grouped" else ""
-    return f"between first and last state: predictions, encoder ({ENCODER}), threshold ({THRESHOLD}){wiring}"
-
-
-def _summary(machine: WholeRun, outcome: WholeOutcome | None, halt: str, seconds: float, checked: bool) -> str:
-    whole = machine.whole
-    opening = "halted: " if halt == "halted" else f"stopped: {'interrupted' if outcome is None else outcome.message}; "
-    steps = f"{machine.steps:,} {whole.step_kind} step{'' if machine.steps == 1 else 's'}"
-    if not checked:
-        agreement = "not compared with the reference"
-    elif halt == "diverged":
-        agreement = f"reference agrees on the {machine.steps:,} before that"
-    else:
-        agreement = "reference agrees after every step"
-    margin = "" if outcome is None else f", smallest margin {format_margin(outcome.margin)}"
-    return f"{opening}{steps} ({_subject(whole)}), {agreement}{margin}, {seconds:.1f} s; {_between(whole)}"
-
-
 def _machine_fields(whole: WholeMachine) -> dict[str, object]:
     from learned_units.whole.machine import ENCODER, THRESHOLD
 
     spec = whole.spec
     return {
         "unit": whole.unit,
-        "form": spec.form,
+        "group": next(group for group, form in FORMS.items() if form == spec.form),
         "cells": spec.cells,
         "word_bits": spec.word_bits,
         "isa": spec.isa,
@@ -186,42 +157,6 @@ def _machine_fields(whole: WholeMachine) -> dict[str, object]:
         "tensor_hash": None if whole.manifest is None else whole.manifest.tensor_hash,
         "evaluations_per_step": spec.evaluations,
     }
-
-
-def _as_json(
-    machine: WholeRun, outcome: WholeOutcome | None, halt: str, compile_seconds: float, seconds: float, checked: bool
-) -> str:
-    margin = math.inf if outcome is None else outcome.margin
-    fields = {
-        "halt": halt,
-        "message": "interrupted" if outcome is None else outcome.message,
-        "steps": machine.steps,
-        "step_kind": machine.whole.step_kind,
-        "checked": checked,
-        "agrees": halt != "diverged" if checked else None,
-        "margin": margin if math.isfinite(margin) else None,
-        "pc": machine.pc,
-        "output": machine.output,
-        "whole": _machine_fields(machine.whole),
-        "compile_seconds": round(compile_seconds, 4),
-        "run_seconds": round(seconds - compile_seconds, 4),
-    }
-    return json.dumps(fields)
-
-
-def _statistics(machine: WholeRun, outcome: WholeOutcome | None, seconds: float) -> str:
-    whole = machine.whole
-    spec = whole.spec
-    running = outcome.seconds if outcome is not None else seconds
-    rows = [
-        ("machine", _subject(whole)),
-        ("form", "one network, iterated" if spec.form == "one" else "small networks, grouped"),
-        ("everything", whole.step_kind),
-        ("besides", _between(whole)),
-        ("networks", f"{spec.evaluations:,} evaluations a step, {spec.evaluations * machine.steps:,} in all"),
-        ("speed", f"{machine.steps / running if running > 0 else 0:,.0f} steps/s"),
-    ]
-    return terminal.table(rows).rstrip("\n")
 
 
 def _table(iterations: list[Iteration]) -> str:

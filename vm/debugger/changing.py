@@ -9,7 +9,7 @@ import numpy as np
 from assembler import AssemblyError, ImageError, assemble
 from learned_units import bits
 from vm import snapshot as snapshots
-from vm.debugger import arguments, rendering, stops, typed
+from vm.debugger import arguments, points, rendering, typed
 from vm.debugger.errors import CommandError, refused
 from vm.debugger.moving import displayed
 from vm.debugger.session import Session
@@ -130,7 +130,7 @@ def reload(session: Session, text: str) -> str:
     except (OSError, ImageError, ValueError) as error:
         raise CommandError(_reason(error, "the program")) from None
     lines = [f"{len(image.words):,} words are loaded; nothing is executed yet"]
-    for point in [point for point in session.points if point.kind in (stops.BREAK, stops.WATCH)]:
+    for point in [point for point in session.points if point.kind in (points.BREAK, points.WATCH)]:
         try:
             point.address = arguments.place(session, point.text)
         except CommandError as error:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from learned_units import catalog
 from vm.debugger import changing, learned, looking, moving, stopping
 from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
@@ -186,7 +187,7 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "unit", (), "unit [NAME]",
-        "Let another unit compute from here on: ntk, ntk-limit, neural-gpu, modular or native.", "unit native",
+        f"Let another unit compute from here on: {', '.join(catalog.UNITS)}.", "unit native",
         learned.unit, LEARNED, UNITS,
     ),
     Command(

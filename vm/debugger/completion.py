@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Iterable
 
+from learned_units.catalog import UNITS
 from vm.debugger import commands
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 
 _NAME = re.compile(r"[A-Za-z_?][\w-]*$|$")
-_UNITS = ("ntk", "ntk-limit", "neural-gpu", "modular", "native")
 
 
 def complete(session: Session, line: str, statements: bool = False) -> list[str]:
@@ -36,7 +36,7 @@ def complete(session: Session, line: str, statements: bool = False) -> list[str]
     if completes == commands.PLACES:
         return _beginning(word, session.symbols)
     if completes == commands.UNITS:
-        return _beginning(rest, _UNITS)
+        return _beginning(rest, UNITS)
     if completes == commands.COMMANDS:
         return _beginning(rest, [command.name for command in commands.TABLE])
     return _beginning(word, completes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from assembler.image import signed
 from vm.console.terminal import table
-from vm.debugger import arguments, rendering, stops
+from vm.debugger import arguments, points, rendering
 from vm.debugger.errors import CommandError
 from vm.debugger.moving import displayed
 from vm.debugger.session import Session
@@ -230,7 +230,7 @@ def stats(session: Session, text: str) -> str:
 
 def _instructions(session: Session, start: int, count: int) -> list[str]:
     """Instructions in memory, one behind the other; => is pc, * a breakpoint."""
-    breaks = {point.address for point in session.points if point.kind == stops.BREAK}
+    breaks = {point.address for point in session.points if point.kind == points.BREAK}
     rows = []
     for pc in range(start, min(start + 3 * count, session.size - 2), 3):
         mark = "=>" if pc == session.present.pc else "* " if pc in breaks else "  "

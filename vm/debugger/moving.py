@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vm.debugger import arguments, motion, rendering, stops
+from vm.debugger import arguments, points, rendering, travel
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 
@@ -12,7 +12,7 @@ TRACED_STEPS = 1_000  # of a motion, at most so many are listed
 def step(session: Session, text: str) -> str:
     count = arguments.count(session, text, 1)
     began = session.present.step
-    reasons = motion.forward(session, count)
+    reasons = travel.forward(session, count)
     session.level = max(len(session.source.path(session.present.pc)) - 1, 0)
     shown = []
     if session.present.step > began and not session.tracing:
@@ -23,54 +23,54 @@ def step(session: Session, text: str) -> str:
 def next_(session: Session, text: str) -> str:
     arguments.nothing(text, "next")
     began = session.present.step
-    return arrived(session, motion.next_statement(session), began)
+    return arrived(session, travel.next_statement(session), began)
 
 
 def finish(session: Session, text: str) -> str:
     arguments.nothing(text, "finish")
     began = session.present.step
-    return arrived(session, motion.finish(session), began)
+    return arrived(session, travel.finish(session), began)
 
 
 def continue_(session: Session, text: str) -> str:
     arguments.nothing(text, "continue")
     began = session.present.step
-    return arrived(session, _settled(session, motion.forward(session)), began)
+    return arrived(session, _settled(session, travel.forward(session)), began)
 
 
 def until(session: Session, text: str) -> str:
     if not text:
         raise CommandError("`until` needs a place to run to", "usage: until LOC")
     address = arguments.place(session, text)
-    marks = stops.marks_at(session.size, address)
+    marks = points.marks_at(session.size, address)
     began = session.present.step
-    return arrived(session, _settled(session, motion.forward(session, marks=marks)), began)
+    return arrived(session, _settled(session, travel.forward(session, marks=marks)), began)
 
 
 def run(session: Session, text: str) -> str:
     arguments.nothing(text, "run")
     session.restart()
-    here = [point for point in session.points if point.kind == stops.BREAK and point.address == session.present.pc]
+    here = [point for point in session.points if point.kind == points.BREAK and point.address == session.present.pc]
     if here:
         return arrived(session, [f"{point.kind} {point.number}: {point.text}" for point in here], 0)
-    return arrived(session, _settled(session, motion.forward(session)), 0)
+    return arrived(session, _settled(session, travel.forward(session)), 0)
 
 
 def back(session: Session, text: str) -> str:
     count = arguments.count(session, text, 1)
-    return arrived(session, _settled(session, motion.backward(session, count)), session.present.step)
+    return arrived(session, _settled(session, travel.backward(session, count)), session.present.step)
 
 
 def reverse_continue(session: Session, text: str) -> str:
     arguments.nothing(text, "reverse-continue")
-    return arrived(session, _settled(session, motion.reverse(session)), session.present.step)
+    return arrived(session, _settled(session, travel.reverse(session)), session.present.step)
 
 
 def goto(session: Session, text: str) -> str:
     if not text:
         raise CommandError("`goto` needs the number of a step", "usage: goto STEP")
     began = session.present.step
-    return arrived(session, _settled(session, motion.go(session, arguments.count(session, text, 0))), began)
+    return arrived(session, _settled(session, travel.go(session, arguments.count(session, text, 0))), began)
 
 
 def arrived(session: Session, said: list[str], began: int) -> str:
@@ -87,7 +87,7 @@ def arrived(session: Session, said: list[str], began: int) -> str:
 
 
 def displayed(session: Session) -> list[str]:
-    """The expressions to be shown after every motion."""
+    """The expressions to be shown after every command that moves the machine."""
     lines = []
     for index, text in enumerate(session.displays, 1):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vm.debugger import rendering, stops
+from vm.debugger import points, rendering
 from vm.debugger.session import Session
 from vm.margin import format_margin
 
@@ -17,7 +17,7 @@ def source(session: Session, rows: int) -> list[str]:
     pc = session.present.pc
     if session.has_halted or pc >= session.size:
         return ["halted"]
-    breaks = {point.address for point in session.points if point.kind == stops.BREAK}
+    breaks = {point.address for point in session.points if point.kind == points.BREAK}
     origin = session.origin(pc)
     if origin is None:
         return [

@@ -13,14 +13,14 @@ import numpy as np
 from assembler import Image, Origin
 from assembler.image import signed
 from learned_units.unit import Unit
-from vm.debugger import history, stops
+from vm.debugger import history, points
 from vm.debugger.comparison import Comparison
 from vm.debugger.errors import CommandError
 from vm.debugger.expressions import value_of
 from vm.debugger.history import History, StepAccount
+from vm.debugger.points import StopPoint
 from vm.debugger.present import Edit, Present, Registers
 from vm.debugger.source import Source
-from vm.debugger.stops import StopPoint
 from vm.execution import Machine
 from vm.machine import Stops
 from vm.outcome import Chunk, Record
@@ -40,7 +40,7 @@ class Session:
     reload: makes the image anew. load_unit: a unit of this image's width and instruction set, by name. read_source: the
     text of a source file, None where it cannot be had.
 
-    `present` is where the machine stands; `vm.debugger.motion` moves it. Nothing raises but CommandError, before
+    `present` is where the machine stands; `vm.debugger.travel` moves it. Nothing raises but CommandError, before
     anything was changed.
     """
 
@@ -68,7 +68,7 @@ class Session:
         self.stop_requested = threading.Event()
         self._numbers = 0
         if check:
-            self.add_point(stops.DIVERGENCE, "divergence")
+            self.add_point(points.DIVERGENCE, "divergence")
         self.start(image, unit)
 
     def start(self, image: Image, unit: Unit) -> None:
@@ -121,7 +121,7 @@ class Session:
     @property
     def checks(self) -> bool:
         """Whether steps are compared with the reference: that is what `break divergence` means."""
-        return any(point.kind == stops.DIVERGENCE for point in self.points)
+        return any(point.kind == points.DIVERGENCE for point in self.points)
 
     @property
     def has_halted(self) -> bool:

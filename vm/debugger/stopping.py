@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from vm.debugger import arguments, rendering, stops
+from vm.debugger import arguments, points, rendering
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 
@@ -19,29 +19,29 @@ def break_(session: Session, text: str) -> str:
         )
     margin = _MARGIN.fullmatch(text)
     if margin:
-        return str(session.add_point(stops.MARGIN, text, floor=_floor(margin["floor"])))
-    if text == stops.DIVERGENCE and text not in session.symbols:
+        return str(session.add_point(points.MARGIN, text, floor=_floor(margin["floor"])))
+    if text == points.DIVERGENCE and text not in session.symbols:
         if session.checks:
             raise CommandError("divergence is stopped at already", "`info` lists what is stopped at")
-        return f"{session.add_point(stops.DIVERGENCE, text)} (steps are compared with the reference from here on)"
-    return _add(session, text, stops.BREAK)
+        return f"{session.add_point(points.DIVERGENCE, text)} (steps are compared with the reference from here on)"
+    return _add(session, text, points.BREAK)
 
 
 def tbreak(session: Session, text: str) -> str:
     if not text:
         raise CommandError("`tbreak` needs a place", "usage: tbreak LOC [if EXPR]")
-    return _add(session, text, stops.BREAK, once=True)
+    return _add(session, text, points.BREAK, once=True)
 
 
 def watch(session: Session, text: str) -> str:
     if not text:
         raise CommandError("`watch` needs an address", "usage: watch ADDR|LABEL [if EXPR]")
-    return _add(session, text, stops.WATCH)
+    return _add(session, text, points.WATCH)
 
 
 def delete(session: Session, text: str) -> str:
     if text == "all":
-        kept = [point for point in session.points if point.kind == stops.DIVERGENCE]
+        kept = [point for point in session.points if point.kind == points.DIVERGENCE]
         for point in [point for point in session.points if point not in kept]:
             session.delete_point(point.number)
         return "nothing is stopped at any more" + (" but divergence" if kept else "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assembler import AssemblyError, Image, assemble
-from vm.debugger import motion, moving, rendering
+from vm.debugger import moving, rendering, travel
 from vm.debugger.errors import CommandError, refused
 from vm.debugger.session import TYPED, Session
 
@@ -76,12 +76,12 @@ def enter(session: Session, statement: str) -> str:
         session.edit(f"pc = {typed.start}", pc=typed.start)
     began = session.present.step
     if len(typed.words) == 3:
-        reasons = motion.forward(session, 1)
+        reasons = travel.forward(session, 1)
     else:
         outside = np.ones(session.size, np.bool_)
         outside[sorted(typed.words)] = False
         outside[typed.end : typed.end + 1] = True
-        reasons = motion.forward(session, marks=outside)
+        reasons = travel.forward(session, marks=outside)
     executed = session.present.step - began
     lines = [f"({executed - SHOWN_STEPS:,} steps before these)"] if executed > SHOWN_STEPS else []
     accounts = session.history.accounts(session.present, min(executed, SHOWN_STEPS))

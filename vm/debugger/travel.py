@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from assembler.image import signed
-from vm.debugger import rendering, stops
+from vm.debugger import points, rendering
 from vm.debugger.errors import CommandError
 from vm.debugger.history import StepAccount
 from vm.debugger.present import Edit
@@ -21,7 +21,7 @@ from vm.debugger.session import Session
 from vm.machine import Stops, make_stops
 from vm.outcome import Record
 
-AFTER = (stops.WATCH, stops.MARGIN)  # these are seen after the step that did it, a break before its instruction
+AFTER = (points.WATCH, points.MARGIN)  # these are seen after the step that did it, a break before its instruction
 
 
 def forward(
@@ -34,7 +34,7 @@ def forward(
     present, history = session.present, session.history
     began = present.step
     goal = None if count is None else began + count
-    mask, floor = stops.mask_of(session.points if heeds_points else (), session.size)
+    mask, floor = points.mask_of(session.points if heeds_points else (), session.size)
     if marks is not None:
         mask[marks] |= np.uint8(Stops.BREAK)
     if marks is None and heeds_points:
@@ -50,7 +50,7 @@ def forward(
             else:
                 ended = session.compute(None if goal is None else goal - before, live)
             moved = present.step > before
-            reasons = _hits(session, (stops.BREAK, *AFTER)) if moved and heeds_points else []
+            reasons = _hits(session, (points.BREAK, *AFTER)) if moved and heeds_points else []
             if ended is not None:
                 reasons.append(ended)
             if interrupted() and not reasons:
@@ -81,7 +81,7 @@ def go(session: Session, step: int) -> list[str]:
 
 def reverse(session: Session) -> list[str]:
     """Go back to the last thing worth stopping at before the present."""
-    mask, floor = stops.mask_of(session.points, session.size)
+    mask, floor = points.mask_of(session.points, session.size)
     with _interruptible(session) as interrupted:
         position = session.present.step
         while not interrupted():
@@ -96,7 +96,7 @@ def reverse(session: Session) -> list[str]:
             session.travel(found + 1)
             reasons = _hits(session, AFTER)
             session.travel(found)
-            reasons += _hits(session, (stops.BREAK,))
+            reasons += _hits(session, (points.BREAK,))
             if reasons:
                 return reasons
             position = found
@@ -205,7 +205,7 @@ def _last_hit(session: Session, mask: np.ndarray, floor: float, position: int) -
 
 def _last_edit_watched(session: Session, position: int, after: int) -> Edit | None:
     """The last change by hand of a watched word, made between two steps."""
-    watched = [point.address for point in session.points if point.kind == stops.WATCH]
+    watched = [point.address for point in session.points if point.kind == points.WATCH]
     for edit in reversed(session.history.edits):
         if after < edit.step < position and np.isin(watched, edit.addresses).any():
             return edit
@@ -229,7 +229,7 @@ def _hits(session: Session, kinds: tuple[str, ...]) -> list[str]:
     reasons = []
     last = session.last_step()
     for point in list(session.points):
-        if point.kind not in kinds or (point.kind != stops.BREAK and last is None):
+        if point.kind not in kinds or (point.kind != points.BREAK and last is None):
             continue
         hit, said = _look(session, point, last)
         if hit and point.condition is not None:
@@ -245,9 +245,9 @@ def _hits(session: Session, kinds: tuple[str, ...]) -> list[str]:
     return reasons
 
 
-def _look(session: Session, point: stops.StopPoint, last: StepAccount | None) -> tuple[bool, str]:
+def _look(session: Session, point: points.StopPoint, last: StepAccount | None) -> tuple[bool, str]:
     """Whether a stop applies, its condition aside; and what is said of it."""
-    if point.kind == stops.BREAK or last is None:
+    if point.kind == points.BREAK or last is None:
         return (
             point.address == session.present.pc,
             f"{'tbreak' if point.once else 'break'} {point.number}: {point.text}",
@@ -255,7 +255,7 @@ def _look(session: Session, point: stops.StopPoint, last: StepAccount | None) ->
     where = rendering.line(session, last.pc)
     stood = rendering.instruction(session, last.pc, last.a, last.b, last.c)
     by = f"by step {last.step:,} at pc {last.pc}, `{stood}`" + (f" ({where})" if where else "")
-    if point.kind == stops.MARGIN:
+    if point.kind == points.MARGIN:
         return last.margin < point.floor, f"break {point.number}: margin {last.margin:.3f} < {point.floor:g}, {by}"
     old, new = signed(last.minuend, session.word_bits), signed(last.word, session.word_bits)
     return last.address == point.address, f"watch {point.number}: {point.text}: {old} -> {new}, written {by}"

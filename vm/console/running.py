@@ -1,0 +1,204 @@
+"""The run of one machine, a whole one or one on a unit: output as it comes, a console that is fed, and the account."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import sys
+import time
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from vm.console import terminal
+from vm.console.launch import FAILED, INTERRUPTED
+from vm.console.meter import Meter
+from vm.console.terminal import Talk
+from vm.console.usage import UsageError, stated_by_user
+
+if TYPE_CHECKING:
+    from vm.execution import Chunk, Machine
+    from vm.report import Account, Computer
+    from vm.snapshot import Snapshot
+    from vm.trace import TraceFile
+    from vm.whole import WholeRun
+
+READ_BYTES = 1 << 16
+SAVE_SECONDS = 20.0  # a run with a state file writes it about this often
+FIRST_SLICE = 10_000  # steps before the first time
+
+
+def resumed(options: argparse.Namespace) -> Snapshot | None:
+    """The snapshot to go on from; it says which unit, unless the user does."""
+    if options.resume is None:
+        return None
+    if options.input is not None or options.input_text is not None:
+        raise UsageError("--resume goes on with the input the run was saved with; leave --input and --input-text out")
+    from vm import snapshot
+
+    with stated_by_user():
+        found = snapshot.load(options.resume)
+    unit = found.place.unit
+    if unit.startswith(snapshot.WHOLE) != options.whole:
+        needed = "with --whole" if not options.whole else "without --whole"
+        raise UsageError(f"{options.resume} was saved {needed}; resume it {needed}")
+    if options.unit is None:
+        options.unit = unit.removeprefix(snapshot.WHOLE)
+    return found
+
+
+def close(options: argparse.Namespace, talk: Talk, made: Account) -> int:
+    """Tell how a run ended: the statistics and the last line, or one JSON object. Returns the exit code."""
+    from vm import report
+
+    if options.json:
+        talk.report(report.as_json(made))
+    else:
+        if options.stats:
+            talk.report(report.statistics(made))
+        closing = talk.say if made.halt in ("halted", "interrupted") else talk.report
+        closing(report.summary(made))
+    if made.halt == "interrupted":
+        return INTERRUPTED
+    return 0 if made.halt == "halted" else FAILED
+
+
+class Execution:
+    """A machine's run to its end: its output written, its console fed, its steps counted."""
+
+    def __init__(
+        self,
+        machine: Machine | WholeRun,
+        computer: Computer,
+        options: argparse.Namespace,
+        trace: TraceFile | None,
+        talk: Talk,
+        start_seconds: dict[str, float],
+    ) -> None:
+        """options: of these, max_steps, no_check and save_state."""
+        self._machine = machine
+        self._computer = computer
+        self._max_steps: int | None = options.max_steps
+        self._checked = not options.no_check
+        self._state_file: str | None = options.save_state
+        self._slice: int | None = None if self._state_file is None else FIRST_SLICE
+        self._trace = trace
+        self._talk = talk
+        self._meter = Meter(talk)
+        self._start_seconds = start_seconds
+        self._steps = 0
+        self._undecided = 0  # steps without a margin: where there are networks, those of the console
+        self._margin = math.inf
+        self._pc = machine.pc
+        self._line_is_open = False  # whether the output so far ends in the middle of a line
+
+    def run(self) -> Account:
+        """Run until the machine stops, the budget is spent or Ctrl-C is pressed, and report a divergence."""
+        from vm.outcome import budget_message, interrupted_message
+        from vm.report import Account
+        from vm.state import Halt
+
+        machine, left = self._machine, self._max_steps
+        compile_seconds, run_seconds, console_steps = 0.0, 0.0, 0
+        halt, message = "interrupted", ""
+        try:
+            began = time.monotonic()
+            machine.run(0)  # compiles the loop
+            compile_seconds = time.monotonic() - began
+            while True:
+                began = time.monotonic()
+                try:
+                    outcome = machine.run(_smaller(left, self._slice), self._release)
+                finally:
+                    run_seconds += time.monotonic() - began
+                console_steps += outcome.console_steps
+                left = None if left is None else left - outcome.steps
+                if outcome.halt is Halt.NEED_INPUT:
+                    _feed(cast("Machine", machine), wait=left != 0)
+                elif outcome.halt is Halt.BUDGET and left != 0:
+                    self._save(outcome.steps, outcome.seconds)
+                else:
+                    halt, message = outcome.halt.name.lower(), outcome.message
+                    break
+        except KeyboardInterrupt:
+            pass
+        self._meter.clear()
+        self._end_output()
+        if machine.divergence is None:
+            self._save(0, 0.0)
+            if self._state_file is not None:
+                done = f"state after {machine.steps:,} steps saved to {self._state_file}"
+                self._talk.say(f"{done}; go on with --resume")
+        else:
+            self._talk.report(machine.divergence.report)
+        if halt == "budget":
+            message = budget_message(machine.image, self._pc, self._max_steps or 0)
+        elif halt == "interrupted":
+            message = interrupted_message(machine.image, self._pc)
+        elif halt == "diverged":
+            message = f"the unit and the reference disagree at step {machine.steps:,}, as reported above"
+            if self._computer.trained_with is not None:
+                message += f"; train its weights anew with `{self._computer.trained_with}`"
+        return Account(
+            halt=halt,
+            message=message,
+            computer=self._computer,
+            checked=self._checked,
+            steps=self._steps,
+            console_steps=self._undecided if self._computer.evaluations else console_steps,
+            margin=self._margin,
+            pc=self._pc,
+            memory_words=machine.size,
+            start_seconds=self._start_seconds,
+            compile_seconds=compile_seconds,
+            run_seconds=run_seconds,
+        )
+
+    def _release(self, chunk: Chunk) -> None:
+        """Take in steps that were executed and, where that is on, checked."""
+        self._steps += chunk.steps
+        self._undecided += chunk.margins.count(math.inf)
+        self._margin = float(np.minimum(self._margin, chunk.margin))  # a NaN stays
+        self._pc = chunk.next_pc
+        if self._trace is not None:
+            self._trace.add(chunk)
+        if chunk.output:
+            self._meter.clear()
+            terminal.stdout().write(chunk.output)
+            terminal.flush()
+            self._line_is_open = not chunk.output.endswith(b"\n")
+        self._meter.show(self._steps)
+
+    def _end_output(self) -> None:
+        """On a terminal, end the line of output that is open: what is told next begins on a new one."""
+        terminal.flush()
+        if self._line_is_open and terminal.shares_lines():
+            self._talk.report("")
+
+    def _save(self, steps: int, seconds: float) -> None:
+        """Write the state file, if there is one, and size the next slice from how long this one took."""
+        if self._state_file is None:
+            return
+        from vm import snapshot
+
+        snapshot.save(self._state_file, self._machine.snapshot())
+        if steps and self._slice is not None and seconds > 0:
+            self._slice = max(FIRST_SLICE, min(int(steps * SAVE_SECONDS / seconds), 8 * self._slice))
+
+
+def _feed(machine: Machine, wait: bool) -> None:
+    """Give the console what stdin has by now, waiting for some; without `wait`, only let the machine go on."""
+    if not wait:
+        machine.feed(b"")  # its budget is spent: let it say so
+        return
+    data = cast(io.BufferedReader, sys.stdin.buffer).read1(READ_BYTES) if sys.stdin is not None else b""
+    if data:
+        machine.feed(data)
+    else:
+        machine.end_input()
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    """The smaller of two budgets; None is none."""
+    return other if one is None else one if other is None else min(one, other)

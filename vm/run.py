@@ -1,0 +1,53 @@
+"""How a run proceeds: chunk by chunk, each about as long as a blink, with Ctrl-C answered between two of them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
+GROWTH = 8  # a chunk has at most this many times the steps of the one before it
+
+
+class Pace:
+    """How many steps the next chunk may take, from how fast the last full one was."""
+
+    def __init__(self, first: int, most: int) -> None:
+        """first: steps of the first chunk; later ones have a quarter of that, or more. most: steps of any chunk."""
+        self._least, self._most = max(1, first // 4), most
+        self.steps = min(first, most)
+
+    def measure(self, steps: int, seconds: float) -> None:
+        """Take in how long a chunk took. One that ended before its steps were spent says nothing."""
+        if steps >= self.steps:
+            affordable = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
+            self.steps = max(self._least, min(self._most, affordable, GROWTH * self.steps))
+
+
+def check_budget(max_steps: int | None) -> None:
+    """Raise ValueError for a number of steps that no run can take; None is no limit."""
+    if max_steps is not None and max_steps < 0:
+        raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
+
+
+@contextlib.contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C wait for the end of a chunk; yields whether there was one. A second one is not deferred."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed.is_set
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)
