@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units.circuits.passes import Prediction
-from learned_units.circuits.template_list import TemplateList
+from learned_units.circuits.state_templates import TemplateList
 from learned_units.networks import kernel
 from learned_units.networks.readout import Readout
 

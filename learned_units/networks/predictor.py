@@ -17,8 +17,7 @@ from learned_units.networks import readout
 from learned_units.networks.readout import Readout
 
 if TYPE_CHECKING:
-    from learned_units.circuits.state_templates import StateTemplates
-    from learned_units.circuits.template_list import TemplateList
+    from learned_units.circuits.state_templates import StateTemplates, TemplateList
 
     Templates = TemplateSet | TemplateList | StateTemplates
 
@@ -46,7 +45,7 @@ def trained(templates: Templates, inner: np.ndarray, outer: np.ndarray) -> Netwo
         from learned_units.networks import ensemble
 
         return ensemble.make_params(templates, inner, outer, readout.calibrated(templates))
-    from learned_units.circuits.template_list import TemplateList
+    from learned_units.circuits.state_templates import TemplateList
     from learned_units.networks import listed, whole_state
 
     if isinstance(templates, TemplateList):
@@ -60,7 +59,7 @@ def closed_form(templates: Templates, read: Callable[..., Readout] = readout.cal
         from learned_units.networks import limit
 
         return limit.make_params(templates, read(templates))
-    from learned_units.circuits.template_list import TemplateList
+    from learned_units.circuits.state_templates import TemplateList
     from learned_units.networks import listed, whole_state
 
     if isinstance(templates, TemplateList):
