@@ -13,7 +13,7 @@ from learned_units.circuits import machine_grouped
 from learned_units.circuits.machine_one import at_least, executable, templates
 from learned_units.circuits.passes import Pick, run_schedule
 from learned_units.circuits.state_templates import Axis, Bit, StateFamily, StateTemplates, Word
-from learned_units.networks import kernel, whole_state
+from learned_units.networks import kernel, named_fields
 from learned_units.proof import enumeration
 from learned_units.store import WeightsError
 from learned_units.weights import recipes, whole_grouped, whole_one
@@ -254,7 +254,7 @@ def test_one_trained_network_reaches_z_of_8_and_breaks_when_scrambled(cells):
     params, manifest = whole_one.obtain(spec, 0, None)
     assert manifest.verified.z >= 8 and manifest.verified.largest_error < 0.9
     states = jnp.asarray(whole_one.reached_states(spec)[::16])
-    limit = whole_state.limit_params(spec.templates)
+    limit = named_fields.limit_params(spec.templates)
 
     def following(params):
         return np.asarray(

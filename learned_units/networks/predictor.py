@@ -46,11 +46,11 @@ def trained(templates: Templates, inner: np.ndarray, outer: np.ndarray) -> Netwo
 
         return ensemble.make_params(templates, inner, outer, readout.calibrated(templates))
     from learned_units.circuits.state_templates import TemplateList
-    from learned_units.networks import listed, whole_state
+    from learned_units.networks import named_fields
 
     if isinstance(templates, TemplateList):
-        return listed.make_ensemble(inner, outer, readout.calibrated(templates))
-    return whole_state.ensemble_params(templates, inner, outer)
+        return named_fields.make_ensemble(inner, outer, readout.calibrated(templates))
+    return named_fields.ensemble_params(templates, inner, outer)
 
 
 def closed_form(templates: Templates, read: Callable[..., Readout] = readout.calibrated) -> NetworkParams:
@@ -60,11 +60,11 @@ def closed_form(templates: Templates, read: Callable[..., Readout] = readout.cal
 
         return limit.make_params(templates, read(templates))
     from learned_units.circuits.state_templates import TemplateList
-    from learned_units.networks import listed, whole_state
+    from learned_units.networks import named_fields
 
     if isinstance(templates, TemplateList):
-        return listed.make_limit(templates, read(templates))
-    return whole_state.limit_params(templates)
+        return named_fields.make_limit(templates, read(templates))
+    return named_fields.limit_params(templates)
 
 
 def bound(networks: Iterable[TemplateSet | TemplateList], params: Mapping[str, NetworkParams]) -> Predictor:
