@@ -13,7 +13,7 @@ import numpy as np
 from learned_units.circuits import algorithm
 from learned_units.circuits.algorithm import Algorithm, Outcome
 from learned_units.circuits.designs import Design
-from learned_units.circuits.template_list import TemplateList
+from learned_units.circuits.state_templates import TemplateList
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor, readout
 from learned_units.networks.readout import Readout

@@ -11,7 +11,7 @@ import pytest
 
 from learned_units.circuits import addition, algorithm, multiplication, permutation
 from learned_units.circuits.algorithm import Algorithm
-from learned_units.circuits.template_list import Template, TemplateList
+from learned_units.circuits.state_templates import Template, TemplateList
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor, readout
 

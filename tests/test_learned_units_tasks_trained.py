@@ -6,7 +6,7 @@ import pytest
 from learned_units import catalog, store
 from learned_units import compute as computing
 from learned_units.circuits.designs import Design
-from learned_units.circuits.template_list import TemplateList
+from learned_units.circuits.state_templates import TemplateList
 from learned_units.compute import Computer
 from learned_units.proof import reached
 from learned_units.store import WeightsError

@@ -12,8 +12,8 @@ import pytest
 from learned_units.circuits import machine_grouped
 from learned_units.circuits.machine_one import at_least, executable, templates
 from learned_units.circuits.passes import Pick, run_schedule
-from learned_units.circuits.state_templates import Axis, Bit, Family, StateTemplates, Word
-from learned_units.networks import kernel, whole_state
+from learned_units.circuits.state_templates import Axis, Bit, StateFamily, StateTemplates, Word
+from learned_units.networks import kernel, named_fields
 from learned_units.proof import enumeration
 from learned_units.store import WeightsError
 from learned_units.weights import recipes, whole_grouped, whole_one
@@ -66,8 +66,8 @@ def test_conditions_and_assertions_outside_their_field():
     shifted = StateTemplates(
         (("v", (3,)), ("w", (3,))),
         (
-            Family((3,), (Bit("v", (Axis(0, -1),)),), (Bit("w", (Axis(0, 1),)),)),
-            Family((3,), (Bit("v", (Axis(0, 2),), 0),), (Bit("v", (Axis(0),)),)),
+            StateFamily((3,), (Bit("v", (Axis(0, -1),)),), (Bit("w", (Axis(0, 1),)),)),
+            StateFamily((3,), (Bit("v", (Axis(0, 2),), 0),), (Bit("v", (Axis(0),)),)),
         ),
     )
     for bits in itertools.product((0.0, 1.0), repeat=6):
@@ -82,7 +82,7 @@ def test_conditions_and_assertions_outside_their_field():
 def test_axes_may_stand_in_any_order():
     turned = StateTemplates(
         (("m", (2, 3)), ("t", (3, 2))),
-        (Family((3, 2), (Bit("m", (Axis(1), Axis(0))),), (Bit("t", (Axis(0), Axis(1))),)),),
+        (StateFamily((3, 2), (Bit("m", (Axis(1), Axis(0))),), (Bit("t", (Axis(0), Axis(1))),)),),
     )
     m = np.arange(6).reshape(2, 3) % 2
     state = np.concatenate([m.reshape(-1), np.zeros(6)]).astype(np.float32)
@@ -124,7 +124,7 @@ def test_the_margin_in_float32_is_nominal_at_the_worst_n_reachable(cells, word_b
 
 def test_a_condition_on_a_word_may_leave_bits_open():
     some = StateTemplates(
-        (("v", (2,)), ("w", (2,))), (Family((2,), (Word("v", 0, ("1-", "01")),), (Word("w", 0, ("10", "11")),)),)
+        (("v", (2,)), ("w", (2,))), (StateFamily((2,), (Word("v", 0, ("1-", "01")),), (Word("w", 0, ("10", "11")),)),)
     )
     for low, high in itertools.product((0, 1), repeat=2):
         matched = some.match(some.split(jnp.asarray([low, high, 0, 0], jnp.float32)))
@@ -257,7 +257,7 @@ def test_one_trained_network_reaches_z_of_8_and_breaks_when_scrambled(cells):
     assert found.z is not None and found.z >= 8 and found.largest_error is not None and found.largest_error < 0.9
     assert isinstance(params, whole_state.StateEnsemble)
     states = jnp.asarray(whole_one.reached_states(spec)[::16])
-    limit = whole_state.limit_params(spec.templates)
+    limit = named_fields.limit_params(spec.templates)
 
     def following(params):
         return np.asarray(

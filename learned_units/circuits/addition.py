@@ -13,8 +13,8 @@ import functools
 from learned_units.circuits import subtract_branch
 from learned_units.circuits.algorithm import Algorithm, Rewrite
 from learned_units.circuits.passes import Pass, Pick, Read
+from learned_units.circuits.state_templates import Template, TemplateList
 from learned_units.circuits.subtract_branch import DIFFERENCE_TERMS, FIRST_SPAN, RADIX
-from learned_units.circuits.template_list import Template, TemplateList
 from learned_units.circuits.templates import Family, TemplateSet
 
 

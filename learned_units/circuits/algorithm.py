@@ -16,7 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from learned_units.circuits.passes import Pass, Predictor, run_pass, written_fields
-from learned_units.circuits.template_list import Bit, TemplateList
+from learned_units.circuits.state_templates import NamedBit, TemplateList
 from learned_units.circuits.templates import TemplateSet
 
 
@@ -39,8 +39,8 @@ class Algorithm:
     networks: tuple[TemplateSet | TemplateList, ...]
     steps: tuple[Pass | Rewrite, ...]
     inputs: tuple[tuple[str, int], ...]  # (field, number of bits)
-    output: tuple[Bit, ...]  # lowest bit first
-    ones: tuple[Bit, ...] = ()
+    output: tuple[NamedBit, ...]  # lowest bit first
+    ones: tuple[NamedBit, ...] = ()
 
     @property
     def passes(self) -> int:

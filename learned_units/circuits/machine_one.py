@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from learned_units.circuits import subtract_branch
 from learned_units.circuits.passes import Pass, Read
-from learned_units.circuits.state_templates import Axis, Bit, Family, StateTemplates, Word
+from learned_units.circuits.state_templates import Axis, Bit, StateFamily, StateTemplates, Word
 from learned_units.circuits.templates import TemplateSet
 
 INSTRUCTION = 3  # words
@@ -89,37 +89,37 @@ def templates(cells: int, word_bits: int, isa: str) -> StateTemplates:
         *_subtract(word_bits, isa),
         *_write_back(cells, word_bits, isa, last),
         # From phase to phase, unless there was a fault.
-        Family((last - 1,), (Bit("phase", (Axis(0, 1),)), Bit("fault", (0,), 0)), (Bit("phase", (Axis(0, 2),)),)),
-        Family((1,), (Bit("phase", (last,)),), (Bit("phase", (0,)),)),
+        StateFamily((last - 1,), (Bit("phase", (Axis(0, 1),)), Bit("fault", (0,), 0)), (Bit("phase", (Axis(0, 2),)),)),
+        StateFamily((1,), (Bit("phase", (last,)),), (Bit("phase", (0,)),)),
         *_copies(cells, word_bits, last),
     ]
     return StateTemplates(tuple(fields), tuple(families))
 
 
-def _decode_pc(cells: int, word_bits: int, places: int) -> list[Family]:
+def _decode_pc(cells: int, word_bits: int, places: int) -> list[StateFamily]:
     """Phase 0: where the instruction stands and pc + 3; or a fault; or, at a negative pc, nothing for ever."""
     now = Bit("phase", (0,))
     sign = 1 << (word_bits - 1)
     here = tuple(pattern(j, word_bits) for j in range(places))
     after = tuple(pattern(j + INSTRUCTION, word_bits) for j in range(places))
     found = [
-        Family(
+        StateFamily(
             (places,),
             (now, Word("pc", 0, here)),
             (Bit("row", (Axis(0),)), Word("F", 0, after), Bit("phase", (1,))),
         ),
-        Family((1,), (now, Bit("pc", (word_bits - 1,))), (now,)),
+        StateFamily((1,), (now, Bit("pc", (word_bits - 1,))), (now,)),
     ]
     outside = tuple(each + "0" for each in at_least(places, word_bits - 1)) if places < sign else ()
     if outside:
-        found.append(Family((len(outside),), (now, Word("pc", 0, outside)), (Bit("fault", (0,)),)))
+        found.append(StateFamily((len(outside),), (now, Word("pc", 0, outside)), (Bit("fault", (0,)),)))
     return found
 
 
-def _fetch(word_bits: int, places: int) -> list[Family]:
+def _fetch(word_bits: int, places: int) -> list[StateFamily]:
     """Phase 1: the three words of the instruction."""
     return [
-        Family(
+        StateFamily(
             (places, word_bits),
             (Bit("phase", (1,)), Bit("row", (Axis(0),)), Bit("memory", (Axis(0, k), Axis(1)))),
             (Bit(name, (Axis(1),)),),
@@ -128,7 +128,7 @@ def _fetch(word_bits: int, places: int) -> list[Family]:
     ]
 
 
-def _operands(cells: int, word_bits: int) -> list[Family]:
+def _operands(cells: int, word_bits: int) -> list[StateFamily]:
     """Phases 2 and 3: the cells the operands name, or a fault; and the words in them."""
     rows = tuple(pattern(j, word_bits) for j in range(cells))
     outside = at_least(cells, word_bits)
@@ -136,9 +136,9 @@ def _operands(cells: int, word_bits: int) -> list[Family]:
     for name, value in (("A", "b"), ("B", "a")):
         flag = Bit(f"row {name}", (Axis(0),))
         found += [
-            Family((cells,), (Bit("phase", (2,)), Word(name, 0, rows)), (flag,)),
-            Family((len(outside),), (Bit("phase", (2,)), Word(name, 0, outside)), (Bit("fault", (0,)),)),
-            Family(
+            StateFamily((cells,), (Bit("phase", (2,)), Word(name, 0, rows)), (flag,)),
+            StateFamily((len(outside),), (Bit("phase", (2,)), Word(name, 0, outside)), (Bit("fault", (0,)),)),
+            StateFamily(
                 (cells, word_bits),
                 (Bit("phase", (3,)), flag, Bit("memory", (Axis(0), Axis(1)))),
                 (Bit(value, (Axis(1),)),),
@@ -147,7 +147,7 @@ def _operands(cells: int, word_bits: int) -> list[Family]:
     return found
 
 
-def _subtract(word_bits: int, isa: str) -> list[Family]:
+def _subtract(word_bits: int, isa: str) -> list[StateFamily]:
     """The passes of `subtract_branch`, each in a phase of its own; for SUBLEQ, beside the last, whether a = b."""
     sets = subtract_branch.template_sets(word_bits)
     found = []
@@ -155,11 +155,11 @@ def _subtract(word_bits: int, isa: str) -> list[Family]:
         found += _families_of(step, sets[step.network], Bit("phase", (phase,)), word_bits)
     if isa == "subleq":
         equal = Word("x", 0, ("0" * word_bits,))
-        found.append(Family((1,), (Bit("phase", (len(phases(word_bits)) - 2,)), equal), (Bit("zero", (0,)),)))
+        found.append(StateFamily((1,), (Bit("phase", (len(phases(word_bits)) - 2,)), equal), (Bit("zero", (0,)),)))
     return found
 
 
-def _families_of(step: Pass, template_set: TemplateSet, phase: Bit, word_bits: int) -> list[Family]:
+def _families_of(step: Pass, template_set: TemplateSet, phase: Bit, word_bits: int) -> list[StateFamily]:
     """The families of a pass, wired to their fields, in one phase."""
     reads: Mapping[str, Read] = {line: source for line, source in step.reads if isinstance(source, Read)}
     writes = dict(step.writes)
@@ -168,7 +168,7 @@ def _families_of(step: Pass, template_set: TemplateSet, phase: Bit, word_bits: i
         return Bit(reads[line].field, (Axis(0, -reads[line].shift),), bit)
 
     return [
-        Family(
+        StateFamily(
             (word_bits,),
             (phase, *(wired(line, bit) for line, bit in family.when)),
             tuple(Bit(writes[output], (Axis(0),)) for output in family.then),
@@ -177,7 +177,7 @@ def _families_of(step: Pass, template_set: TemplateSet, phase: Bit, word_bits: i
     ]
 
 
-def _write_back(cells: int, word_bits: int, isa: str, last: int) -> list[Family]:
+def _write_back(cells: int, word_bits: int, isa: str, last: int) -> list[StateFamily]:
     """The last phase: d goes to the cell B names, all other cells stay, and pc becomes C or F."""
     now = Bit("phase", (last,))
     cell, bit = Bit("memory", (Axis(0), Axis(1))), Axis(0)
@@ -189,21 +189,21 @@ def _write_back(cells: int, word_bits: int, isa: str, last: int) -> list[Family]
         stays = (not_negative, Bit("zero", (0,), 0))
     pc = (Bit("pc", (bit,)),)
     return [
-        Family((cells, word_bits), (now, Bit("row B", (Axis(0),)), Bit("d", (Axis(1),))), (cell,)),
-        Family((cells, word_bits), (now, Bit("row B", (Axis(0),), 0), cell), (cell,)),
-        *(Family((word_bits,), (now, *taken, Bit("C", (bit,))), pc) for taken in branches),
-        Family((word_bits,), (now, *stays, Bit("F", (bit,))), pc),
+        StateFamily((cells, word_bits), (now, Bit("row B", (Axis(0),)), Bit("d", (Axis(1),))), (cell,)),
+        StateFamily((cells, word_bits), (now, Bit("row B", (Axis(0),), 0), cell), (cell,)),
+        *(StateFamily((word_bits,), (now, *taken, Bit("C", (bit,))), pc) for taken in branches),
+        StateFamily((word_bits,), (now, *stays, Bit("F", (bit,))), pc),
     ]
 
 
-def _copies(cells: int, word_bits: int, last: int) -> list[Family]:
+def _copies(cells: int, word_bits: int, last: int) -> list[StateFamily]:
     """What survives until the last phase, which writes it anew or lets it go."""
     until = Bit("phase", (last,), 0)
     kept = [("pc", word_bits), ("F", word_bits), ("C", word_bits), ("row B", cells), ("x", word_bits)]
     cell = Bit("memory", (Axis(0), Axis(1)))
     fault = Bit("fault", (0,))
     return [
-        Family((cells, word_bits), (until, cell), (cell,)),
-        *(Family((size,), (until, Bit(name, (Axis(0),))), (Bit(name, (Axis(0),)),)) for name, size in kept),
-        Family((1,), (fault,), (fault,)),
+        StateFamily((cells, word_bits), (until, cell), (cell,)),
+        *(StateFamily((size,), (until, Bit(name, (Axis(0),))), (Bit(name, (Axis(0),)),)) for name, size in kept),
+        StateFamily((1,), (fault,), (fault,)),
     ]

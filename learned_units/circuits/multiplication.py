@@ -13,12 +13,12 @@ import itertools
 from learned_units.circuits import addition, subtract_branch
 from learned_units.circuits.algorithm import Algorithm, Rewrite
 from learned_units.circuits.passes import Pass, Pick
-from learned_units.circuits.template_list import Bit, Template, TemplateList
+from learned_units.circuits.state_templates import NamedBit, Template, TemplateList
 from learned_units.circuits.templates import Family, TemplateSet
 
 FULL_ADDER_GROUP = 4  # positions: 8^4 inputs
 
-Row = tuple[Bit | None, ...]  # where each bit of a summand stands; None is 0
+Row = tuple[NamedBit | None, ...]  # where each bit of a summand stands; None is 0
 
 
 def ripple(bits: int) -> Algorithm:
@@ -28,7 +28,7 @@ def ripple(bits: int) -> Algorithm:
     and added to p (as in `addition.ripple`) while `count` lets 4 bits passes go by; then a moves down and b up.
     """
     double = range(2 * bits)
-    halve: tuple[Bit, ...] = tuple(("down", i) for i in range(bits))
+    halve: tuple[NamedBit, ...] = tuple(("down", i) for i in range(bits))
     both = (*halve, *(("up", i) for i in double))
     last = 4 * bits - 1
     templates = [

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from learned_units.circuits import subtract_branch
 from learned_units.circuits.algorithm import Algorithm, Rewrite
 from learned_units.circuits.passes import Pass, Pick
-from learned_units.circuits.template_list import Template, TemplateList
+from learned_units.circuits.state_templates import Template, TemplateList
 
 GROUP = 8  # bits one network reads, and parts `any` joins
 MOST_BITS = GROUP * GROUP

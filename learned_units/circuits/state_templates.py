@@ -9,6 +9,9 @@ together ("this row is flagged, and this bit of the cell in that row is 1").
 The same families are read in two ways: expanded into templates (`requirements`, `labels`) for training, and matched
 at all indices at once by elementwise products (`match`, `collect`) at run time. A bit outside its field reads as 0:
 a template that needs it to be 1 never matches, and is trained like the others.
+
+Where nothing repeats, a list names every template (`TemplateList`): a partial condition on bits one by one, and the
+bits it asserts (arXiv 2502.16763, section 3). The paper's designs of the tasks are written so.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -56,7 +59,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Family:
+class StateFamily:
     """When all of `when` hold at an index, the bits `then` are 1 in the next state."""
 
     axes: tuple[int, ...]  # lengths
@@ -74,7 +77,7 @@ class StateTemplates:
     """Fields and families of one network from a state to the next. Templates are numbered family by family."""
 
     fields: tuple[tuple[str, tuple[int, ...]], ...]  # (name, shape)
-    families: tuple[Family, ...]
+    families: tuple[StateFamily, ...]
 
     @functools.cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -165,7 +168,7 @@ class StateTemplates:
                 np.add.at(counts, places[(places >= 0) & (values > 0)], 1)
         return counts
 
-    def _numbered(self) -> list[tuple[int, Family]]:
+    def _numbered(self) -> list[tuple[int, StateFamily]]:
         firsts = np.cumsum([0, *(family.size for family in self.families)])
         return [(int(first), family) for first, family in zip(firsts, self.families, strict=False)]
 
@@ -197,11 +200,11 @@ class StateTemplates:
                 parts[assertion.field].append(self._assert(assertion, family, found))
         return self.join({name: functools.reduce(operator.add, each) for name, each in parts.items() if each})
 
-    def _match(self, family: Family, fields: Mapping[str, jax.Array]) -> jax.Array:
+    def _match(self, family: StateFamily, fields: Mapping[str, jax.Array]) -> jax.Array:
         factors = [self._condition(term, family, fields[term.field]) for term in family.when]
         return jnp.broadcast_to(functools.reduce(operator.mul, factors), family.axes)
 
-    def _condition(self, term: Bit | Word, family: Family, field: jax.Array) -> jax.Array:
+    def _condition(self, term: Bit | Word, family: StateFamily, field: jax.Array) -> jax.Array:
         """1 where a condition holds: float32, of length 1 along the axes it does not depend on."""
         shape = [1] * len(family.axes)
         if isinstance(term, Word):
@@ -222,7 +225,7 @@ class StateTemplates:
         field = jnp.transpose(field, [order.index(axis) for axis in sorted(order)]).reshape(shape)
         return field if term.value else 1 - field
 
-    def _assert(self, term: Bit | Word, family: Family, found: jax.Array) -> jax.Array:
+    def _assert(self, term: Bit | Word, family: StateFamily, found: jax.Array) -> jax.Array:
         """How many matched templates of a family assert each bit of a field, by one assertion: of the field's shape."""
         kept = [term.axis] if isinstance(term, Word) else [at.number for at in term.at if isinstance(at, Axis)]
         counted = found.sum(tuple(axis for axis in range(len(family.axes)) if axis not in kept))
@@ -247,3 +250,74 @@ def _window(field: jax.Array, dimension: int, shift: int, length: int) -> jax.Ar
     lead = min(max(-shift, 0), length)
     padding[dimension] = (lead, length - lead - inside.shape[dimension])
     return jnp.pad(inside, padding)
+
+
+# --- lists of templates ----------------------------------------------------------------------------------------------
+
+NamedBit = tuple[str, int]  # (field, index)
+
+
+class Template(NamedTuple):
+    """When every bit of `when` has its value, the bits `then` are 1."""
+
+    when: tuple[tuple[NamedBit, int], ...]  # (bit, 0 or 1)
+    then: tuple[NamedBit, ...]
+
+
+@dataclass(frozen=True)
+class TemplateList:
+    """The templates one network learns.
+
+    `padding` counts unused templates: training examples that assert nothing and never match (they make k' larger, which
+    the sign readout may need). `most_matched` bounds how many templates a state that is ever reached matches at once.
+    """
+
+    name: str
+    reads: tuple[tuple[str, int], ...]  # (field, number of bits)
+    writes: tuple[tuple[str, int], ...]
+    templates: tuple[Template, ...]
+    most_matched: int
+    padding: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of training examples (k' in the formulas), padding included."""
+        return len(self.templates) + self.padding
+
+    @property
+    def output_bits(self) -> int:
+        """Number of outputs of the network."""
+        return sum(length for _, length in self.writes)
+
+    def labels(self) -> np.ndarray:
+        """The training labels, float32 [size, output_bits]; the training inputs are the identity."""
+        place = _places(self.writes)
+        labels = np.zeros((self.size, self.output_bits), np.float32)
+        for row, template in enumerate(self.templates):
+            labels[row, [place[bit] for bit in template.then]] = 1
+        return labels
+
+    def label_counts(self) -> np.ndarray:
+        """How many templates assert each output (c in the formulas): int [output_bits]."""
+        return self.labels().sum(0).astype(int)
+
+    def conditions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights float32 [input bits, size] and counts float32 [size]: matched is where bits @ weights == counts.
+
+        A bit that must be 1 has weight 1 and is counted, one that must be 0 has weight -1.
+        """
+        place = _places(self.reads)
+        weights = np.zeros((len(place), self.size), np.float32)
+        counts = np.zeros(self.size, np.float32)
+        for column, template in enumerate(self.templates):
+            for bit, wanted in template.when:
+                weights[place[bit], column] = 1 if wanted else -1
+                counts[column] += wanted
+        counts[len(self.templates) :] = 1  # no bit has a weight there: padding never matches
+        return weights, counts
+
+
+def _places(fields: tuple[tuple[str, int], ...]) -> dict[NamedBit, int]:
+    """Where each bit stands when the fields are laid end to end."""
+    names = [(field, index) for field, length in fields for index in range(length)]
+    return {bit: place for place, bit in enumerate(names)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from learned_units.circuits import addition, multiplication, permutation, subtract_branch
-from learned_units.circuits.template_list import TemplateList
+from learned_units.circuits.state_templates import TemplateList
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.proof.counting import inputs_by_matched
 from learned_units.store import Progress

@@ -17,8 +17,7 @@ from learned_units.networks import readout
 from learned_units.networks.readout import Readout
 
 if TYPE_CHECKING:
-    from learned_units.circuits.state_templates import StateTemplates
-    from learned_units.circuits.template_list import TemplateList
+    from learned_units.circuits.state_templates import StateTemplates, TemplateList
 
     Templates = TemplateSet | TemplateList | StateTemplates
 
@@ -46,12 +45,12 @@ def trained(templates: Templates, inner: np.ndarray, outer: np.ndarray) -> Netwo
         from learned_units.networks import ensemble
 
         return ensemble.make_params(templates, inner, outer, readout.calibrated(templates))
-    from learned_units.circuits.template_list import TemplateList
-    from learned_units.networks import listed, whole_state
+    from learned_units.circuits.state_templates import TemplateList
+    from learned_units.networks import named_fields
 
     if isinstance(templates, TemplateList):
-        return listed.make_ensemble(inner, outer, readout.calibrated(templates))
-    return whole_state.ensemble_params(templates, inner, outer)
+        return named_fields.make_ensemble(inner, outer, readout.calibrated(templates))
+    return named_fields.ensemble_params(templates, inner, outer)
 
 
 def closed_form(templates: Templates, read: Callable[..., Readout] = readout.calibrated) -> NetworkParams:
@@ -60,12 +59,12 @@ def closed_form(templates: Templates, read: Callable[..., Readout] = readout.cal
         from learned_units.networks import limit
 
         return limit.make_params(templates, read(templates))
-    from learned_units.circuits.template_list import TemplateList
-    from learned_units.networks import listed, whole_state
+    from learned_units.circuits.state_templates import TemplateList
+    from learned_units.networks import named_fields
 
     if isinstance(templates, TemplateList):
-        return listed.make_limit(templates, read(templates))
-    return whole_state.limit_params(templates)
+        return named_fields.make_limit(templates, read(templates))
+    return named_fields.limit_params(templates)
 
 
 def bound(networks: Iterable[TemplateSet | TemplateList], params: Mapping[str, NetworkParams]) -> Predictor:

@@ -17,8 +17,7 @@ import numpy as np
 from learned_units.networks import kernel
 
 if TYPE_CHECKING:
-    from learned_units.circuits.state_templates import StateTemplates
-    from learned_units.circuits.template_list import TemplateList
+    from learned_units.circuits.state_templates import StateTemplates, TemplateList
     from learned_units.circuits.templates import TemplateSet
 
 

@@ -24,7 +24,7 @@ from typing import Any, Literal, NamedTuple
 
 from learned_units.circuits import subtract_branch
 from learned_units.circuits.algorithm import Algorithm, Rewrite
-from learned_units.circuits.template_list import TemplateList
+from learned_units.circuits.state_templates import TemplateList
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import kernel, limit
 from learned_units.proof import counting

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from learned_units.circuits.algorithm import Algorithm, Rewrite
-from learned_units.circuits.template_list import TemplateList
+from learned_units.circuits.state_templates import TemplateList
 
 MOST_BITS = 16  # operand bits all of whose values are run
 MOST_RUNS = 1 << 21  # operands times passes

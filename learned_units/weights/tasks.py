@@ -17,7 +17,7 @@ import numpy as np
 
 from learned_units.circuits import addition, multiplication
 from learned_units.circuits.designs import GROUP, Design
-from learned_units.circuits.template_list import TemplateList
+from learned_units.circuits.state_templates import TemplateList
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor
 from learned_units.proof.reached import reached

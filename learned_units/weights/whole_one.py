@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units.networks import predictor, whole_state
+from learned_units.networks import named_fields, predictor
 from learned_units.networks.predictor import NetworkParams
 from learned_units.store import Progress
 from learned_units.weights import ensembles, recipes
@@ -131,6 +131,6 @@ def _errors(trained: NetworkParams, closed: Any, states: jax.Array, spec: OneNet
     def one(state: jax.Array) -> tuple[jax.Array, jax.Array]:
         matched = spec.templates.match(spec.templates.split(state))
         first, second = (predictor.predict(spec.templates, each, matched) for each in (trained, closed))
-        return (first.value - second.value) / second.half_gap, whole_state.number_matched(matched)
+        return (first.value - second.value) / second.half_gap, named_fields.number_matched(matched)
 
     return jax.vmap(one)(states)
