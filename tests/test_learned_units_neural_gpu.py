@@ -5,17 +5,17 @@ import math
 import random
 from typing import Any
 
+import exactness
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import Unit, WeightsError, catalog, load_unit
+from learned_units import WeightsError, catalog
 from learned_units.neural_gpu import acceptance, loading, long_arithmetic, measuring, network, tape, training
 from learned_units.neural_gpu import operands as pairs_of_bits
 from learned_units.neural_gpu.network import Network
 from learned_units.proof import operands
-from learned_units.unit import BLOCK
 from learned_units.weights import recipes
 
 SEED = 20_151_125
@@ -178,63 +178,18 @@ def test_no_example_of_the_training_set_is_longer_than_twenty_bits(task):
 # --- the trained net --------------------------------------------------------------------------------------------------
 
 
-def exact(word_bits: int, isa: str, cases) -> tuple[list[int], list[int]]:
-    """The definition in Python integers: differences and next pcs."""
-    differences, next_pcs = [], []
-    for minuend, subtrahend, target, fall_through in zip(*(column.tolist() for column in cases), strict=True):
-        difference = (minuend - subtrahend) % 2**word_bits
-        taken = difference >= 2 ** (word_bits - 1) or (isa == "subleq" and difference == 0)
-        differences.append(difference)
-        next_pcs.append(target if taken else fall_through)
-    return differences, next_pcs
-
-
-def hard_and_random(word_bits: int, count: int, seed: int = SEED):
-    rng = np.random.default_rng(seed)
-    halves = (operands.uniform(rng, count // 2, word_bits), operands.adversarial(rng, count // 2, word_bits))
-    return tuple(np.concatenate(column) for column in zip(*halves, strict=True))
-
-
-def check(unit: Unit, cases) -> None:
-    found = unit.subtract_branch(*cases)
-    differences, next_pcs = exact(unit.word_bits, unit.isa, cases)
-    assert found.difference.tolist() == differences
-    assert found.next_pc.tolist() == next_pcs
-    assert (found.margin > 0).all() and (found.margin <= 1).all()
-
-
-def all_pairs_of_8_bits():
-    every = np.arange(256, dtype=np.uint64)
-    minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
-    rng = np.random.default_rng(SEED)
-    return minuend, subtrahend, *(operands.words(rng, len(minuend), 8) for _ in range(2))
-
-
-@each_isa
-def test_the_unit_is_exact_on_all_65536_pairs_of_8_bits(isa, unit_of):
-    check(unit_of("neural-gpu", 8, isa), all_pairs_of_8_bits())
-
-
-@each_isa
-@pytest.mark.parametrize(
-    "word_bits", [4, 16, 33, 64] + [pytest.param(w, marks=slow) for w in (5, 7, 17, 31, 32, 48, 63)]
-)
-def test_the_unit_is_exact_on_hard_and_random_cases_of_any_width(word_bits, isa, unit_of):
-    check(unit_of("neural-gpu", word_bits, isa), hard_and_random(word_bits, 2 * BLOCK))
-
-
 @slow
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("word_bits", [16, 32, 64])
 def test_the_unit_is_exact_on_200000_cases(word_bits, isa, unit_of):
     unit = unit_of("neural-gpu", word_bits, isa)
     for seed in range(10):
-        check(unit, hard_and_random(word_bits, 20_000, SEED + seed))
+        exactness.check(unit, exactness.hard_and_random(word_bits, 20_000, SEED + seed))
     for seed in range(2):
         rng = np.random.default_rng(SEED + seed)
         first, second = pairs_of_bits.adversarial(rng, 20_000, word_bits, tape.UNIT_TASKS[isa])
         words = [np.array(tape.to_ints(each), np.uint64) for each in (first, second)]
-        check(unit, (*words, *(operands.words(rng, 20_000, word_bits) for _ in range(2))))
+        exactness.check(unit, (*words, *(operands.words(rng, 20_000, word_bits) for _ in range(2))))
 
 
 @pytest.mark.parametrize("kind", ["adversarial", "uniform"])
@@ -259,26 +214,9 @@ def test_trained_on_20_bits_it_is_exact_on_10000_cases_of_256(task):
         assert found.wrong == 0, found
 
 
-def test_one_set_of_weights_serves_every_width(unit_of):
-    units = [unit_of("neural-gpu", word_bits) for word_bits in (4, 16, 64)]
-    assert len({unit.tensor_hash for unit in units}) == 1
-    assert all(
-        (one == two).all()
-        for one, two in zip(jax.tree.leaves(units[0].params), jax.tree.leaves(units[2].params), strict=True)
-    )
-
-
-def test_the_weights_are_traced_and_not_part_of_the_compiled_code(unit_of):
-    unit = unit_of("neural-gpu")
-    words = [jnp.zeros(1, jnp.uint32)] * 4
-    jaxpr = jax.make_jaxpr(unit.spec.evaluate)(unit.params, *words)
-    assert sum(constant.size for constant in jaxpr.consts if hasattr(constant, "size")) < 100
-    assert hash(unit.spec) == hash(load_unit("neural-gpu").spec)
-
-
 def test_explanation_and_evaluation_agree_decision_by_decision(unit_of):
     unit = unit_of("neural-gpu", 12)
-    cases = hard_and_random(12, 40)
+    cases = exactness.hard_and_random(12, 40)
     found = unit.subtract_branch(*cases)
     for k, case in enumerate(zip(*(column.tolist() for column in cases), strict=True)):
         decisions = unit.explain(*case)
@@ -298,29 +236,6 @@ def test_the_unit_says_what_is_not_learned_in_it(unit_of):
 
 
 # --- that it is the weights -------------------------------------------------------------------------------------------
-
-
-def with_noise(weights: Network, names, seed: int = 0) -> Network:
-    """The named weights replaced by Gaussian noise of their standard deviation."""
-    rng = np.random.default_rng(seed)
-    noise = {
-        name: jnp.asarray(
-            rng.normal(0, np.std(np.asarray(getattr(weights, name))), getattr(weights, name).shape), jnp.float32
-        )
-        for name in names
-    }
-    return weights._replace(**noise)
-
-
-@pytest.mark.parametrize(
-    "names", [Network._fields, ("embedding",), ("gate_kernel",), ("candidate_kernel",), ("readout_kernel",)], ids=str
-)
-def test_noise_in_place_of_weights_breaks_most_answers(names, unit_of):
-    good = unit_of("neural-gpu", 8)
-    unit = Unit(good.name, good.spec, with_noise(good.params, names), good.scope)
-    cases = hard_and_random(8, BLOCK)
-    found = unit.subtract_branch(*cases)
-    assert np.mean(found.difference != np.array(exact(8, "sbn", cases)[0])) > 0.5
 
 
 def test_untrained_weights_know_nothing_and_are_not_accepted():
@@ -485,5 +400,5 @@ def test_long_sums_and_products_are_exact(bits, adder):
 
 @slow
 def test_noise_in_the_adder_breaks_products(adder):
-    broken = with_noise(adder, ("candidate_kernel",))
+    broken = exactness.with_noise(adder, "candidate_kernel")
     assert long_arithmetic.multiply(lambda task: broken, 12345, 54321).value != 12345 * 54321

@@ -1,8 +1,8 @@
 """Every unit against plain integers; what it says of its decisions; and that a broken one is seen to be broken."""
 
 import itertools
-import math
 
+import exactness
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,105 +19,7 @@ slow = pytest.mark.slow
 both_isas = pytest.mark.parametrize("isa", ISAS)
 
 
-def exact(word_bits: int, isa: str, cases) -> tuple[list[int], list[int]]:
-    """The definition in Python integers: differences and next pcs."""
-    differences, next_pcs = [], []
-    for minuend, subtrahend, target, fall_through in zip(*(column.tolist() for column in cases), strict=True):
-        difference = (minuend - subtrahend) % 2**word_bits
-        taken = difference >= 2 ** (word_bits - 1) or (isa == "subleq" and difference == 0)
-        differences.append(difference)
-        next_pcs.append(target if taken else fall_through)
-    return differences, next_pcs
-
-
-def cases_of(word_bits: int, count: int, seed: int = SEED) -> tuple[np.ndarray, ...]:
-    """Half uniform, half adversarial."""
-    rng = np.random.default_rng(seed)
-    halves = (operands.uniform(rng, count // 2, word_bits), operands.adversarial(rng, count // 2, word_bits))
-    return tuple(np.concatenate(column) for column in zip(*halves, strict=True))
-
-
-def edge_cases(word_bits: int) -> tuple[np.ndarray, ...]:
-    """Every combination of edges in all four places: equal operands, nothing set, everything set."""
-    high = 2**word_bits - 1
-    edges = (0, 1, high, 1 << (word_bits - 1), high >> 1)
-    combined = [
-        (a, b, c, f) for a, b in itertools.product(edges, edges) for c, f in ((0, 0), (0, high), (high, 0), (1, 1))
-    ]
-    return tuple(np.array(column, np.uint64) for column in zip(*combined, strict=True))
-
-
-def check(unit: Unit, cases) -> np.ndarray:
-    """All answers equal the definition, all margins are positive; returns the margins."""
-    found = unit.subtract_branch(*cases)
-    differences, next_pcs = exact(unit.word_bits, unit.isa, cases)
-    assert found.difference.tolist() == differences
-    assert found.next_pc.tolist() == next_pcs
-    assert (found.margin > 0).all()
-    if unit.name != "native":
-        assert np.isfinite(found.margin).all()
-    return found.margin
-
-
 # --- exactness --------------------------------------------------------------------------------------------------------
-
-
-def all_pairs(word_bits: int) -> tuple[np.ndarray, ...]:
-    every = np.arange(2**word_bits, dtype=np.uint64)
-    minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
-    rng = np.random.default_rng(SEED)
-    return minuend, subtrahend, *(operands.words(rng, len(minuend), word_bits) for _ in range(2))
-
-
-@both_isas
-@pytest.mark.parametrize("name", ["ntk", "ntk-limit", "native"])
-def test_all_65536_pairs_of_8_bits_are_exact(name, isa, unit_of):
-    margin = check(unit_of(name, 8, isa), all_pairs(8))
-    assert len(margin) == 65_536
-
-
-@both_isas
-@pytest.mark.parametrize("word_bits", [4, 5, 6, 7, 8, 9, 11, 12, 16, 17, 24, 31, 32, 33, 48, 63, 64])
-def test_the_native_unit_is_exact_at_any_width(word_bits, isa, unit_of):
-    unit = unit_of("native", word_bits, isa)
-    assert (check(unit, cases_of(word_bits, 2000)) == math.inf).all()
-    check(unit, edge_cases(word_bits))
-
-
-DEFAULT = {
-    ("ntk-limit", 5, "sbn"),
-    ("ntk-limit", 33, "subleq"),
-    ("ntk", 4, "subleq"),
-    ("ntk", 16, "sbn"),
-    ("ntk", 64, "subleq"),
-}
-FORMS = [
-    pytest.param(name, word_bits, isa, marks=() if (name, word_bits, isa) in DEFAULT else slow)
-    for name in ("ntk-limit", "ntk")
-    for word_bits in (4, 5, 6, 7, 9, 11, 12, 16, 17, 24, 31, 32, 33, 48, 63, 64)
-    for isa in ISAS
-]
-
-
-@pytest.mark.parametrize(("name", "word_bits", "isa"), FORMS)
-def test_hard_and_random_cases_are_exact_at_any_width(name, word_bits, isa, unit_of):
-    unit = unit_of(name, word_bits, isa)
-    margin = check(unit, cases_of(word_bits, BLOCK, seed=SEED + word_bits))
-    edges = check(unit, edge_cases(word_bits))
-    if name == "ntk-limit":
-        assert min(margin.min(), edges.min()) >= 1 - 1e-4
-    else:
-        assert min(margin.min(), edges.min()) >= unit.manifest.verified.smallest_margin - 1e-4
-
-
-@slow
-@both_isas
-@pytest.mark.parametrize(("word_bits", "count"), [(16, 2_000_000), (32, 200_000), (64, 200_000)])
-def test_the_trained_unit_is_exact_on_very_many_cases(word_bits, count, isa, unit_of):
-    unit = unit_of("ntk", word_bits, isa)
-    part = 100_000
-    for k in range(0, count, part):
-        check(unit, cases_of(word_bits, part, seed=SEED + k))
 
 
 @slow
@@ -125,8 +27,8 @@ def test_the_trained_unit_is_exact_on_very_many_cases(word_bits, count, isa, uni
 @pytest.mark.parametrize("group", [1, 2, 5])
 def test_other_groups_are_exact_too(group, isa):
     unit = load_unit("ntk", 11, isa, group=group)
-    check(unit, cases_of(11, 4000))
-    check(unit, edge_cases(11))
+    exactness.check(unit, exactness.hard_and_random(11, 4000))
+    exactness.check(unit, exactness.edges(11))
 
 
 @pytest.mark.parametrize(
@@ -136,8 +38,8 @@ def test_other_groups_are_exact_too(group, isa):
 )
 def test_the_limit_is_exact_whatever_the_group(word_bits, group, isa):
     unit = load_unit("ntk-limit", word_bits, isa, group=group)
-    check(unit, cases_of(word_bits, 2000))
-    check(unit, edge_cases(word_bits))
+    exactness.check(unit, exactness.hard_and_random(word_bits, 2000))
+    exactness.check(unit, exactness.edges(word_bits))
 
 
 # --- arguments and shapes ---------------------------------------------------------------------------------------------
@@ -237,7 +139,7 @@ def test_a_unit_says_what_is_learned_in_it(unit_of):
 )
 def test_explanation_and_evaluation_agree_decision_by_decision(name, word_bits, isa, unit_of):
     unit = unit_of(name, word_bits, isa)
-    cases = cases_of(word_bits, 12)
+    cases = exactness.hard_and_random(word_bits, 12)
     found = unit.subtract_branch(*cases)
     for k, case in enumerate(zip(*(column.tolist() for column in cases), strict=True)):
         decisions = unit.explain(*case)
@@ -274,10 +176,6 @@ def test_the_decisions_of_an_explanation_are_all_that_are_made(unit_of):
     }
 
 
-def test_the_native_unit_has_no_decisions_to_explain(unit_of):
-    assert unit_of("native").explain(1, 2) == []
-
-
 # --- the same weights, used everywhere --------------------------------------------------------------------------------
 
 
@@ -302,36 +200,15 @@ def test_the_weights_are_traced_and_not_part_of_the_compiled_code(unit_of):
 # --- that it can be wrong ---------------------------------------------------------------------------------------------
 
 
-def with_noise(unit: Unit, seed: int = 0) -> Unit:
-    """The unit with all weights replaced by Gaussian noise of the same standard deviation; thresholds are kept."""
-    rng = np.random.default_rng(seed)
-    params = {}
-    for name, weights in unit.params.items():
-        inner, outer = (
-            jnp.asarray(rng.normal(0, np.std(np.asarray(each)), each.shape), jnp.float32)
-            for each in (weights.inner, weights.outer)
-        )
-        params[name] = weights._replace(inner=inner, outer=outer)
-    return Unit(unit.name, unit.spec, params, unit.scope)
-
-
-@both_isas
-def test_noise_in_place_of_weights_breaks_most_answers(isa, unit_of):
-    unit = with_noise(unit_of("ntk", 8, isa))
-    cases = cases_of(8, BLOCK)
-    found = unit.subtract_branch(*cases)
-    differences, next_pcs = exact(8, isa, cases)
-    assert np.mean(found.difference != differences) > 0.9
-    assert np.mean(found.next_pc != next_pcs) > 0.9
-
-
 @pytest.mark.parametrize("name", ["first", "difference", "select"])
 def test_noise_in_one_network_alone_breaks_most_answers(name, unit_of):
     good = unit_of("ntk", 8)
-    unit = Unit("ntk", good.spec, {**good.params, name: with_noise(good).params[name]}, good.scope)
-    cases = cases_of(8, BLOCK)
+    unit = Unit(
+        "ntk", good.spec, {**good.params, name: exactness.with_noise(good.params, "inner", "outer")[name]}, good.scope
+    )
+    cases = exactness.hard_and_random(8, BLOCK)
     found = unit.subtract_branch(*cases)
-    differences, next_pcs = exact(8, "sbn", cases)
+    differences, next_pcs = exactness.exact(8, "sbn", cases)
     wrong = (found.difference != np.array(differences)) | (found.next_pc != np.array(next_pcs))
     assert wrong.mean() > 0.9
     assert (found.difference.tolist() == differences) == (name == "select")
@@ -342,18 +219,18 @@ def test_a_wrong_closed_form_breaks_most_answers_of_the_limit(name, unit_of):
     good = unit_of("ntk-limit", 8)
     form = good.params[name]
     wrong = {**good.params, name: form._replace(table=form.table.at[0].multiply(-1))}
-    cases = cases_of(8, BLOCK)
+    cases = exactness.hard_and_random(8, BLOCK)
     found = Unit("ntk-limit", good.spec, wrong, good.scope).subtract_branch(*cases)
-    assert np.mean(found.difference != exact(8, "sbn", cases)[0]) > 0.9
+    assert np.mean(found.difference != exactness.exact(8, "sbn", cases)[0]) > 0.9
 
 
 def test_untrained_networks_know_nothing(unit_of):
     """The start of training, where every prediction is 0, answers hardly anything right: training does it."""
     good = unit_of("ntk", 8)
     params = {name: weights._replace(outer=jnp.zeros_like(weights.outer)) for name, weights in good.params.items()}
-    cases = cases_of(8, BLOCK)
+    cases = exactness.hard_and_random(8, BLOCK)
     found = Unit("ntk", good.spec, params, good.scope).subtract_branch(*cases)
-    assert np.mean(found.difference != exact(8, "sbn", cases)[0]) > 0.7
+    assert np.mean(found.difference != exactness.exact(8, "sbn", cases)[0]) > 0.7
 
 
 # --- the operands that test it ----------------------------------------------------------------------------------------
@@ -409,5 +286,5 @@ def test_uniform_operands_use_every_bit(word_bits):
 
 def test_limbs_and_words_agree_in_all_these_tests():
     """`exact` is given plain integers; they are the words the unit sees."""
-    cases = cases_of(64, 100)
+    cases = exactness.hard_and_random(64, 100)
     assert bits.limbs_to_words(bits.words_to_limbs(cases[0], 64), 64).tolist() == cases[0].tolist()
