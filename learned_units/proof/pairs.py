@@ -130,7 +130,7 @@ def verify(
     """
     report = progress or (lambda what, part: None)
     processes.agree(asdict(plan))
-    with store.lock(plan.path, lambda: report("waiting for another process that verifies the same", 0.0)) as touch:
+    with store.lock(plan.path, lambda: report("waiting for another process that verifies the same", 0.0)):
         known: Finished = {}
         for theirs in processes.gather(_listed(_read(plan))):
             known |= _unlisted(theirs)
@@ -138,7 +138,6 @@ def verify(
         pace = _Pace(plan, len(left), _coverage(known))
 
         def alive(cases: int, of: int) -> None:
-            touch()
             report(*pace.told(cases, of))
 
         for turn in range(0, len(left), processes.count()):
