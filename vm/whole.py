@@ -23,6 +23,7 @@ from assembler.image import signed
 from learned_units import bits
 from learned_units.whole.machine import WholeMachine
 from learned_units.whole.state import Boundary, WholeSpec, as_words
+from vm.margin import format_margin
 from vm.outcome import Divergence, budget_message, source_line
 from vm.reference import ReferenceMachine, Stop
 from vm.state import WORDS, Halt
@@ -265,7 +266,8 @@ class WholeRun:
             lines.append(f"  fault bit: {int(faulted)}, and {int(not faulted)} is right")
         iterations = self.whole.explain(self.whole.boot(before.memory, before.pc))
         weak = min(iterations, key=lambda each: each.margin)
-        lines.append(f"  smallest margin {weak.margin:.3f}: {weak.name}, in iteration {iterations.index(weak)}")
+        margin = format_margin(weak.margin, digits=3)
+        lines.append(f"  smallest margin {margin}: {weak.name}, in iteration {iterations.index(weak)}")
         return Divergence(step, before.pc, "\n".join(lines))
 
     def _message(self, halt: Halt, steps: int) -> str:

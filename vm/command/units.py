@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vm.console import jax_setup, terminal
+from vm.margin import format_margin
 
 TEXT_COLUMNS = 100
 
@@ -23,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     for name, scope in scopes.items():
         shown = f"{name} (default)" if name == DEFAULT_UNIT else name
         rows.append((shown, scope.difference, scope.decision, scope.select, scope.glue))
-    terminal.write(terminal.table(rows))
+    terminal.write_table(rows)
     for name, scope in scopes.items():
         terminal.write("\n" + textwrap.fill(f"{name}: {scope.sentence}", TEXT_COLUMNS, subsequent_indent="  ") + "\n")
     folder = recipes.folder()
@@ -57,7 +58,7 @@ def _describe(path: Path) -> str:
 
 def _claim(claim: dict[str, Any]) -> str:
     """One thing that `sbn verify` found to hold."""
-    margin = "" if claim["smallest_margin"] is None else f", smallest margin {claim['smallest_margin']:.2f}"
+    margin = "" if claim["smallest_margin"] is None else f", smallest margin {format_margin(claim['smallest_margin'])}"
     if "word_bits" not in claim:
         return f"verified: {claim['operands']}: {claim['cases']:,}{margin}"
     done, shards = claim["shards"]

@@ -153,8 +153,10 @@ def _enumerate(sets: Mapping[str, TemplateSet], params: Mapping[str, Any], talk:
     }
     talk.clear()
     rows = [("network", "inputs", "wrong", "smallest margin")]
-    rows += [(name, f"{n.inputs:,}", f"{n.wrong:,}", f"{n.smallest_margin:.3f}") for name, n in found.items()]
-    terminal.write(terminal.table(rows, right=(1, 2, 3)) + "\n")
+    for name, each in found.items():
+        rows.append((name, f"{each.inputs:,}", f"{each.wrong:,}", format_margin(each.smallest_margin, digits=3)))
+    terminal.write_table(rows, right=(1, 2, 3))
+    terminal.write("\n")
     for name, each in found.items():
         if each.wrong:
             _tell_weakest(enumeration.weakest(sets[name], params[name]))
@@ -294,9 +296,8 @@ def _select_is_right(unit: Unit, group: int, talk: Talk) -> bool:
     right = True
     for name, found in enumeration.enumerate_word_wide(unit.params, group, talk.progress).items():
         talk.clear()
-        terminal.write(
-            f"'{name}': {found.inputs:,} inputs, all it can receive; smallest margin {found.smallest_margin:.3f}\n"
-        )
+        margin = format_margin(found.smallest_margin, digits=3)
+        terminal.write(f"'{name}': {found.inputs:,} inputs, all it can receive; smallest margin {margin}\n")
         if found.wrong:
             terminal.write(f"FAILED: '{name}' is wrong on {found.wrong:,} of them\n")
             right = False

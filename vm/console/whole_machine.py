@@ -103,7 +103,7 @@ def explain(options: argparse.Namespace) -> int:
         }
         terminal.write(json.dumps(fields) + "\n")
     else:
-        terminal.write(_table(iterations))
+        _write_iterations(iterations)
         said = "exact arithmetic agrees" if agrees else f"exact arithmetic DISAGREES: {outcome.message}"
         terminal.write(f"\n{_subject(whole)}: {said}\n{_between(whole)}\n")
     return 0 if agrees else FAILED
@@ -224,14 +224,14 @@ def _statistics(machine: WholeRun, outcome: WholeOutcome | None, seconds: float)
     return terminal.table(rows).rstrip("\n")
 
 
-def _table(iterations: list[Iteration]) -> str:
-    """One row for each iteration."""
+def _write_iterations(iterations: list[Iteration]) -> None:
+    """A table with a row for each."""
     rows = [("iteration", "does", "network", "evaluations", "matched", "margin", "writes")]
     for number, each in enumerate(iterations):
         written = ", ".join(f"{name} = {_value(value)}" for name, value in each.written.items())
-        counted = (f"{each.evaluations:,}", f"{each.matched:,}", f"{each.margin:.3f}")
+        counted = (f"{each.evaluations:,}", f"{each.matched:,}", format_margin(each.margin, digits=3))
         rows.append((str(number), each.name, each.network, *counted, written))
-    return terminal.table(rows, right=(0, 3, 4, 5))
+    terminal.write_table(rows, right=(0, 3, 4, 5))
 
 
 def _value(value: int | list[int]) -> str:

@@ -19,6 +19,7 @@ from vm.debugger.history import StepAccount
 from vm.debugger.present import Edit
 from vm.debugger.session import Session
 from vm.machine import Stops, make_stops
+from vm.margin import format_margin
 from vm.outcome import Record
 
 AFTER = (stops.WATCH, stops.MARGIN)  # these are seen after the step that did it, a break before its instruction
@@ -256,7 +257,10 @@ def _look(session: Session, point: stops.StopPoint, last: StepAccount | None) ->
     stood = rendering.instruction(session, last.pc, last.a, last.b, last.c)
     by = f"by step {last.step:,} at pc {last.pc}, `{stood}`" + (f" ({where})" if where else "")
     if point.kind == stops.MARGIN:
-        return last.margin < point.floor, f"break {point.number}: margin {last.margin:.3f} < {point.floor:g}, {by}"
+        return (
+            last.margin < point.floor,
+            f"break {point.number}: margin {format_margin(last.margin, digits=3)} < {point.floor:g}, {by}",
+        )
     old, new = signed(last.minuend, session.word_bits), signed(last.word, session.word_bits)
     return last.address == point.address, f"watch {point.number}: {point.text}: {old} -> {new}, written {by}"
 
