@@ -82,7 +82,7 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
             raise SnapshotError(f"{path}: format {metadata['format']}, and {FORMAT} is needed")
         place: dict[str, Any] = json.loads(metadata["place"])
         if metadata["checksum"] != _checksum(place, tensors):
-            raise SnapshotError(f"{path}: the checksum does not fit: the file was altered")
+            raise SnapshotError(f"{path}: the checksum does not match: the file was altered")
         return Snapshot(Place(**place), tensors["memory"], tensors["unread"].tobytes())
     except SnapshotError:
         raise
