@@ -234,7 +234,7 @@ sys.exit(cli.main(["verify", "--unit", "native", "--cluster", sys.argv[1]]))
     place = f"localhost:{port},2,{index}"
     told = subprocess.run([sys.executable, "-c", code, place], capture_output=True, text=True, timeout=60)
     assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr.endswith(f"sbn: error: the processes of --cluster {place} did not meet within 3 s\n")
+    assert told.stderr.endswith(f"sbn: error: the processes of --cluster {place} did not find each other within 3 s\n")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ sys.exit(cli.main(["verify", "--unit", "native", "--cluster", sys.argv[1]]))
     [
         (("--cluster", "auto"), "--cluster shares a batch"),
         (("--batch", "-", "--cluster", "here"), "--cluster is HOST:PORT,COUNT,INDEX or auto, not 'here'"),
-        (("--batch", "-", "--cluster", "localhost:1,2,2"), "process 2 is none of 2"),
+        (("--batch", "-", "--cluster", "localhost:1,2,2"), "there is no process 2 among 2"),
     ],
 )
 def test_a_cluster_that_cannot_be_is_refused(options, said):

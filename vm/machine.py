@@ -247,8 +247,8 @@ def run_lanes(
     """Run many machines side by side until none is RUNNING, or for `budget` instructions each.
 
     Every leaf of `lanes` has a leading axis of N machines. allowance: int32 [N], 1 or more; a machine that has executed
-    so many steps stops with BUDGET. Returns the machines and the steps each executed, int32 [N]. A machine that stopped
-    before the others writes back the word it reads until all are done.
+    that many steps stops with BUDGET. Returns the machines and the steps each executed, int32 [N]. A machine that
+    stopped before the others writes back the word it reads until all are done.
     """
     stepped = jax.vmap(functools.partial(step, params=params, spec=spec, input_mode=input_mode))
     fetched = jax.vmap(fetch)

@@ -49,7 +49,7 @@ def make_trace(spec: WholeSpec) -> Trace:
 
 
 class Chunk(NamedTuple):
-    """What `run_chunk` leaves behind."""
+    """What `run_chunk` returns."""
 
     state: jax.Array  # float32 [state bits]
     steps: jax.Array  # int32 [], instructions executed
@@ -120,7 +120,7 @@ class WholeRun:
         words = list(image.words) + [0] * (spec.cells - len(image.words))
         for cell, number in zip(range(spec.cells - 2, -1, -1), numbers, strict=False):
             if words[cell]:
-                raise ValueError(f"input {number} has no place: word {cell} is in use by the program")
+                raise ValueError(f"input {number} has no place: the program uses word {cell}")
             words[cell] = int(bits.as_words(number, spec.word_bits, "a number of the input"))
         self.steps = 0
         self.divergence: Divergence | None = None
@@ -263,7 +263,7 @@ class WholeRun:
             if found[1] != expected[1]:
                 lines.append(f"  next pc: reference {expected[1]}, machine {found[1]}")
         if faulted != self._faults(before):
-            lines.append(f"  fault bit: {int(faulted)}, and {int(not faulted)} is right")
+            lines.append(f"  fault bit: {int(faulted)}, but {int(not faulted)} is right")
         iterations = self.whole.explain(self.whole.boot(before.memory, before.pc))
         weak = min(iterations, key=lambda each: each.margin)
         margin = format_margin(weak.margin, digits=3)
@@ -279,7 +279,7 @@ class WholeRun:
                 return f"the instruction at pc {pc}{line} has the operand -1; {console_advice(cells)}"
             return (
                 f"bad address: the instruction at pc {pc}{line} has the operands {operands[0]} and {operands[1]}, and "
-                f"the machine has {cells} cells; mend the operand, or give the machine more memory"
+                f"the machine has {cells} cells; correct the operand, or give the machine more memory"
             )
         if halt is Halt.PC_OUTSIDE:
             return f"pc {pc}{line} leaves no room for an instruction in {cells} cells; a program ends by jumping to -1"
@@ -312,6 +312,6 @@ def refuse_console(image: Image) -> None:
                 statement = named.text.partition(";")[0].strip()
                 raise ValueError(
                     f"{named.file}:{named.line}: `{statement}` has an operand of -1, the console; "
-                    "a whole machine has none: it takes its input from the last word but one, and leaves its output "
+                    "a whole machine has none: it takes its input from the second-to-last word, and leaves its output "
                     "in the last"
                 )

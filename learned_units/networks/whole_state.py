@@ -53,7 +53,7 @@ def predict(
     """The network on one input.
 
     Prediction and threshold are float32 [state bits], the half gap [].
-    The limit: mean = own(n) m - common(n) c. The threshold lies half-way between m = 0 and m = 1: own(n) / 2 -
+    The limit: mean = own(n) m - common(n) c. The threshold lies halfway between m = 0 and m = 1: own(n) / 2 -
     common(n) c; the half gap is own(n) / 2.
     """
     number = number_matched(matched)

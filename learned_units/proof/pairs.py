@@ -219,7 +219,7 @@ def _read(plan: Plan) -> Finished:
                 raise ValueError("another plan")
             known |= _unlisted(found["finished"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{path}: cannot be used ({error}); delete it to verify anew what it lists") from None
+            raise WeightsError(f"{path}: cannot be used ({error}); delete it to verify again what it lists") from None
     return known
 
 

@@ -34,7 +34,7 @@ COLUMNS = (
 def run(options: argparse.Namespace) -> int:
     """Measure in rounds, each contender once in each, and print the medians."""
     if options.plot is not None and options.growth is None:
-        raise UsageError("--plot draws speeds as a size grows; say which with --growth")
+        raise UsageError("--plot draws how speeds change as a size grows; choose the size with --growth")
     talk = Talk(options.quiet)
     jax_setup.prepare()
     if options.growth is not None:

@@ -144,8 +144,8 @@ def _plain_ensembles(unit: Unit, options: argparse.Namespace) -> None:
         add("sign, the paper's bound", union, decisions, needed, None)
     terminal.write_table(rows, right=(2, 3, 4))
     terminal.prose(
-        "Probabilities over the draw of the networks, added up over decisions; the smaller one holds, as a run asks "
-        "nothing that is not among all inputs. One antisymmetric network is, at infinite width, an ensemble of "
+        "Probabilities over the draw of the networks, added up over decisions; the smaller one holds, because a run "
+        "asks nothing that is not among all inputs. One antisymmetric network is, at infinite width, an ensemble of "
         "infinitely many: its variance over draws is 0."
     )
 

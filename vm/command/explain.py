@@ -1,4 +1,4 @@
-"""`sbn explain`: every prediction behind one subtract-and-branch."""
+"""`sbn explain`: every prediction that one subtract-and-branch rests on."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def _values(given: list[str], polynomial: Polynomial) -> dict[str, int]:
     for text in given:
         match = re.fullmatch(r"\s*(\w+)\s*=\s*([+-]?\d{1,18})\s*", text)
         if match is None:
-            raise UsageError(f"'{text}' is no value of a variable; write NAME=N, as in a=4")
+            raise UsageError(f"'{text}' does not give a variable a value; write NAME=N, such as a=4")
         name, value = match.groups()
         if name not in polynomial.variables:
             raise UsageError(f"'{name}' is not in the polynomial ({known})")
@@ -60,7 +60,7 @@ def _values(given: list[str], polynomial: Polynomial) -> dict[str, int]:
     missing = [name for name in polynomial.variables if name not in values]
     if values and missing:
         raise UsageError(
-            f"no value for {', '.join(missing)}; give one for each variable, or none to verify all of them"
+            f"no value for {', '.join(missing)}; give one for each variable, or none at all to verify the whole table"
         )
     return values
 

@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         made = execution.run(options.max_steps)
     terminal.flush()
     if options.save_state is not None and machine.divergence is None:
-        talk.say(f"state after {machine.steps:,} steps saved to {options.save_state}; go on with --resume")
+        talk.say(f"state after {machine.steps:,} steps saved to {options.save_state}; continue with --resume")
     if machine.divergence is not None:
         talk.report(machine.divergence.report)
     if options.json:
@@ -99,7 +99,7 @@ def _resumed(options: argparse.Namespace) -> Snapshot | None:
     if options.resume is None:
         return None
     if options.input is not None or options.input_text is not None:
-        raise UsageError("--resume goes on with the input the run was saved with; leave --input and --input-text out")
+        raise UsageError("--resume continues with the input the run was saved with; leave out --input and --input-text")
     from vm import snapshot
 
     with stated_by_user():
@@ -185,7 +185,7 @@ class _Execution:
         elif halt == "diverged":
             message = f"the unit and the reference disagree at step {self._steps:,}, as reported above"
             if machine.unit.manifest:
-                message += f"; train its weights anew with `sbn train {machine.unit.name} --force`"
+                message += f"; train its weights again with `sbn train {machine.unit.name} --force`"
         return Account(
             halt=halt,
             message=message,

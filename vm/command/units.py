@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         terminal.write("\n" + textwrap.fill(f"{name}: {scope.sentence}", TEXT_COLUMNS, subsequent_indent="  ") + "\n")
     folder = recipes.folder()
     stored = sorted(folder.glob("*.safetensors"))
-    terminal.write(f"\nWeights in {folder}:{'' if stored else ' none yet; `sbn train ntk` makes them'}\n")
+    terminal.write(f"\nWeights in {folder}:{'' if stored else ' none yet; `sbn train ntk` makes some'}\n")
     for path in stored:
         terminal.write(textwrap.indent(_describe(path), "  ") + "\n")
     return 0

@@ -30,14 +30,14 @@ def run(options: argparse.Namespace, image: Image) -> int:
     """Run the batch, its outputs in order. Exit code 0 if every machine halted and those replayed agreed."""
     for name in ALONE:
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')} is for one machine; leave it out, or --batch")
+            raise UsageError(f"--{name.replace('_', '-')} is for one machine; leave out either it or --batch")
     if options.batch == options.program == STDIN:
         raise UsageError("the program itself is read from stdin; give the batch as a file")
     talk = Talk(options.quiet)
     whole = sys.stdin.buffer.read() if options.batch == STDIN else Path(options.batch).read_bytes()
     inputs = whole.splitlines(keepends=True)
     if not inputs:
-        talk.say(f"{options.batch} holds no line, so there is nothing to run")
+        talk.say(f"{options.batch} has no lines, so there is nothing to run")
         return 0
     from vm.console import chosen_unit
 

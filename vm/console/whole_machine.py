@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     _refuse_options(options)
     image = program_files.load(options, folder=programs.WHOLE)
     if image.memory is None:
-        raise UsageError("the program leaves its memory open; say with --memory N how many cells the machine has")
+        raise UsageError("the program does not say how many cells the machine has; give --memory N")
     numbers = _numbers(options)
     jax_setup.prepare()
     from vm.whole import WholeRun
@@ -138,7 +138,7 @@ def _numbers(options: argparse.Namespace) -> list[int]:
     found = text.split()
     for each in found:
         if not re.fullmatch(r"[-+]?[0-9]+", each):
-            raise UsageError(f"'{each[:40]}' in the input is no number; a whole machine is given decimal numbers")
+            raise UsageError(f"'{each[:40]}' in the input is not a number; a whole machine takes decimal numbers")
     return [int(each) for each in found]
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at what computes: each prediction behind a step, other units, two units side by side."""
+"""The commands that look at what computes: each prediction of a step, other units, two units side by side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vm.debugger.session import Session
 from vm.margin import format_margin
 
 BAR_CELLS = 8  # on each side of the threshold
-CELLS_A_MARGIN = 4  # so many are a margin of 1, the nominal one
+CELLS_A_MARGIN = 4  # cells that stand for a margin of 1, the nominal one
 
 
 def explain(session: Session, text: str) -> str:

@@ -63,7 +63,7 @@ def forward(
 
 
 def backward(session: Session, count: int) -> list[str]:
-    """Go back so many steps, or as far as steps are kept."""
+    """Go back this many steps, or as far as steps are kept."""
     oldest = session.history.first
     if session.present.step - count < oldest:
         session.travel(oldest)
@@ -150,7 +150,7 @@ def _run_to_return(session: Session) -> list[str]:
 
 
 def _open_call(session: Session) -> tuple[int, int] | None:
-    """First address, and address behind the last, of the `call` entered last and not returned from."""
+    """First address, and address after the last, of the `call` entered last and not returned from."""
     calls = session.source.calls()
     inside = np.full(session.size, -1, np.int64)
     returns = {end: index for index, (_, end) in enumerate(calls)}
