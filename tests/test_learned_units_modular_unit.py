@@ -222,6 +222,10 @@ def test_options_of_other_units_are_refused(options, words):
             lambda tensors, manifest: manifest.update(verified={"smallest_margin": 0.2}),
             "the manifest claims too little",
         ),
+        (
+            lambda tensors, manifest: manifest.update(verified={"smallest_margin": np.nan}),
+            "the manifest claims too little",
+        ),
         (lambda tensors, manifest: manifest.pop("verified"), "the manifest claims too little"),
     ],
 )

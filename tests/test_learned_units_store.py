@@ -307,6 +307,10 @@ def damage_margin(path: Path) -> None:
     _resaved(path, manifest={"verified": {"smallest_margin": 0.1}})
 
 
+def damage_margin_nan(path: Path) -> None:
+    _resaved(path, manifest={"verified": {"smallest_margin": float("nan")}})
+
+
 def damage_claim(path: Path) -> None:
     _resaved(path, manifest={"verified": "yes"})
 
@@ -344,6 +348,7 @@ DAMAGES = {
     damage_group: "group is 4, and 8 is needed",
     damage_design: "design is 'another recipe'",
     damage_margin: "claims too little",
+    damage_margin_nan: "claims too little",
     damage_claim: "does not say what was verified",
     damage_shape: "'first' have shapes",
     damage_pair: "'first' do not belong together",

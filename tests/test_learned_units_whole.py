@@ -244,6 +244,14 @@ def test_the_states_a_trained_network_is_judged_on_are_of_every_phase_and_full_o
     assert (phases > whole_one.STATES / 40).all()
 
 
+@pytest.mark.parametrize("measured", [{"z": np.nan}, {"largest_error": np.nan}, {"z": 1.0}])
+def test_one_network_that_claims_too_little_is_refused(measured):
+    recipe = whole_one.recipe(OneNetwork(8, 4, "sbn"), 0)
+    manifest = {"verified": {"z": 9.0, "largest_error": 0.1} | measured, "networks": {"whole": {}}}
+    with pytest.raises(WeightsError, match="the manifest claims too little"):
+        recipe.check({}, manifest)
+
+
 def test_one_network_is_trained_for_small_machines_only():
     with pytest.raises(ValueError, match="form grouped"):
         whole_one.obtain(OneNetwork(32, 8, "sbn"), 0, None)

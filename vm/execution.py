@@ -315,7 +315,7 @@ class Machine:
             self._unreleased = None  # what ran after it never happened
             chunk = self._put_back(chunk, mismatch)
             console_steps = chunk.margins.count(float("inf"))  # no network decided
-            margin = min(chunk.margins, default=float("inf"))
+            margin = float(np.min(chunk.margins, initial=np.inf))
         self._console_steps += console_steps
         self._margin = float(np.minimum(self._margin, margin))  # a NaN stays
         self._output += chunk.output

@@ -202,7 +202,8 @@ def _is_stop(stops: Stops, row: jax.Array, pc: jax.Array) -> jax.Array:
         found = jax.lax.dynamic_index_in_dim(stops.mask, jnp.where(inside, address[0], np.uint32(0)), 0, keepdims=False)
         return inside & (found & np.uint8(kind) != 0)
 
-    return marked(pc, Stops.BREAK) | marked(row[limbs : 2 * limbs], Stops.WATCH) | (margin < stops.margin_floor)
+    low = ~(margin >= stops.margin_floor) & (stops.margin_floor > -np.inf)  # a NaN is below every floor
+    return marked(pc, Stops.BREAK) | marked(row[limbs : 2 * limbs], Stops.WATCH) | low
 
 
 @functools.partial(jax.jit, static_argnames=("spec", "input_mode"), donate_argnums=(0, 1))

@@ -197,8 +197,8 @@ def _duration(seconds: float) -> str:
 
 
 def _coverage(known: Finished) -> Coverage:
-    margins = [margin for _, margin in known.values()]
-    return Coverage(len(known), sum(cases for cases, _ in known.values()), min(margins, default=float("inf")))
+    smallest = float(np.min([margin for _, margin in known.values()], initial=np.inf))  # a NaN stays
+    return Coverage(len(known), sum(cases for cases, _ in known.values()), smallest)
 
 
 def _listed(known: Finished) -> list[list[float]]:
@@ -248,7 +248,7 @@ def _run_shard(
         if example is not None:
             return done, margin, example
         done += len(found.margin)
-        margin = min(margin, float(found.margin.min()))
+        margin = float(np.minimum(margin, found.margin.min()))  # a NaN stays
         alive(done, of)
     return done, margin, None
 

@@ -187,8 +187,8 @@ def _check(networks: Sequence[TemplateSet | TemplateList], tensors: Tensors, man
     verified = manifest.get("verified")
     if not isinstance(verified, dict) or set(manifest.get("networks", {})) != {each.name for each in networks}:
         raise WeightsError("the manifest does not say what was verified")
-    enough = verified.get("smallest_margin", 0) >= ensembles.MARGIN_FLOOR
-    if not enough or verified.get("z", ensembles.Z_FLOOR) < ensembles.Z_FLOOR:
+    enough = verified.get("smallest_margin", 0) >= ensembles.MARGIN_FLOOR  # not so for a NaN
+    if not enough or not verified.get("z", ensembles.Z_FLOOR) >= ensembles.Z_FLOOR:
         raise WeightsError(f"the manifest claims too little: {verified}")
     _as_params(tensors, networks)
 
@@ -253,7 +253,7 @@ def measure(
         if not smallest >= floor:  # a NaN stops here too
             break
     root = np.sqrt(squares.max() / max(counted, 1))
-    return {"inputs": len(matched), "smallest_margin": smallest, "z": float(1 / root) if root > 0 else 1e9}
+    return {"inputs": len(matched), "smallest_margin": smallest, "z": 1e9 if root == 0 else float(1 / root)}
 
 
 def _fingerprint(value: Any) -> str:

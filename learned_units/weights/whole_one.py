@@ -132,7 +132,7 @@ def _judge(spec: OneNetwork, states: np.ndarray) -> Judge:
             error, number = (np.asarray(each) for each in _errors(trained, closed, states[start : start + BLOCK], spec))
             error = error[number >= 2].astype(np.float64)
             squares += (error**2).sum(0)
-            largest = max(largest, float(np.abs(error).max(initial=0)))
+            largest = float(np.maximum(largest, np.abs(error).max(initial=0)))  # a NaN stays
             counted += len(error)
             progress(min(1.0, (start + BLOCK) / len(states)))
         z = float(1 / np.sqrt(squares.max() / counted))
@@ -173,7 +173,7 @@ def _check(spec: OneNetwork, tensors: Tensors, manifest: Manifest) -> None:
     verified = manifest.get("verified")
     if not isinstance(verified, dict) or set(manifest.get("networks", {})) != {"whole"}:
         raise WeightsError("the manifest does not say what was verified")
-    if verified.get("z", 0) < Z_FLOOR or verified.get("largest_error", 1) >= LARGEST_ERROR:
+    if not (verified.get("z", 0) >= Z_FLOOR and verified.get("largest_error", 1) < LARGEST_ERROR):  # a NaN fails too
         raise WeightsError(f"the manifest claims too little: {verified}")
     _as_params(spec.templates, tensors)
 

@@ -216,7 +216,7 @@ def _last_edit_watched(session: Session, position: int, after: int) -> Edit | No
 def _written(session: Session, mask: np.ndarray, floor: float, piece: Record) -> np.ndarray:
     """Which steps wrote what is watched, or had a margin below the floor."""
     watched = _marked(session, mask & Stops.WATCH, piece.addresses) & ~session.history.is_console(piece.addresses)
-    return watched | (piece.margins < floor)
+    return watched | (~(piece.margins >= floor) & (floor > -np.inf))  # a NaN is below every floor
 
 
 def _marked(session: Session, mask: np.ndarray, addresses: np.ndarray) -> np.ndarray:
@@ -258,7 +258,7 @@ def _look(session: Session, point: stops.StopPoint, last: StepAccount | None) ->
     by = f"by step {last.step:,} at pc {last.pc}, `{stood}`" + (f" ({where})" if where else "")
     if point.kind == stops.MARGIN:
         return (
-            last.margin < point.floor,
+            not last.margin >= point.floor,
             f"break {point.number}: margin {format_margin(last.margin, digits=3)} < {point.floor:g}, {by}",
         )
     old, new = signed(last.minuend, session.word_bits), signed(last.word, session.word_bits)
