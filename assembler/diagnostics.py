@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 MAX_DIAGNOSTICS = 1_000  # of one assembly
 DRAWN_COLUMNS = 160  # of a longer source line, only the part around the caret is drawn
-DRAWN_CALLS = 6  # of a long chain of macro calls, so many and the last one are drawn
+DRAWN_CALLS = 6  # this many macro calls of a long chain, and the last one, are drawn
 SHOWN_NAME = 60  # characters of a name or a number in a message
 CLOSE_CANDIDATES = 5_000  # names compared for "did you mean", which costs time for each
 

@@ -1,9 +1,9 @@
 """Readers of other SUBLEQ notations. They make the statements of ours, which are then placed and encoded like all.
 
-`sqasm`: statements end at `;` or at the end of the line, their operands are apart by blanks, `#` starts a comment.
+`sqasm`: statements end at `;` or at the end of the line, their operands are separated by blanks, `#` starts a comment.
 
     a b c                   one instruction; without c the next one follows, and `a` alone is `a a` and the next one
-    . 5 x:-1 [10] 'text'    data: values, so many zeros, one cell a character (\\n and the like are one)
+    . 5 x:-1 [10] 'text'    data: values, that many zeros, one cell per character (\\n and the like are one)
     loop: x:a ?+3 (-1)      labels stand before statements and operands; `?` is the address of the next cell
 """
 
@@ -97,7 +97,7 @@ def _split(line: SourceLine) -> Iterator[list[_Word]]:
             if character in "'\"":
                 message = f"this text has no closing `{character}`"
                 raise _Fault(message, line, position + 1, len(line.text.rstrip()) + 1)
-            help = "operands are apart by blanks" if character == "," else None
+            help = "operands are separated by blanks" if character == "," else None
             raise _Fault(f"`{character}` has no meaning here", line, position + 1, position + 2, help)
         kind = match.lastgroup or ""
         if match[0] == ";":
@@ -178,7 +178,7 @@ class _Reader:
                 values.append(Operand(labels, self._expression(len(values))))
 
     def _characters(self, text: _Word) -> Iterator[tuple[int, int, int]]:
-        """Code, first column and the column behind it, of each character between the quotes."""
+        """Code, first column and the column after it, of each character between the quotes."""
         for match in re.finditer(r"\\?.", text.text[1:-1]):
             start, end = text.start + 1 + match.start(), text.start + 1 + match.end()
             character = match[0][-1]
@@ -214,7 +214,7 @@ class _Reader:
         return tuple(labels)
 
     def _expression(self, offset: int) -> Expression:
-        """An operand whose cell stands so far behind the first one of its statement."""
+        """An operand whose cell stands that far after the first one of its statement."""
         start = self.words[self.position].start
         operations = self._sum(offset, 0)
         end = self.words[self.position - 1].end

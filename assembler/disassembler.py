@@ -11,8 +11,8 @@ from assembler.image import Image, signed
 
 _LABEL_COLUMNS = 8
 _WORDS_IN_ROW = 8
-_MIN_REPEATED = 8  # so many equal words are written as `.space`
-_MIN_TEXT = 4  # so many characters are written as `.ascii`
+_MIN_REPEATED = 8  # this many equal words are written as `.space`
+_MIN_TEXT = 4  # this many characters are written as `.ascii`
 _MAX_ROWS = 1 << 18  # of data, so that a large image stays within the statements a source may have
 _MAX_SYMBOL_BITS = 3_000  # of a number that a source may contain as one literal
 _ESCAPES = {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r", ord('"'): '\\"', ord("\\"): "\\\\"}
@@ -129,7 +129,7 @@ def _reached(image: Image) -> dict[int, None]:
 def _always_branches(image: Image, a: int, b: int, target: int, cleared: int | None) -> bool:
     """Whether an instruction branches always, if the word at `a` keeps its first value.
 
-    Of one that halts it is assumed that the word at `b` does too: what is behind it is most often data.
+    Of one that halts it is assumed that the word at `b` does too: what follows it is most often data.
     """
     words, bits = image.words, image.word_bits
     if a == b:

@@ -65,7 +65,7 @@ def _check_segments(layout: Layout) -> None:
         last_placed = layout.segments[earlier + 1].first_placed
         found = bisect.bisect_right(layout.placed, address, first_placed, last_placed, key=lambda placed: placed.here)
         message = f"overlapping `.org`: the words from here on run over address {address:,}, which is taken"
-        help = f"the statement at {layout.placed[found - 1].span} has it"
+        help = f"the statement at {layout.placed[found - 1].span} already has it"
         layout.report.add(message, layout.segments[index].span, help)
 
 

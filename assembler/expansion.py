@@ -172,7 +172,7 @@ class _Expansion:
         name = index.value.sole_name if index and isinstance(index.value, Expression) else None
         if index is not None and name is None:
             help = "write `.rept count, name`"
-            self.layout.error("the index of a `.rept` is a name, and this is none", index.span, help)
+            self.layout.error("the index of a `.rept` is a name, and this is not one", index.span, help)
         elif times is not None and times < 0:
             self.layout.error(f"`.rept` cannot repeat {shown(times)} times", body.operands[0].span)
         elif times is not None and repetition.block:

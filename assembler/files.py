@@ -56,7 +56,7 @@ def read_image(
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
     if dialect is not None and format != "sbn":
-        raise ValueError(f"a dialect is one of source text, and the format is {format}")
+        raise ValueError(f"a dialect is for source text, but the format is {format}")
     if format == "sbn":
         from assembler.parsing import decode_source
 

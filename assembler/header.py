@@ -57,7 +57,7 @@ def _order(layout: "Layout", statement: Statement, body: Instruction) -> None:
         return
     if layout.scope.calls:
         help = "instructions in a macro are in the machine's own order, whatever the order of the files around them"
-        layout.error("`.order` is no part of a macro", statement.span, help)
+        layout.error("`.order` cannot be part of a macro", statement.span, help)
     elif file in layout.orders:
         help = f"the first is at {layout.orders[file][1]}"
         layout.error("`.order` is stated twice in this file", statement.span, help)

@@ -55,7 +55,7 @@ class SourceMap:
         last = 0
         for run in self.runs:
             if not last <= run.start < run.end:
-                raise ValueError(f"source map: the run {run.start}..{run.end} is empty or not behind the one before it")
+                raise ValueError(f"source map: the run {run.start}..{run.end} is empty or not after the one before it")
             last = run.end
         object.__setattr__(self, "_starts", [run.start for run in self.runs])
 
@@ -121,7 +121,7 @@ class Image:
             if symbols[name].bit_length() > MAX_SYMBOL_BITS:
                 raise ValueError(f"symbol {name} has more than {MAX_SYMBOL_BITS:,} bits")
         if not constants <= symbols.keys():
-            raise ValueError(f"constants that are no symbols: {', '.join(sorted(constants - symbols.keys()))}")
+            raise ValueError(f"constants that are not symbols: {', '.join(sorted(constants - symbols.keys()))}")
         stored = tuple(normalized_words(words, bits))
         if source_map is not None and source_map.runs and source_map.runs[-1].end > len(stored):
             raise ValueError(f"the source map reaches beyond the image's {len(stored):,} words")
@@ -190,7 +190,7 @@ def check_word_bits(word_bits: int) -> int:
 
 
 def check_memory(memory: int, word_bits: int, num_words: int = 0) -> int:
-    """The memory size, if a machine of that width can have it and an image of so many words fits."""
+    """The memory size, if a machine of that width can have it and an image of that many words fits."""
     size = _integer(memory, "memory")
     limit = min(1 << word_bits, MAX_MEMORY_WORDS)
     if not 0 < size <= limit:

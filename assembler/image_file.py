@@ -30,7 +30,7 @@ from assembler.image import MAX_IMAGE_WORDS, Image, ImageError, Origin, SourceMa
 
 FORMAT_NAME, FORMAT_VERSION = "sbn-image", 1
 WORDS_IN_ROW = 12
-_REPEATED = 8  # so many equal words are written once
+_REPEATED = 8  # this many equal words are written once
 _NUMBER = re.compile("-?[0-9]{1,1300}")
 
 
@@ -110,7 +110,7 @@ class _Reader:
         self.number = 1  # of the line read last
         first, _, rest = data.partition(b"\n")
         if not re.fullmatch(rb"sbn-image [0-9]{1,9}\r?", first):
-            raise self._fault(f"this is no image: the first line must be `{FORMAT_NAME} {FORMAT_VERSION}`")
+            raise self._fault(f"this is not an image: the first line must be `{FORMAT_NAME} {FORMAT_VERSION}`")
         version = int(first.split()[1])
         if version != FORMAT_VERSION:
             raise self._fault(f"the image has format {version}, and this program reads {FORMAT_VERSION}")
@@ -119,9 +119,9 @@ class _Reader:
         end = data.rfind(b"\n", 0, len(data) - 1) + 1
         self.number = data.count(b"\n", 0, end) + 1
         if not data.endswith(b"\n") or not data[end:].startswith(b"sha256 "):
-            raise self._fault("the last line is no checksum: the file is cut short or was changed; assemble it again")
+            raise self._fault("the last line is not a checksum: the file was cut short or changed; assemble it again")
         if data[end:] != _checksum_line(data[:end]):
-            raise self._fault("the checksum does not fit: the file was changed; assemble it again")
+            raise self._fault("the checksum does not match: the file was changed; assemble it again")
         try:
             self.lines = iter(rest[: end - len(first) - 1].decode("ascii").split("\n")[:-1])
         except UnicodeDecodeError as error:
@@ -208,7 +208,7 @@ class _Reader:
             start, size, calls, *place = self._fields(6)
             first, count = self._number(start), self._number(size)
             if first < last or count < 1:
-                raise self._fault("the words must be behind those of the line above")
+                raise self._fault("the words must come after those of the line above")
             last = first + count
             origin = self._origin(files, place)
             chain = tuple(self._call(files) for _ in range(self._count(calls, MAX_IMAGE_WORDS)))

@@ -30,9 +30,9 @@ class Files:
         try:
             is_there, is_file = path.exists(), path.is_file()
         except (OSError, ValueError) as error:
-            raise IncludeError(getattr(error, "strerror", None) or "this is no name of a file") from None
+            raise IncludeError(getattr(error, "strerror", None) or "this is not the name of a file") from None
         if not is_file:
-            raise IncludeError("it is no regular file" if is_there else f"there is no file `{path}`")
+            raise IncludeError("it is not a regular file" if is_there else f"there is no file `{path}`")
         return path
 
     def block(self, path: Path) -> Block:
@@ -58,7 +58,7 @@ class Files:
         """The files that are open while one is expanded, that one added. Raises IncludeError where it is no more."""
         key = _identity(path)
         if key in chain:
-            raise IncludeError("it is being included already, and would include itself without end")
+            raise IncludeError("it is already being included, and would include itself endlessly")
         if len(chain) > MAX_DEPTH:
             raise IncludeError(f"includes are nested more than {MAX_DEPTH} deep")
         return (*chain, key)

@@ -148,7 +148,7 @@ class Layout:
         """Reports a name for which a macro above has already taken the standard library's constant."""
         default = self.defaults.symbols.get(symbol.name) if scope.symbols is self.names.symbols else None
         if isinstance(default, Constant) and default.value is not None:
-            help = "the standard macros above have already made use of its usual value"
+            help = "the standard macros above have already used its usual value"
             self.report.add(f"`{symbol.name}` must be defined above the macros that depend on it", symbol.span, help)
 
     def known_value(self, operand: Operand) -> int | None:
@@ -181,7 +181,7 @@ class Layout:
     def expression(self, operand: Operand) -> Expression | None:
         if isinstance(operand.value, Expression):
             return operand.value
-        self.error("a string cannot stand here, but a value", operand.span, "`.ascii` makes words of a string")
+        self.error("a value is needed here, not a string", operand.span, "`.ascii` makes words from a string")
         return None
 
     def text(self, operand: Operand) -> Text | None:
@@ -307,7 +307,7 @@ class Layout:
         self._begin_segment(address, statement.span.within(self.scope.calls))
 
     def begin_pools(self) -> None:
-        """Goes on behind the last word, whatever the last `.org` says."""
+        """Goes on after the last word, whatever the last `.org` says."""
         if self.here != self.num_words:
             self._begin_segment(self.num_words, None)
 
@@ -321,7 +321,7 @@ class Layout:
         named, expression = body.operands[0].value, self.expression(body.operands[1])
         name = named.sole_name if isinstance(named, Expression) else None
         if name is None:
-            self.error("`.equ` gives a value to a name, and this is none", named.span, "write `.equ NAME, value`")
+            self.error("`.equ` gives a value to a name, and this is not a name", named.span, "write `.equ NAME, value`")
         elif expression is not None:
             span = named.span.within(self.scope.calls)
             self.define(self.scope, Constant(name.text, expression, self.scope, self.here, span))

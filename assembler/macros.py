@@ -75,7 +75,7 @@ class Macros:
             if name in names:
                 self.layout.error(f"duplicate parameter `{shown(name)}`", span)
             if has_default and parameter.default is None:
-                help = "parameters that may be left out stand behind the others"
+                help = "parameters with a default come after the others"
                 self.layout.error(f"`{shown(name)}` needs a default, as the parameter before it has one", span, help)
             names.add(name)
             has_default = has_default or parameter.default is not None

@@ -374,7 +374,7 @@ def _misplaced(error: UnexpectedToken) -> _SyntaxFault:
     token: Any = error.token
     start, end, found = token.column, token.end_column, f"`{shown(token)}`"
     if token.type == "$END":
-        # The parser places the end on the last word: the caret goes behind it.
+        # The parser places the end on the last word: the caret goes after it.
         start, end, found = end, end + 1, "end of line"
     return _SyntaxFault(f"expected {_expectation(error.accepts)}, found {found}", start, end)
 

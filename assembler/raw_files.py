@@ -13,12 +13,12 @@ _HEX = re.compile(rb"[+-]?(?:0[xX])?[0-9A-Fa-f]{1,1000}")
 
 
 def read_dec(data: bytes, name: str, word_bits: int) -> list[int]:
-    """Decimal words, −2^(word_bits−1) … 2^word_bits−1, apart by blanks or commas. Raises ImageError."""
+    """Decimal words, −2^(word_bits−1) … 2^word_bits−1, separated by blanks or commas. Raises ImageError."""
     return _read_numbers(data.replace(b",", b" "), name, word_bits, _DEC, 10)
 
 
 def read_hex(data: bytes, name: str, word_bits: int) -> list[int]:
-    """Hexadecimal words apart by blanks, `0x` and `-` optional; the range is that of `.dec`. Raises ImageError."""
+    """Hexadecimal words separated by blanks, `0x` and `-` optional; the range is that of `.dec`. Raises ImageError."""
     return _read_numbers(data, name, word_bits, _HEX, 16)
 
 

@@ -12,7 +12,6 @@ import json
 import math
 import os
 import platform
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +24,7 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 import numpy as np
 
 FORMAT = 1
-STALE_SECONDS = 60.0  # a lock not touched for so long belongs to a process that died
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.2  # between two attempts to take a lock that another process holds
 
 Progress = Callable[[str, float], None]  # (what is being done, the part of it that is done: 0..1)
 
@@ -245,58 +243,27 @@ def read_any(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]:
 
 
 @contextlib.contextmanager
-def lock(path: Path, waiting: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Hold `path`.lock while weights are made; yields a function to call now and then so that it does not go stale.
+def lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold `path`.lock while weights are made; calls `waiting()` now and then while another process holds it.
 
-    Calls `waiting()` while another process holds it. A lock goes stale when its process is gone or has not touched it
-    for STALE_SECONDS. The files themselves are safe without it: it only keeps two processes from training the same.
-    Raises UnwritableError if it cannot be written.
+    It is a lock of the operating system, so it ends with the process that holds it. The files themselves are safe
+    without it: it only keeps two processes from training the same. Raises UnwritableError if it cannot be created.
     """
+    from filelock import FileLock, Timeout
+
     name = path.with_name(path.name + ".lock")
-    owner = f"{socket.gethostname()} {os.getpid()} {time.time_ns()}"
-    while not _take(name, owner):
-        waiting()
-        time.sleep(POLL_SECONDS)
+    held = FileLock(name)
+    while not held.is_locked:
+        try:
+            held.acquire(blocking=False)
+        except Timeout:
+            waiting()
+            time.sleep(POLL_SECONDS)
+        except OSError as error:
+            raise _unwritable(name, error) from None
     try:
-        yield lambda: _touch(name)
+        yield
     finally:
         with contextlib.suppress(OSError):
-            if name.read_text() == owner:
-                name.unlink()
-
-
-def _take(name: Path, owner: str) -> bool:
-    try:
-        name.parent.mkdir(parents=True, exist_ok=True)
-        with open(name, "x") as file:
-            file.write(owner)
-        return True
-    except FileExistsError as error:
-        if name.is_dir() or not name.parent.is_dir():
-            raise _unwritable(name, error) from None
-    except OSError as error:
-        raise _unwritable(name, error) from None
-    with contextlib.suppress(OSError):
-        if _is_stale(name):
-            name.unlink()
-    return False
-
-
-def _is_stale(name: Path) -> bool:
-    if time.time() - name.stat().st_mtime > STALE_SECONDS:
-        return True
-    words = name.read_text().split()
-    if len(words) != 3 or words[0] != socket.gethostname() or not words[1].isdigit():
-        return False
-    try:
-        os.kill(int(words[1]), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        pass
-    return False
-
-
-def _touch(name: Path) -> None:
-    with contextlib.suppress(OSError):
-        os.utime(name)
+            name.unlink()  # while it is held: whoever opened it meanwhile finds it gone, and makes a new one
+        held.release()

@@ -183,7 +183,7 @@ def test_the_catalog_calls_other_weights_what_their_manifests_do():
 
 
 def test_importing_all_packages_loads_nothing_heavy():
-    heavy = "{'jax', 'jaxlib', 'numpy', 'optax', 'lark', 'safetensors', 'prompt_toolkit'}"
+    heavy = "{'jax', 'jaxlib', 'numpy', 'optax', 'lark', 'safetensors', 'prompt_toolkit', 'filelock', 'rich'}"
     code = f"import sys, vm, assembler, learned_units, programs; print(sorted({heavy} & set(sys.modules)))"
     assert python(code) == "[]"
 

@@ -147,7 +147,8 @@ def test_files_are_read_in_a_dialect(tmp_path):
 def test_errors_are_drawn_with_their_places():
     assert errors("a b c d; 1\n  1,2\n'x'\n. 'abc\n? + 1\n. 12ab 1\n(1") == [
         "t.sq:1:7: error: an instruction has at most 3 operands\n  |\n1 | a b c d; 1\n  |       ^",
-        "t.sq:2:4: error: `,` has no meaning here\n  |\n2 |   1,2\n  |    ^\n  = help: operands are apart by blanks",
+        "t.sq:2:4: error: `,` has no meaning here\n  |\n2 |   1,2\n  |    ^\n  = help: "
+        "operands are separated by blanks",
         "t.sq:3:1: error: expected a value, found `'x'`\n  |\n3 | 'x'\n  | ^^^",
         "t.sq:4:3: error: this text has no closing `'`\n  |\n4 | . 'abc\n  |   ^^^^",
         "t.sq:5:4: error: expected a value, found a blank\n  |\n5 | ? + 1\n  |    ^",

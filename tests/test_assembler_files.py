@@ -50,7 +50,7 @@ def test_errors_name_the_file_as_it_was_given(tmp_path):
     bad.write_bytes(b"sbn")
     with pytest.raises(ImageError) as refused:
         load_image(str(bad))
-    assert str(refused.value).startswith(f"{bad}:1: this is no image")
+    assert str(refused.value).startswith(f"{bad}:1: this is not an image")
 
 
 def saved(image, tmp_path):

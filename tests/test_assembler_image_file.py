@@ -123,7 +123,7 @@ def test_the_format_is_as_documented():
     ("old", "new", "message"),
     [
         ("sbn-image 1", "sbn-image 2", "x.img:1: the image has format 2, and this program reads 1"),
-        ("sbn-image 1", "an image", "x.img:1: this is no image"),
+        ("sbn-image 1", "an image", "x.img:1: this is not an image"),
         ("isa sbn", "isa risc", "x.img: isa must be one of"),
         ("width 16", "width 3", "x.img: word_bits must be 4 … 64"),
         ("width 16", "width ten", "x.img:3: expected a decimal number"),
@@ -134,7 +134,7 @@ def test_the_format_is_as_documented():
         ("-1 7", "-1 70000", "x.img: word at 4: 70000 does not fit 16 bits"),
         ("label b 3", "label a 3", "x.img:14: expected `label` or `constant`, a new name and a value"),
         ("0 3 0 0 1", "0 3 0 1 1", "x.img:19: there is no file 1"),
-        ("3 2 0 0 2", "2 2 0 0 2", "x.img:20: the words must be behind those of the line above"),
+        ("3 2 0 0 2", "2 2 0 0 2", "x.img:20: the words must come after those of the line above"),
         ("8 20 0", "8 21 0", "x.img: the source map reaches beyond"),
         ("8 20 0", "8 20 1", "x.img:22: the image ends too early"),
         ('"a: sbn a, b"', '["a"]', "x.img:19: expected a JSON string"),

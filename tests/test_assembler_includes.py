@@ -71,20 +71,20 @@ def test_a_file_may_be_included_again_but_not_within_itself(folder):
     write(folder / "b.sbn", '.include "lib/../a.sbn"')
     (error, *_) = errors(folder / "main.sbn")
     assert error.message == (
-        "cannot include `lib/../a.sbn`: it is being included already, and would include itself without end"
+        "cannot include `lib/../a.sbn`: it is already being included, and would include itself endlessly"
     )
     assert error.span is not None and error.span.line.file == str(folder / "b.sbn")
 
 
 def test_a_source_does_not_include_itself(folder):
     (error,) = errors(write(folder / "main.sbn", '.word 1\n.include "main.sbn"'))
-    assert "being included already" in error.message
+    assert "already being included" in error.message
 
 
 def test_a_link_to_a_file_is_that_file(folder):
     os.symlink(folder / "a.sbn", folder / "b.sbn")
     (error,) = errors(write(folder / "a.sbn", '.include "b.sbn"'))
-    assert "being included already" in error.message
+    assert "already being included" in error.message
 
 
 def test_includes_nest_32_deep_and_no_deeper(folder):
@@ -124,7 +124,7 @@ def test_only_regular_files_are_included(folder):
     os.mkfifo(folder / "pipe.sbn")
     main = write(folder / "main.sbn", '.include "lib"\n.include "pipe.sbn"\n.include "main.sbn/x"')
     messages = [error.message for error in errors(main)]
-    assert messages[0].endswith("it is no regular file") and messages[1].endswith("it is no regular file")
+    assert messages[0].endswith("it is not a regular file") and messages[1].endswith("it is not a regular file")
     assert len(messages) == 3
 
 

@@ -216,6 +216,17 @@ def test_z_is_measured_for_every_output():
     assert len(set(found.z_of_output)) == 12 and max(found.z_of_output) < 100
 
 
+def test_a_network_that_predicts_no_number_has_no_z():
+    template_set = subtract_branch.template_sets(12)["select"]
+    trained = training.train(template_set.labels(), networks=1, width=512, initialisation="variance-reduced", seed=SEED)
+    inner, outer = two_layer.merge(trained.ensemble)
+    spoiled = np.array(outer)
+    spoiled[..., 3] = np.nan
+    params = make_params(template_set, inner, spoiled, readout.calibrated(template_set))
+    found = finite_width.measure(template_set, params, 12, 12)
+    assert np.isnan(found.z) and np.isnan(found.largest_error) and np.isnan(found.z_of_output).sum() == 1
+
+
 # --- units ------------------------------------------------------------------------------------------------------------
 
 

@@ -159,7 +159,7 @@ def test_experts_of_noise_break_a_polynomial():
         ("a $ b mod 7", "'$' has no place in a polynomial", "$"),
         ("((a) mod 7", "a parenthesis is not closed", "mod"),
         ("a) mod 7", "')' cannot stand here", ")"),
-        ("x1 + y mod 7", "a number behind a factor needs `*` before it, a power `^`", "1"),
+        ("x1 + y mod 7", "a number after a factor needs `*` before it, a power `^`", "1"),
         ("2 3 mod 7", "needs `*` before it", "3"),
         ("a^-1 mod 7", "a number is expected, not '-'", "-"),
         ("a^b mod 7", "a number is expected, not 'b'", "b"),

@@ -248,6 +248,11 @@ def test_one_wrong_answer_or_one_small_margin_is_enough_to_refuse_a_net():
     assert acceptance.accepted(measuring.Found(1000, 0, acceptance.MARGIN_FLOOR))
     assert not acceptance.accepted(measuring.Found(1000, 1, 0.9))
     assert not acceptance.accepted(measuring.Found(1000, 0, acceptance.MARGIN_FLOOR - 0.01))
+    unknown = measuring.Found(1000, 0, math.nan)
+    assert not acceptance.accepted(unknown)
+    assert not acceptance.accepted(measuring.NOTHING.and_(unknown)) and not acceptance.accepted(
+        unknown.and_(measuring.Found(1000, 0, 0.9))
+    )
 
 
 def test_errors_are_counted_by_case_and_bit_by_bit(subtracter):

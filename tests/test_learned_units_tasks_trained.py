@@ -261,7 +261,7 @@ def test_manifests_say_what_was_verified_and_lead_back_to_the_recipe(design):
     assert len(report.table) == 1 + len(manifest.networks)
 
 
-@pytest.mark.parametrize("change", [{"smallest_margin": 0.2}, {"z": 3.0}])
+@pytest.mark.parametrize("change", [{"smallest_margin": 0.2}, {"z": 3.0}, {"smallest_margin": np.nan}, {"z": np.nan}])
 def test_weights_that_claim_too_little_are_refused(change, tmp_path):
     computing.trained(Design("add", "paper", 4))
     recipe = task_weights.recipe(Design("add", "paper", 4), 0)

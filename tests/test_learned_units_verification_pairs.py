@@ -277,7 +277,7 @@ def test_a_damaged_record_is_refused_not_trusted(text):
     plan = verification.plan(unit)
     verification.verify(unit, plan, most_shards=1)
     plan.path.write_text(text)
-    with pytest.raises(WeightsError, match="cannot be used .* delete it to verify anew what it lists"):
+    with pytest.raises(WeightsError, match="cannot be used .* delete it to verify again what it lists"):
         verification.verify(unit, plan)
 
 

@@ -243,6 +243,17 @@ def test_the_states_a_trained_network_is_judged_on_are_of_every_phase_and_full_o
     assert (phases > whole_one.STATES / 40).all()
 
 
+@pytest.mark.parametrize("measured", [{"z": np.nan}, {"largest_error": np.nan}, {"z": 1.0}])
+def test_one_network_that_claims_too_little_is_refused(measured):
+    recipe = whole_one.recipe(OneNetwork(8, 4, "sbn"), 0)
+    found = {"z": 9.0, "largest_error": 0.1, "inputs": 1} | measured
+    network = {"width": 8, "examples": 8, "iterations": 1, "error": 0.0, **found}
+    stated = {**recipe.expected, **store.origin(), "seed_used": 0, "tensor_hash": "", "ensemble_size": 2}
+    claims = {"initialisation": "mirrored", "networks": {"whole": network}, "verified": {"kind": "sampled", **found}}
+    with pytest.raises(WeightsError, match="the manifest (claims too little|says 'nan' for 'networks.whole.)"):
+        recipe.check({}, recipe.kind.read({**stated, **claims}))
+
+
 def test_one_network_is_trained_for_small_machines_only():
     with pytest.raises(ValueError, match="form grouped"):
         whole_one.obtain(OneNetwork(32, 8, "sbn"), 0, None)
@@ -255,7 +266,7 @@ def test_one_trained_network_reaches_z_of_8_and_breaks_when_scrambled(cells):
     params, manifest = whole_one.obtain(spec, 0, None)
     found = manifest.verified
     assert found.z is not None and found.z >= 8 and found.largest_error is not None and found.largest_error < 0.9
-    assert isinstance(params, whole_state.StateEnsemble)
+    assert isinstance(params, named_fields.StateEnsemble)
     states = jnp.asarray(whole_one.reached_states(spec)[::16])
     limit = named_fields.limit_params(spec.templates)
 

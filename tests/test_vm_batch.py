@@ -133,7 +133,7 @@ def test_nothing_is_run_for_no_inputs(unit_of):
 def test_misuse_is_refused_with_the_reason(options, reason, unit_of):
     with pytest.raises(ValueError, match=reason):
         run_batch([Image(COUNTDOWN), Image(ECHO)], unit_of("native"), **options)
-    with pytest.raises(TypeError, match="inputs are bytes"):
+    with pytest.raises(TypeError, match="inputs must be bytes"):
         run_batch(Image(COUNTDOWN), unit_of("native"), ["text"])  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="8-bit"):
         run_batch([Image(COUNTDOWN), Image([0, 0, 0], word_bits=8)], unit_of("native"))

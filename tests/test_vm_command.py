@@ -151,7 +151,7 @@ def test_a_spent_budget_says_how_to_go_on(sbn, source):
     assert sbn("run", name, "--unit", "native", "--max-steps", "1_000") == 1
     assert sbn.err.startswith(
         f"stopped: the budget of 1,000 steps is spent at pc 0 ({name}:1); "
-        "to go on, run again with a larger one; 1,000 native steps"
+        "to continue, run again with a larger one; 1,000 native steps"
     )
 
 
@@ -262,7 +262,7 @@ def test_a_divergence_is_reported_and_fails(sbn, monkeypatch, unit_of):
         (("run", "adder", "--unit", "native", "--batch", "nowhere"), "nowhere: No such file"),
         (("run", "adder", "--batch", "-", "--trace", "t.csv"), "--trace is for one machine"),
         (("run", "adder", "--batch", "-", "--input-text", "1"), "--input-text is for one machine"),
-        (("bench", "--plot", "p.svg"), "say which with --growth"),
+        (("bench", "--plot", "p.svg"), "choose the size with --growth"),
         (("train", "native"), "nothing in the unit 'native' is trained"),
         (("train", "ntk", "--group", "65"), "group is 65"),
         (("train", "ntl"), "unknown unit 'ntl'; did you mean 'ntk'?"),
@@ -323,7 +323,7 @@ def test_a_batch_fails_with_the_machines_that_did_not_halt(sbn, tmp_path):
     assert "stopped: 8 of 8 machines did not halt, the first of them reported above; 8 of 8" in sbn.err
     lines.write_bytes(b"")
     assert sbn("run", "adder", "--unit", "native", "--batch", str(lines)) == 0
-    assert sbn.err == f"{lines} holds no line, so there is nothing to run\n"
+    assert sbn.err == f"{lines} has no lines, so there is nothing to run\n"
 
 
 def test_an_assembly_error_is_drawn(sbn, source):
@@ -416,7 +416,7 @@ def test_an_image_can_be_piped(sbn, tmp_path, monkeypatch):
 def test_words_alone_come_with_the_options_they_need(sbn, tmp_path):
     path = str(tmp_path / "greeting.hex")
     assert sbn("asm", "hello_subleq", "-o", path) == 0
-    assert sbn.err.endswith("to use it, say also --isa subleq\n")
+    assert sbn.err.endswith("to use it, also give --isa subleq\n")
     assert sbn("run", path, "--isa", "subleq", "--unit", "native") == 0
 
 

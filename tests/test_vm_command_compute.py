@@ -120,8 +120,8 @@ def test_a_wrong_network_is_told_and_fails(sbn, monkeypatch):
         (("permute", "", "0"), "'' is not a string of bits"),
         (("permute", "101", "0,1"), "the permutation has 2 numbers for 3 bits"),
         (("permute", "101", "0,0,1"), "each of 0 .. 2 once; 2 is missing"),
-        (("permute", "101", "backwards"), "'backwards' is no permutation"),
-        (("permute", "101", "rotate:x"), "'rotate:x' is no permutation"),
+        (("permute", "101", "backwards"), "'backwards' is not a permutation"),
+        (("permute", "101", "rotate:x"), "'rotate:x' is not a permutation"),
         (("permute", "101", "reverse", "--bits", "4"), "101 has 3 bits, not the 4 of --bits"),
         (("permute", "1" * 65, "reverse"), "up to 64 bits, not 65"),
     ],
@@ -159,7 +159,7 @@ def test_the_neural_gpu_adds_and_multiplies_far_longer_numbers(task, exact, sbn)
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (("permute", "0110", "reverse"), "has learned no permutation"),
+        (("permute", "0110", "reverse"), "has not learned permutations"),
         (("add", "1", "1", "--group", "word"), "--group word and --readout are for the units ntk and ntk-limit"),
     ],
 )

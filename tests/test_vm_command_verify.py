@@ -67,7 +67,7 @@ def test_pairs_of_a_trained_unit_are_recorded_and_shown(stored, sbn):
     code, out, _ = sbn("verify", "--cases", "3000", "--width", "12", "--isa", "subleq", "--seed", "0")
     assert code == 0
     assert "1 of 1 shards, 3,000 cases, all right" in out
-    assert "a sample (seed 0), and no proof" in out
+    assert "this is a sample (seed 0), not a proof" in out
     assert "12-bit subleq: 3,000 cases, smallest margin 0." in sbn("units")[1]
     recipes.read(catalog.recipe_of(store.load(stored, {})[1]), stored)  # still accepted
 
@@ -84,12 +84,12 @@ def test_shards_go_on_where_they_were_left(stored, sbn, monkeypatch):
     given = ("verify", "--unit", "native", "--width", "6")
     code, out, err = sbn(*given, "--shards", "1")
     assert (code, "1 of 4 shards, 25.00%, 1,024 cases" in out) == (0, True)
-    assert "goes on from there" in err
+    assert "continues from there" in err
     code, out, err = sbn(*given)
     assert (code, "4 of 4 shards, 4,096 cases" in out) == (0, True)
-    assert "going on from 1 of 4 shards" in err
+    assert "continuing from 1 of 4 shards" in err
     code, _, err = sbn(*given, "--restart", "--shards", "1")
-    assert (code, "going on" in err) == (0, False)
+    assert (code, "continuing from" in err) == (0, False)
 
 
 def test_noise_fails_with_operands_and_a_decision(stored, sbn, tmp_path):

@@ -1,5 +1,8 @@
 """The loop leaves where it is told to, records what it takes to undo a step, and is compiled once for all stops."""
 
+import dataclasses
+
+import jax
 import numpy as np
 import pytest
 
@@ -52,6 +55,17 @@ def test_the_loop_leaves_after_a_low_margin() -> None:
     run = Machine(image, "ntk-limit", input=b"d")
     outcome = run.run(stops=stops(image, floor=1e6))
     assert outcome.halt is Halt.STOP and run.steps == 2, "a console step has no margin"
+
+
+def test_a_margin_that_is_no_number_is_below_every_floor() -> None:
+    unit = load_unit("ntk-limit", 16)
+    params = jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), unit.params)
+    image = assemble(SOURCE)
+    run = Machine(image, dataclasses.replace(unit, params=params), input=b"d", check=False)
+    outcome = run.run(stops=stops(image, floor=1e-6))
+    assert outcome.halt is Halt.STOP and run.steps == 2 and np.isnan(outcome.margin)
+    run = Machine(image, dataclasses.replace(unit, params=params), input=b"d", check=False)
+    assert run.run(20, stops=stops(image)).halt is not Halt.STOP
 
 
 def test_a_halting_step_halts_whatever_it_wrote() -> None:

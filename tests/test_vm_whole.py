@@ -270,7 +270,7 @@ def test_a_number_has_to_fit_and_to_have_a_place():
     whole = whole_of(32, 8, "sbn", "ntk-limit")
     with pytest.raises(ValueError, match="does not fit"):
         WholeRun(image_of("multiply"), whole, [256])
-    with pytest.raises(ValueError, match="in use"):
+    with pytest.raises(ValueError, match="has no place: the program uses word"):
         WholeRun(image_of("multiply"), whole, [0] * 30)
 
 
@@ -395,7 +395,7 @@ def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
             b"no whole machine of the unit 'native'",
         ),
         (["run", "--whole", "factoral", "--unit", "ntk-limit"], b"factorial"),
-        (["run", "--whole", "programs/sum.sbn", "--input-text", ""], b"leaves its memory open"),
+        (["run", "--whole", "programs/sum.sbn", "--input-text", ""], b"does not say how many cells the machine has"),
         (["explain", "--whole", "1", "2", "--fall-through", "2"], b"--fall-through is 2"),
     ],
 )

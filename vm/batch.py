@@ -71,7 +71,7 @@ def run_batch(
         if len(values) not in (1, count):
             raise ValueError(f"there are {len(several)} images and {len(given)} inputs: {name} are not repeated")
     if not all(isinstance(each, (bytes, bytearray)) for each in given):
-        raise TypeError("inputs are bytes")
+        raise TypeError("inputs must be bytes")
     check_budget(max_steps)
     if isinstance(check, bool) or not bits.is_integer(check) or check < 0:
         raise ValueError(f"check is {check!r}; it is a number of machines, 0 or more")
@@ -355,7 +355,7 @@ def _replay(job: _Job, outcome: Outcome, memory: np.ndarray, unit: Unit) -> tupl
     found = alone.divergence or Divergence(
         outcome.steps,
         reference.pc,
-        "in the batch the machine did not end as on the reference, and run alone in lockstep it does",
+        "in the batch the machine did not end as the reference did; run alone in lockstep, it does",
     )
     report = f"machine {job.index} of the batch: {found.report}"
     message = halt_message(Halt.DIVERGED, image, found.pc, found.step, len(memory), (), replace(found, report=report))

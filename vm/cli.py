@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="store_true", help="versions, device and cache folder")
+    parser.add_argument("--version", action="store_true", help="show versions, device and cache folder")
     _add_common(parser, quiet=False, traceback=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     demo = command("demo", "train the default unit, prove it, run programs on it, and say what was learned")
-    demo.add_argument("--turing", action="store_true", help="from one instruction to an interpreter, on learned steps")
+    demo.add_argument(
+        "--turing", action="store_true", help="show the way from one instruction to an interpreter, on learned steps"
+    )
     _add_run(command("run", "assemble or load a program, and run it", RUN_EPILOG))
     _add_asm(command("asm", "assemble a program into an image file"))
     _add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")
@@ -76,30 +78,39 @@ def _parser() -> argparse.ArgumentParser:
     _add_weights(train)
     train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
-    train.add_argument("--force", action="store_true", help="train anew where weights are stored already")
-    _add_explain(command("explain", "show every prediction behind one subtract-and-branch, A - B"))
-    _add_compute(command("compute", "add, subtract, multiply or permute outside the machine, live", COMPUTE_EPILOG))
+    train.add_argument("--force", action="store_true", help="train again even if weights are already stored")
+    _add_explain(command("explain", "show every prediction that one subtract-and-branch, A - B, rests on"))
+    _add_compute(
+        command("compute", "add, subtract, multiply or permute with the networks, outside the machine", COMPUTE_EPILOG)
+    )
     _add_verify(command("verify", "prove a unit on every input, or run it on pairs of operands", VERIFY_EPILOG))
-    command("units", "what is learned in each unit, and what was verified for the weights stored here")
+    command("units", "show what is learned in each unit, and what was verified for the weights stored here")
     bundled = command("programs", "list the bundled programs, or print the source of one")
     bundled.add_argument("name", nargs="?", metavar="NAME", help="the program to print")
-    _add_certify(command("certify", "how likely a unit is to be wrong anywhere in a run, and what that rests on"))
-    _add_modular(command("modular", "compute a modular polynomial by experts, or verify all of it", MODULAR_EPILOG))
-    _add_reproduce(command("reproduce", "measure a table or a figure of the papers again, or list those there are"))
+    _add_certify(
+        command("certify", "bound how likely a unit is to be wrong anywhere in a run, and say what that rests on")
+    )
+    _add_modular(
+        command(
+            "modular", "compute a modular polynomial with expert networks, or verify its whole table", MODULAR_EPILOG
+        )
+    )
+    _add_reproduce(command("reproduce", "measure a table or figure of the papers again, or list the experiments"))
     _add_bench(command("bench", "measure the speed of the units and of the reference, side by side"))
     return parser
 
 
 RUN_EPILOG = """\
 The program's input is stdin, read when the program asks for it, unless --input or --input-text gives it; with program
-- there is none unless given. --trace writes step,pc,a,b,c,address,old,new,next_pc,margin with unsigned words.
+- there is none unless one of them gives it. --trace writes step,pc,a,b,c,address,old,new,next_pc,margin with
+unsigned words.
 
 With --whole, NAME is a program for the whole machine of S cells, which has no console: the decimal numbers of its
 input are put into word S - 2 and downwards before the first instruction, and word S - 1 is printed at the end.
 """
 DEBUG_EPILOG = """\
 Commands are read from the terminal, or from a pipe: sbn debug FILE < SCRIPT. `help` lists them. The program's input
-comes from --input, --input-text or the command `input` only.
+comes only from --input, --input-text or the command `input`.
 """
 REPL_EPILOG = """\
 A line is a statement: it is assembled at the end of the program so far and, if it is an instruction or a macro,
@@ -117,13 +128,13 @@ VERIFY_EPILOG = """\
 The default unit is proved: every input its networks can receive is enumerated, and their composition is checked at
 every width. With --group N above 8, one network for words of N bits, all inputs of its first pass are run (up to 16
 bits; there it takes many hours). With --cases, and for other units, pairs of operands are run: all of them up to 8
-bits, else a sample. Shards that are finished are kept: the same command goes on from there, with any number of
-processes. What was verified is recorded with the weights, see `sbn units`. Exit code 1, with a counterexample, if
-something is wrong.
+bits, otherwise a sample. Finished shards are kept, and the same command continues from there, with any number of
+processes. What was verified is recorded with the weights; see `sbn units`. If something is wrong, a counterexample is
+shown and the exit code is 1.
 """
 MODULAR_EPILOG = """\
-Letters are variables; a factor beside another is multiplied with it; ^ is a power. Products of variables, and powers,
-need a prime modulus. With a value for each variable the experts are asked for the answer, else for every row of the
+Letters are variables; adjacent factors are multiplied; ^ is a power. Products of variables, and powers,
+need a prime modulus. With a value for each variable the experts compute the answer, otherwise every row of the
 table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 """
 HISTORY = 10_000_000
@@ -187,20 +198,20 @@ def _decimal(text: str) -> str:
 
 
 def _add_common(parser: argparse.ArgumentParser, quiet: Any, traceback: Any) -> None:
-    parser.add_argument("-q", "--quiet", action="store_true", default=quiet, help="say nothing but errors and results")
+    parser.add_argument("-q", "--quiet", action="store_true", default=quiet, help="show only errors and results")
     parser.add_argument("--traceback", action="store_true", default=traceback, help="show tracebacks of errors")
 
 
 def _add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
     """The program, and what may be stated about it."""
     parser.add_argument("program", metavar=metavar, help="a file, the name of a bundled program, or -")
-    parser.add_argument("--format", choices=FORMATS, help="of the file, where its suffix does not tell")
+    parser.add_argument("--format", choices=FORMATS, help="format of the file, if its suffix does not tell")
     _add_dialect(parser)
     _add_stated(parser)
 
 
 def _add_dialect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dialect", choices=DIALECTS, help="of a source in the notation of another assembler")
+    parser.add_argument("--dialect", choices=DIALECTS, help="notation of a source written for another assembler")
 
 
 def _add_stated(parser: argparse.ArgumentParser) -> None:
@@ -220,7 +231,9 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument("--unit", metavar="UNIT", help=_either(UNITS))
     _add_weights(parser)
-    parser.add_argument("--weights", metavar="KIND", help=f"of the unit modular: grokked (default) or analytic{also}")
+    parser.add_argument(
+        "--weights", metavar="KIND", help=f"weights of the unit modular: grokked (default) or analytic{also}"
+    )
 
 
 def _add_renamed(parser: argparse.ArgumentParser, option: str, instead: str) -> None:
@@ -237,7 +250,7 @@ def _add_whole(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--whole",
         action="store_true",
-        help="the whole machine by networks: fetch, reads, write-back and branch, too (--group: 8 or word)",
+        help="let networks do fetch, reads, write-back and branch, too (--group: 8 or word)",
     )
     _add_renamed(parser, "--form", "`--group word` is one network, iterated, and `--group 8` is small ones")
 
@@ -251,21 +264,25 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
     parser.add_argument("--max-steps", type=count, metavar="N", help="stop after N steps (default: never)")
     parser.add_argument("--no-check", action="store_true", help="do not compare the steps with the reference executor")
-    parser.add_argument("--stats", action="store_true", help="also say what was computed by what, and how fast")
-    parser.add_argument("--json", action="store_true", help="the closing line as a JSON object")
+    parser.add_argument("--stats", action="store_true", help="also show what computed what, and how fast")
+    parser.add_argument("--json", action="store_true", help="write the closing line as a JSON object")
     parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
-    parser.add_argument("--save-state", metavar="FILE", help="save the machine, at the end and now and then before it")
-    parser.add_argument("--batch", metavar="FILE", help="run a machine on each line of FILE as its input, side by side")
+    parser.add_argument(
+        "--save-state", metavar="FILE", help="save the machine, at the end and from time to time before that"
+    )
+    parser.add_argument(
+        "--batch", metavar="FILE", help="run one machine for each line of FILE, its input, side by side"
+    )
     _add_cluster(parser, "the batch")
-    parser.add_argument("--resume", metavar="FILE", help="go on from a saved machine (with the same program)")
+    parser.add_argument("--resume", metavar="FILE", help="continue from a saved machine (with the same program)")
 
 
 def _add_cluster(parser: argparse.ArgumentParser, work: str) -> None:
     parser.add_argument(
         "--cluster",
         metavar="HOST:PORT,COUNT,INDEX",
-        help=f"share {work} with other processes: where the first one listens, how many, and which this is, from 0; "
-        "or auto, where a scheduler such as Slurm says it",
+        help=f"share {work} with other processes: where the first one listens, how many there are, and which one this "
+        "is, counted from 0; or auto, if a scheduler such as Slurm knows",
     )
 
 
@@ -275,7 +292,7 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--input", metavar="FILE", help="the program's input, from a file")
     given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
-    parser.add_argument("--tui", action="store_true", help="source, memory, output and margins on one screen")
+    parser.add_argument("--tui", action="store_true", help="show source, memory, output and margins on one screen")
     _add_session(parser)
 
 
@@ -297,9 +314,9 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
 
 def _add_asm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", metavar="FILE", help="a file, the name of a bundled program, or -")
-    parser.add_argument("-o", "--output", metavar="IMAGE", help="where to; - is stdout (default: FILE with .img)")
+    parser.add_argument("-o", "--output", metavar="IMAGE", help="file to write; - is stdout (default: FILE with .img)")
     parser.add_argument(
-        "--format", dest="output_format", choices=FORMATS, help="of IMAGE (default: what its suffix says, else img)"
+        "--format", dest="output_format", choices=FORMATS, help="format of IMAGE (default: by its suffix, else img)"
     )
     parser.set_defaults(format=None)
     _add_dialect(parser)
@@ -307,8 +324,8 @@ def _add_asm(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("minuend", type=number, metavar="A", help="a number, also -5, 0x1F or -0x1F")
-    parser.add_argument("subtrahend", type=number, metavar="B", help="what is subtracted")
+    parser.add_argument("minuend", type=number, metavar="A", help="a number, such as 5, -5, 0x1F or -0x1F")
+    parser.add_argument("subtrahend", type=number, metavar="B", help="the number that is subtracted")
     _add_unit(parser)
     _add_whole(parser)
     parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
@@ -319,29 +336,35 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fall-through", type=number, default=3, metavar="F", help="next pc if it is not taken (default 3)"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--json", action="store_true", help="write one JSON object instead of the table")
 
 
 def _add_certify(parser: argparse.ArgumentParser) -> None:
     _add_unit(parser)
     parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
-    parser.add_argument("--steps", type=positive, default=1_000_000, metavar="N", help="of the run (default 1,000,000)")
-    parser.add_argument("--delta", type=float, default=0.01, metavar="D", help="failure allowed (default 0.01)")
     parser.add_argument(
-        "--networks", type=positive, metavar="M", help="also the bound of a plain ensemble of so many networks"
+        "--steps", type=positive, default=1_000_000, metavar="N", help="length of the run (default 1,000,000)"
+    )
+    parser.add_argument(
+        "--delta", type=float, default=0.01, metavar="D", help="probability of failure allowed (default 0.01)"
+    )
+    parser.add_argument(
+        "--networks", type=positive, metavar="M", help="also bound the failure of a plain ensemble of M networks"
     )
 
 
 def _add_modular(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("polynomial", metavar="POLYNOMIAL", help='as in "3a^2 b + 5b + 7 mod 97"')
+    parser.add_argument("polynomial", metavar="POLYNOMIAL", help='such as "3a^2 b + 5b + 7 mod 97"')
     parser.add_argument("values", nargs="*", metavar="NAME=N", help="values of the variables")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--json", action="store_true", help="write one JSON object instead of the table")
 
 
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="what to measure (default: list them)")
-    parser.add_argument("--quick", action="store_true", help="smaller sizes: seconds, and coarser figures")
+    parser.add_argument(
+        "--quick", action="store_true", help="use smaller sizes: it takes seconds, and the figures are coarser"
+    )
     parser.add_argument(
         "--csv", metavar="FILE", help="write the table as comma-separated values; - instead of the table"
     )
@@ -350,10 +373,12 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
 
 def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", choices=TASKS, help=", ".join(TASKS))
-    parser.add_argument("first", metavar="A", help="a number, also -5, 0x1F or -0x1F; for permute a string of bits")
-    parser.add_argument("second", metavar="B", help="a number; for permute the permutation, as 2,0,1 or `reverse`")
+    parser.add_argument("first", metavar="A", help="a number, such as 5, -5 or 0x1F; for permute, a string of bits")
+    parser.add_argument("second", metavar="B", help="a number; for permute, a permutation such as 2,0,1 or `reverse`")
     parser.add_argument("--unit", metavar="UNIT", help=_either(name for name in UNITS if name != "modular"))
-    parser.add_argument("--bits", type=positive, metavar="N", help="of an operand (default 16; permute: as given)")
+    parser.add_argument(
+        "--bits", type=positive, metavar="N", help="bits of an operand (default 16; permute: those given)"
+    )
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
     parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
     _add_renamed(parser, "--design", "`--group word` is the paper's design, and `--group 8` the grouped one")
@@ -361,13 +386,13 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
         "--readout",
         choices=("calibrated", "sign"),
         default="calibrated",
-        help="threshold half-way between none and one matched template (default), or at 0 as in the paper (ntk-limit)",
+        help="threshold halfway between none and one matched template (default), or at 0 as in the paper (ntk-limit)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument("--json", action="store_true", help="write one JSON object instead of text")
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    _add_unit(parser, also="; of the unit ntk: a safetensors file with the weights to verify")
+    _add_unit(parser, also="; for the unit ntk, a safetensors file with the weights to verify")
     parser.add_argument(
         "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
     )
@@ -377,16 +402,24 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shards", type=positive, metavar="N", help="stop after N more shards of the pairs")
     parser.add_argument("--restart", action="store_true", help="forget the shards finished before")
-    parser.add_argument("--whole", action="store_true", help="the seven networks of the whole machine, on every input")
+    parser.add_argument(
+        "--whole", action="store_true", help="verify the seven networks of the whole machine, on every input"
+    )
     _add_cluster(parser, "the shards or inputs")
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=duration, default=1.0, metavar="S", help="of a measurement (default 1)")
-    parser.add_argument("--repeat", type=positive, default=3, metavar="N", help="measurements, of each (default 3)")
+    parser.add_argument(
+        "--seconds", type=duration, default=1.0, metavar="S", help="length of a measurement (default 1)"
+    )
+    parser.add_argument(
+        "--repeat", type=positive, default=3, metavar="N", help="how often each is measured (default 3)"
+    )
     parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
-    parser.add_argument("--machines", type=count, default=1024, metavar="N", help="of a batch (1024; 0: no batch)")
-    parser.add_argument("--no-start", dest="start", action="store_false", help="leave out how long a start takes")
-    parser.add_argument("--growth", choices=GROWTH, help="speeds as one size grows, instead")
-    parser.add_argument("--plot", metavar="FILE", help="draw the growth, too")
-    parser.add_argument("--csv", action="store_true", help="comma-separated values instead of the table")
+    parser.add_argument(
+        "--machines", type=count, default=1024, metavar="N", help="machines in a batch (default 1024; 0: no batch)"
+    )
+    parser.add_argument("--no-start", dest="start", action="store_false", help="do not measure how long a start takes")
+    parser.add_argument("--growth", choices=GROWTH, help="measure speeds as one size grows, instead")
+    parser.add_argument("--plot", metavar="FILE", help="also draw the growth")
+    parser.add_argument("--csv", action="store_true", help="write comma-separated values instead of the table")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from assembler import Image
 from learned_units.unit import Unit
 from vm.lockstep import Mismatch
+from vm.margin import format_margin
 from vm.outcome import Chunk, Divergence, source_line
 from vm.reference import ReferenceMachine
 
@@ -34,7 +35,7 @@ def describe(image: Image, unit: Unit, before: ReferenceMachine, chunk: Chunk, m
         if decisions:
             weak = min(decisions, key=lambda decision: decision.margin)
             lines.append(
-                f"  smallest margin {weak.margin:.3f}: pass {weak.stage} ({weak.network}), "
+                f"  smallest margin {format_margin(weak.margin, digits=3)}: pass {weak.stage} ({weak.network}), "
                 f"{weak.output} at bit {weak.bit}"
             )
         again = unit.subtract_branch(*case)

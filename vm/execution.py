@@ -41,7 +41,7 @@ class Machine:
     program: an Image, or source text. unit: a name, or a Unit of the image's width and instruction set. input: bytes;
     None makes the console interactive: `run` stops with NEED_INPUT until `feed` or `end_input` is called. memory: in
     words; default the image's, else 2^word_bits up to 65,536. progress(what, part) is called while a unit is trained.
-    Raises ValueError for a misuse, AssemblyError for bad source, WeightsError when the unit's weights cannot be had.
+    Raises ValueError for a misuse, AssemblyError for bad source, WeightsError if the unit has no acceptable weights.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class Machine:
         self._received = place.bytes_read + len(snapshot.unread)
 
     def put(self, memory: np.ndarray, pc: int, steps: int, unread: bytes, input_ended: bool, check: bool) -> None:
-        """Put the machine into any state between two steps; `output` begins anew from here.
+        """Put the machine into any state between two steps; `output` starts over from here.
 
         memory: unsigned words, [size]. steps: since boot. unread: input that was received and not read yet;
         input_ended: whether the end follows it. check: as for a new machine, from this state on.

@@ -202,7 +202,8 @@ def _is_stop(stops: Stops, row: jax.Array, pc: jax.Array) -> jax.Array:
         found = jax.lax.dynamic_index_in_dim(stops.mask, jnp.where(inside, address[0], np.uint32(0)), 0, keepdims=False)
         return inside & (found & np.uint8(kind) != 0)
 
-    return marked(pc, Stops.BREAK) | marked(row[limbs : 2 * limbs], Stops.WATCH) | (margin < stops.margin_floor)
+    low = ~(margin >= stops.margin_floor) & (stops.margin_floor > -np.inf)  # a NaN is below every floor
+    return marked(pc, Stops.BREAK) | marked(row[limbs : 2 * limbs], Stops.WATCH) | low
 
 
 @functools.partial(jax.jit, static_argnames=("spec", "input_mode"), donate_argnums=(0, 1))
@@ -247,8 +248,8 @@ def run_lanes(
     """Run many machines side by side until none is RUNNING, or for `budget` instructions each.
 
     Every leaf of `lanes` has a leading axis of N machines. allowance: int32 [N], 1 or more; a machine that has executed
-    so many steps stops with BUDGET. Returns the machines and the steps each executed, int32 [N]. A machine that stopped
-    before the others writes back the word it reads until all are done.
+    that many steps stops with BUDGET. Returns the machines and the steps each executed, int32 [N]. A machine that
+    stopped before the others writes back the word it reads until all are done.
     """
     stepped = jax.vmap(functools.partial(step, params=params, spec=spec, input_mode=input_mode))
     fetched = jax.vmap(fetch)

@@ -13,10 +13,10 @@ from vm.state import Halt
 
 HALT_MESSAGE = {
     Halt.HALTED: "halted",
-    Halt.BUDGET: "the budget of {steps:,} steps is spent at pc {pc}{line}; to go on, run again with a larger one",
+    Halt.BUDGET: "the budget of {steps:,} steps is spent at pc {pc}{line}; to continue, run again with a larger one",
     Halt.BAD_ADDRESS: (
         "bad address: the instruction at pc {pc}{line} has an operand {address}, outside the memory of {size:,} words; "
-        "mend the operand, or give the machine more memory"
+        "correct the operand, or give the machine more memory"
     ),
     Halt.PC_OUTSIDE: (
         "pc {pc}{line} leaves no room for an instruction in the memory of {size:,} words; "

@@ -80,10 +80,10 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in ("memory", "unread")}
         if metadata["format"] != str(FORMAT):
-            raise SnapshotError(f"{path}: format {metadata['format']}, and {FORMAT} is needed")
+            raise SnapshotError(f"{path}: format {metadata['format']}, but {FORMAT} is needed")
         place: dict[str, Any] = json.loads(metadata["place"])
         if metadata["checksum"] != _checksum(place, tensors):
-            raise SnapshotError(f"{path}: the checksum does not fit: the file was altered")
+            raise SnapshotError(f"{path}: the checksum does not match: the file was altered")
         return Snapshot(Place(**place), tensors["memory"], tensors["unread"].tobytes())
     except SnapshotError:
         raise
@@ -95,13 +95,15 @@ def check_fits(snapshot: Snapshot, image: Image, unit: str, size: int, input_mod
     """Whether a machine of this image, unit, memory and input mode can go on from it. Raises SnapshotError."""
     place = snapshot.place
     if place.image != image_digest(image):
-        raise SnapshotError("the snapshot is of another program; resume it with the one it was saved from")
+        raise SnapshotError("the snapshot belongs to another program; resume it with the program it was saved from")
     if place.unit != unit:
         raise SnapshotError(f"the snapshot was made on the unit '{place.unit}', not on '{unit}'")
     if len(snapshot.memory) != size:
-        raise SnapshotError(f"the snapshot has a memory of {len(snapshot.memory):,} words, and the machine {size:,}")
+        raise SnapshotError(
+            f"the snapshot has a memory of {len(snapshot.memory):,} words, but the machine has {size:,}"
+        )
     if place.input_mode != input_mode:
-        raise SnapshotError(f"the snapshot's input mode is '{place.input_mode}', and the machine's '{input_mode}'")
+        raise SnapshotError(f"the snapshot's input mode is '{place.input_mode}', but the machine's is '{input_mode}'")
 
 
 def _tensors(snapshot: Snapshot) -> dict[str, np.ndarray]:

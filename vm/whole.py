@@ -22,6 +22,7 @@ from assembler.image import signed
 from learned_units import bits
 from learned_units.whole.machine import WholeMachine
 from learned_units.whole.state import Boundary, WholeSpec, as_words
+from vm.margin import format_margin
 from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message, source_line
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt
@@ -116,7 +117,7 @@ class WholeRun:
         words = list(image.words) + [0] * (spec.cells - len(image.words))
         for cell, number in zip(range(spec.cells - 2, -1, -1), numbers, strict=False):
             if words[cell]:
-                raise ValueError(f"input {number} has no place: word {cell} is in use by the program")
+                raise ValueError(f"input {number} has no place: the program uses word {cell}")
             words[cell] = int(bits.as_words(number, spec.word_bits, "a number of the input"))
         self._checked = check
         self._states = room_for_states(spec) if check else None
@@ -350,10 +351,11 @@ class WholeRun:
             if found[1] != expected[1]:
                 lines.append(f"  next pc: reference {expected[1]}, machine {found[1]}")
         if faulted != self._faults(before):
-            lines.append(f"  fault bit: {int(faulted)}, and {int(not faulted)} is right")
+            lines.append(f"  fault bit: {int(faulted)}, but {int(not faulted)} is right")
         iterations = self.whole.explain(self.whole.boot(before.memory, before.pc))
         weak = min(iterations, key=lambda each: each.margin)
-        lines.append(f"  smallest margin {weak.margin:.3f}: {weak.name}, in iteration {iterations.index(weak)}")
+        margin = format_margin(weak.margin, digits=3)
+        lines.append(f"  smallest margin {margin}: {weak.name}, in iteration {iterations.index(weak)}")
         return Divergence(step, before.pc, "\n".join(lines))
 
     def _message(self, halt: Halt, steps: int) -> str:
@@ -390,6 +392,6 @@ def refuse_console(image: Image) -> None:
                 statement = named.text.partition(";")[0].strip()
                 raise ValueError(
                     f"{named.file}:{named.line}: `{statement}` has an operand of -1, the console; "
-                    "a whole machine has none: it takes its input from the last word but one, and leaves its output "
+                    "a whole machine has none: it takes its input from the second-to-last word, and leaves its output "
                     "in the last"
                 )

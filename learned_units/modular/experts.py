@@ -159,7 +159,7 @@ def _accepted(
         for k in range(DRAWS):
             inner, outer = draw(width, np.random.default_rng((seed, classes, terms, width, k)))
             network = make_network(inner, outer)
-            if verify(network, rows[sample], right[sample]).smallest_margin < floor:
+            if not verify(network, rows[sample], right[sample]).smallest_margin >= floor:  # a NaN fails too
                 continue
             found = verify(network, rows, right)
             if found.smallest_margin >= floor:

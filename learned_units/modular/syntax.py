@@ -150,7 +150,7 @@ def _refusal(error: lark.exceptions.UnexpectedInput, text: str) -> PolynomialErr
             return PolynomialError("the modulus is missing at the end, as in `mod 97`", text, start, end)
         return PolynomialError("something is missing at the end", text, start, end)
     if error.token.type == "NUMBER" and "STAR" in error.expected:
-        return PolynomialError("a number behind a factor needs `*` before it, a power `^`", text, start, end)
+        return PolynomialError("a number after a factor needs `*` before it, a power `^`", text, start, end)
     if "NUMBER" in error.expected and len(error.expected) == 1:
         return PolynomialError(f"a number is expected, not '{error.token}'", text, start, end)
     if "CLOSE" in error.expected and "MOD" not in error.expected and error.token.type == "MOD":

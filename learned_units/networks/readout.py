@@ -1,6 +1,6 @@
 """Readouts: the threshold that turns a real-valued prediction into a bit.
 
-Calibrated (ours, the default): half-way between the means of m = 0 and m = 1 matched templates that assert the
+Calibrated (ours, the default): halfway between the means of m = 0 and m = 1 matched templates that assert the
 output, tau(n, c) = (d / 2 - beta c) / (1 - b); n is known from the input and c from the training set. It needs no
 padding and no condition on the templates. The limit's mean is then above tau exactly when m >= 1.
 Sign (arXiv 2502.16763): threshold 0. Right where `sign_readout_is_right`.

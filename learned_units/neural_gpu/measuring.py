@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
     def and_(self, other: Found) -> Found:
         """Both together."""
-        margin = min(self.smallest_margin, other.smallest_margin)
+        margin = float(np.minimum(self.smallest_margin, other.smallest_margin))  # a NaN stays
         return Found(self.cases + other.cases, self.wrong + other.wrong, margin)
 
 

@@ -34,8 +34,8 @@ class FiniteWidth(NamedTuple):
 
     @property
     def z(self) -> float:
-        """That of the worst output."""
-        return min(self.z_of_output)
+        """That of the worst output; a NaN if any is."""
+        return float(np.min(self.z_of_output))
 
 
 def measure(
@@ -63,13 +63,13 @@ def measure(
         error = np.asarray((trained.value - closed.value) / closed.half_gap, np.float64)
         error = error[(block >= 0).sum(1) >= 2]
         squares += (error**2).sum(0)
-        largest = max(largest, float(np.abs(error).max(initial=0)))
+        largest = float(np.maximum(largest, np.abs(error).max(initial=0)))  # a NaN stays
         counted += len(error)
         done += len(block)
         if progress is not None:
             progress(done / len(states))
     roots = np.sqrt(squares / max(counted, 1))
-    return FiniteWidth(tuple(float(1 / root) if root > 0 else float("inf") for root in roots), largest, counted)
+    return FiniteWidth(tuple(float("inf") if root == 0 else float(1 / root) for root in roots), largest, counted)
 
 
 @functools.cache

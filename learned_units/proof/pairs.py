@@ -131,7 +131,7 @@ def verify(
     """
     report = progress or (lambda what, part: None)
     processes.agree(asdict(plan))
-    with store.lock(plan.path, lambda: report("waiting for another process that verifies the same", 0.0)) as touch:
+    with store.lock(plan.path, lambda: report("waiting for another process that verifies the same", 0.0)):
         known: Finished = {}
         for theirs in processes.gather(_listed(_read(plan))):
             known |= _unlisted(theirs)
@@ -139,7 +139,6 @@ def verify(
         pace = _Pace(plan, len(left), _coverage(known))
 
         def alive(cases: int, of: int) -> None:
-            touch()
             report(*pace.told(cases, of))
 
         for turn in range(0, len(left), processes.count()):
@@ -199,8 +198,8 @@ def _duration(seconds: float) -> str:
 
 
 def _coverage(known: Finished) -> Coverage:
-    margins = [margin for _, margin in known.values()]
-    return Coverage(len(known), sum(cases for cases, _ in known.values()), min(margins, default=float("inf")))
+    smallest = float(np.min([margin for _, margin in known.values()], initial=np.inf))  # a NaN stays
+    return Coverage(len(known), sum(cases for cases, _ in known.values()), smallest)
 
 
 def _listed(known: Finished) -> list[list[float]]:
@@ -221,7 +220,7 @@ def _read(plan: Plan) -> Finished:
                 raise ValueError("another plan")
             known |= _unlisted(found["finished"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{path}: cannot be used ({error}); delete it to verify anew what it lists") from None
+            raise WeightsError(f"{path}: cannot be used ({error}); delete it to verify again what it lists") from None
     return known
 
 
@@ -250,7 +249,7 @@ def _run_shard(
         if example is not None:
             return done, margin, example
         done += len(found.margin)
-        margin = min(margin, float(found.margin.min()))
+        margin = float(np.minimum(margin, found.margin.min()))  # a NaN stays
         alive(done, of)
     return done, margin, None
 

@@ -13,7 +13,7 @@ from learned_units.store import Progress
 from learned_units.unit import Decision, Scope, StepResult, Unit
 
 SCOPE = Scope(
-    sentence="Integer arithmetic behind the same interface: the control. Nothing in it is learned.",
+    sentence="Integer arithmetic with the same interface: the control. Nothing in it is learned.",
     difference="native",
     decision="native",
     select="native",

@@ -178,24 +178,13 @@ def _save_or_warn(path: Path, tensors: Tensors, manifest: Fields) -> Fields:
 
 @contextlib.contextmanager
 def _locked(recipe: Recipe, progress: Progress | None) -> Iterator[Progress]:
-    """Hold the lock of the file, if the cache can be written; yields a progress function that keeps it fresh."""
+    """Hold the lock of the file, if the cache can be written; yields `progress`, or a function that says nothing."""
     report = progress or (lambda what, part: None)
     waiting = "waiting for another process that makes the same weights"
     with contextlib.ExitStack() as held:
-        try:
-            touch = held.enter_context(store.lock(recipe.path, lambda: report(waiting, 0.0)))
-        except store.UnwritableError:  # what is made will say so when it is to be stored
-            touch = _nothing
-
-        def alive(what: str, part: float) -> None:
-            touch()
-            report(what, part)
-
-        yield alive
-
-
-def _nothing() -> None:
-    """What keeps a lock fresh that could not be taken."""
+        with contextlib.suppress(store.UnwritableError):  # what is made will say so when it is to be stored
+            held.enter_context(store.lock(recipe.path, lambda: report(waiting, 0.0)))
+        yield report
 
 
 def _warn(message: str, progress: Progress | None) -> None:

@@ -115,7 +115,7 @@ def _judge(spec: OneNetwork) -> Judge:
             error, number = (np.asarray(each) for each in _errors(trained, closed, states[start : start + BLOCK], spec))
             error = error[number >= 2].astype(np.float64)
             squares += (error**2).sum(0)
-            largest = max(largest, float(np.abs(error).max(initial=0)))
+            largest = float(np.maximum(largest, np.abs(error).max(initial=0)))  # a NaN stays
             counted += len(error)
             progress(min(1.0, (start + BLOCK) / len(states)))
         z = float(1 / np.sqrt(squares.max() / counted))

@@ -31,7 +31,7 @@ UNITS = {"ntk": "grouped", "ntk-limit": "one"}  # and the form each has by defau
 LEAST_CELLS = 3
 MOST_CELLS = {"one": 1024, "grouped": 256}
 ENCODER = "template matching"
-THRESHOLD = "half-way between 0 and 1 matched template"
+THRESHOLD = "halfway between 0 and 1 matched template"
 
 
 @dataclass(frozen=True)

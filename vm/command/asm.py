@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     )
     needed = _options_needed(image) if format in RAW_FORMATS else ""
     if needed:
-        talk.say(f"a .{format} file holds the words only; to use it, say also {needed}")
+        talk.say(f"a .{format} file holds only the words; to use it, also give {needed}")
     return 0
 
 

@@ -34,7 +34,7 @@ COLUMNS = (
 def run(options: argparse.Namespace) -> int:
     """Measure in rounds, each contender once in each, and print the medians."""
     if options.plot is not None and options.growth is None:
-        raise UsageError("--plot draws speeds as a size grows; say which with --growth")
+        raise UsageError("--plot draws how speeds change as a size grows; choose the size with --growth")
     talk = Talk(options.quiet)
     jax_setup.prepare()
     if options.growth is not None:
@@ -101,7 +101,7 @@ def _rows(measured: Sequence[Measured]) -> list[tuple[str, ...]]:
 def _write(rows: Sequence[Sequence[str]], as_csv: bool, right: Sequence[int]) -> None:
     """The table, aligned, or as comma-separated values without the commas in numbers."""
     if not as_csv:
-        terminal.write(terminal.table(rows, right=right))
+        terminal.write_table(rows, right=right)
         return
     text = io.StringIO()
     head, *body = rows
@@ -130,7 +130,8 @@ def _write_utilisation(measured: Sequence[Measured], unit: Unit, talk: Talk) -> 
                 f"{each.speed * work.bytes / peaks.bytes:.2f}" if alone else "-",
             )
         )
-    terminal.write("\n" + terminal.table(rows, right=(1, 2, 3, 4)))
+    terminal.write("\n")
+    terminal.write_table(rows, right=(1, 2, 3, 4))
     talk.say(
         f"measured peaks: {peaks.flop:.2e} flop/s in a matrix product, {peaks.bytes:.2e} bytes/s in a copy "
         "through memory; weights that stay in the caches are read faster"
@@ -142,7 +143,8 @@ def _write_start(rounds: int, talk: Talk) -> None:
 
     found = start.measure(rounds, talk.progress)
     talk.clear()
-    terminal.write("\n" + terminal.table(_start_rows(found), right=range(1, len(found) + 1)))
+    terminal.write("\n")
+    terminal.write_table(_start_rows(found), right=range(1, len(found) + 1))
 
 
 def _start_rows(found: Sequence[Start]) -> list[tuple[str, ...]]:

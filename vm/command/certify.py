@@ -31,13 +31,14 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"no bound is known for the unit '{unit.name}'; the NTK units have one: ntk, ntk-limit")
     if certified.kind == "estimate":
         certified = _measured(unit, options.steps, talk)
-    terminal.write(_statement(unit, certified, options.steps))
+    _state(unit, certified, options.steps)
     terminal.flush()
     _plain_ensembles(unit, options)
     return 0
 
 
-def _statement(unit: Unit, certified: Certificate, steps: int) -> str:
+def _state(unit: Unit, certified: Certificate, steps: int) -> None:
+    """Write what is certified, what that covers and what it assumes."""
     seed = "" if unit.seed is None else f", seed {unit.seed}"
     what = {
         "exhaustive": ("failure", "0 for a run of any length, on any program: every input was tried"),
@@ -53,7 +54,7 @@ def _statement(unit: Unit, certified: Certificate, steps: int) -> str:
     ]
     if unit.tensor_hash is not None:
         rows.append(("weights", f"{unit.tensor_hash} (SHA-256)"))
-    return terminal.table(rows)
+    terminal.write_fields(rows)
 
 
 def _measured(unit: Unit, steps: int, talk: Talk) -> Certificate:
@@ -87,7 +88,8 @@ def _measured(unit: Unit, steps: int, talk: Talk) -> Certificate:
             )
         )
     talk.clear()
-    terminal.write(terminal.table(rows, right=(1, 2, 3, 4)) + "\n")
+    terminal.write_table(rows, right=(1, 2, 3, 4))
+    terminal.write("\n")
     return certificate.estimate(loads, measured, steps)
 
 
@@ -111,7 +113,8 @@ def _plain_ensembles(unit: Unit, options: argparse.Namespace) -> None:
         outputs = sum(number for _, number in load.outputs)
         cells = (load.templates, load.most_matched, outputs, load.evaluations, load.decisions)
         rows.append((load.network, *(f"{cell:,}" for cell in cells)))
-    terminal.write(terminal.table(rows, right=(1, 2, 3, 4, 5)) + "\n")
+    terminal.write_table(rows, right=(1, 2, 3, 4, 5))
+    terminal.write("\n")
     of_run = options.steps * sum(load.decisions for load in loads)
     of_all = certificate.decisions_of_all_inputs(used, whole)
     rows = [("readout", "union over", "decisions", f"networks for delta = {options.delta:g}")]
@@ -139,10 +142,10 @@ def _plain_ensembles(unit: Unit, options: argparse.Namespace) -> None:
     for union, decisions in ((f"{options.steps:,} steps", of_run), ("all inputs", of_all)):
         needed = certificate.paper_networks(loads, options.delta, decisions)
         add("sign, the paper's bound", union, decisions, needed, None)
-    terminal.write(terminal.table(rows, right=(2, 3, 4)))
+    terminal.write_table(rows, right=(2, 3, 4))
     terminal.prose(
-        "Probabilities over the draw of the networks, added up over decisions; the smaller one holds, as a run asks "
-        "nothing that is not among all inputs. One antisymmetric network is, at infinite width, an ensemble of "
+        "Probabilities over the draw of the networks, added up over decisions; the smaller one holds, because a run "
+        "asks nothing that is not among all inputs. One antisymmetric network is, at infinite width, an ensemble of "
         "infinitely many: its variance over draws is 0."
     )
 

@@ -97,7 +97,7 @@ def _networks(question: Question, kind: str) -> Answer:
 def _neural_gpu(question: Question) -> Answer:
     """By the Neural GPU, on tapes as long as the operands."""
     if question.task == "permute":
-        raise UsageError("the unit neural-gpu has learned no permutation; ntk and ntk-limit take any")
+        raise UsageError("the unit neural-gpu has not learned permutations; ntk and ntk-limit take any")
     if question.form == PAPER or question.readout == "sign":
         raise UsageError("--group word and --readout are for the units ntk and ntk-limit")
     jax_setup.prepare()
@@ -221,10 +221,10 @@ def _number(text: str, bits: int) -> int:
     try:
         value = int(text, 0)
     except ValueError:
-        raise UsageError(f"'{text}' is not a number (as 5, -5, 0x1F, 0b101)") from None
+        raise UsageError(f"'{text}' is not a number (such as 5, -5, 0x1F or 0b101)") from None
     low, high = -(1 << (bits - 1)), (1 << bits) - 1
     if not low <= value <= high:
-        raise UsageError(f"{text} does not fit {bits} bits ({low} .. {high}); --bits N takes longer operands")
+        raise UsageError(f"{text} does not fit {bits} bits ({low} .. {high}); --bits N allows longer operands")
     return value
 
 
@@ -238,7 +238,7 @@ def _bit_string(text: str) -> tuple[int, int]:
     except ValueError:
         value = -1
     if value < 0 or not digits.isalnum():
-        raise UsageError(f"'{text}' is not a string of bits (as 10110, or 0x2C for four bits a digit)")
+        raise UsageError(f"'{text}' is not a string of bits (such as 10110, or 0x2C with four bits per digit)")
     return len(digits) * each, value
 
 
@@ -256,12 +256,12 @@ def _permutation(text: str, bits: int) -> list[int]:
             return places
         places = [int(place) for place in text.split(",")]
     except ValueError:
-        raise UsageError(f"'{text}' is no permutation: 2,0,1 or reverse, rotate:K, random:SEED") from None
+        raise UsageError(f"'{text}' is not a permutation: write 2,0,1 or reverse, rotate:K, random:SEED") from None
     if len(places) != bits:
         raise UsageError(f"the permutation has {len(places)} numbers for {bits} bits")
     if sorted(places) != list(range(bits)):
         missing = min(set(range(bits)) - set(places))
-        raise UsageError(f"the permutation names each of 0 .. {bits - 1} once; {missing} is missing")
+        raise UsageError(f"the permutation must name each of 0 .. {bits - 1} once; {missing} is missing")
     return places
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Debug a program. Exit code 0, in a pipe 1 if a command was refused."""
     if options.program == program_files.STDIN:
-        raise UsageError("the commands are read from stdin, so the program cannot be; name its file")
+        raise UsageError("the commands are read from stdin, so the program cannot be read from there; name its file")
     image = program_files.load(options)
     given = _given_input(options)
     is_file = program_files.is_file(options.program)

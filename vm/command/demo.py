@@ -79,7 +79,7 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
     source = f"Trained in {time.monotonic() - began:.1f} s" if trained else "Read from the cache"
     terminal.heading(f"1. {source}: five ensembles, by gradient descent on template examples")
     table = recipe.report(unit.manifest).table
-    terminal.write(terminal.table(table, right=range(1, len(table[0]))))
+    terminal.write_table(table, right=range(1, len(table[0])))
     terminal.flush()
     return unit, trained
 
@@ -138,7 +138,7 @@ def _run_programs(unit: Unit) -> bool:
                 format_margin(outcome.margin),
             )
         )
-    terminal.write(terminal.table(rows, right=(3, 5)))
+    terminal.write_table(rows, right=(3, 5))
     evaluations = unit.spec.evaluations
     terminal.prose(
         f"{steps / seconds:,.0f} steps a second, each {evaluations} network evaluations, once the loop is compiled "

@@ -1,4 +1,4 @@
-"""`sbn explain`: every prediction behind one subtract-and-branch."""
+"""`sbn explain`: every prediction that one subtract-and-branch rests on."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
         }
         terminal.write(json.dumps(fields) + "\n")
     else:
-        terminal.write(_decisions_table(decisions) + _closing(unit, options, result, exact, margin))
+        _write_decisions(decisions)
+        terminal.write(_closing(unit, options, result, exact, margin))
     return 0 if result == exact else FAILED
 
 
@@ -77,15 +78,20 @@ def exact_result(minuend: int, subtrahend: int, target: int, fall_through: int, 
     return Result(difference, (target if taken else fall_through) & mask)
 
 
-def _decisions_table(decisions: list[Decision]) -> str:
-    """One row for each decision; an empty line between two passes."""
+def _write_decisions(decisions: list[Decision]) -> None:
+    """A table of them, with an empty line before each pass."""
     if not decisions:
-        return ""
+        return
     rows = [("pass", "network", "output", "bit", "matched", "prediction", "threshold", "value", "margin")]
+    empty = ("", "", "", "", "", "", "", "", "")
+    stage = 0
     for each in decisions:
+        if each.stage != stage:
+            rows.append(empty)
+        stage = each.stage
         rows.append(
             (
-                str(each.stage),
+                str(stage),
                 each.network,
                 each.output,
                 str(each.bit),
@@ -93,18 +99,11 @@ def _decisions_table(decisions: list[Decision]) -> str:
                 f"{each.prediction:.4f}",
                 f"{each.threshold:.4f}",
                 str(each.value),
-                f"{each.margin:.3f}",
+                format_margin(each.margin, digits=3),
             )
         )
-    head, *lines = terminal.table(rows, right=(0, 3, 4, 5, 6, 7, 8)).splitlines()
-    shown = [head]
-    last = 0
-    for line, decision in zip(lines, decisions, strict=True):
-        if decision.stage != last:
-            shown.append("")
-        shown.append(line)
-        last = decision.stage
-    return "\n".join(shown) + "\n\n"
+    terminal.write_table(rows, right=(0, 3, 4, 5, 6, 7, 8))
+    terminal.write("\n")
 
 
 def _closing(unit: Unit, options: argparse.Namespace, result: Result, exact: Result, margin: float) -> str:

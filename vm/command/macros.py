@@ -16,7 +16,7 @@ def run(options: argparse.Namespace) -> int:
     macros = {macro.name: macro for macro in macro_reference()}
     if options.name is None:
         rows = [(macro.usage, macro.documentation.splitlines()[0].strip()) for macro in macros.values()]
-        terminal.write(terminal.table(rows))
+        terminal.write_fields(rows)
         return 0
     name = options.name.lower()
     if name not in macros:

@@ -35,7 +35,11 @@ def run(options: argparse.Namespace) -> int:
         tree = polynomials.compile_polynomial(polynomial)
         account = _evaluated(tree, values) if values or not polynomial.variables else _verified(tree)
     talk.clear()
-    terminal.write(json.dumps(account) + "\n" if options.json else _as_text(account, polynomial))
+    if options.json:
+        terminal.write(json.dumps(account) + "\n")
+    else:
+        _write_experts(account["experts"])
+        terminal.write(_conclusion(account, polynomial))
     return 0 if account["agrees"] else FAILED
 
 
@@ -46,7 +50,7 @@ def _values(given: list[str], polynomial: Polynomial) -> dict[str, int]:
     for text in given:
         match = re.fullmatch(r"\s*(\w+)\s*=\s*([+-]?\d{1,18})\s*", text)
         if match is None:
-            raise UsageError(f"'{text}' is no value of a variable; write NAME=N, as in a=4")
+            raise UsageError(f"'{text}' does not give a variable a value; write NAME=N, such as a=4")
         name, value = match.groups()
         if name not in polynomial.variables:
             raise UsageError(f"'{name}' is not in the polynomial ({known})")
@@ -56,7 +60,7 @@ def _values(given: list[str], polynomial: Polynomial) -> dict[str, int]:
     missing = [name for name in polynomial.variables if name not in values]
     if values and missing:
         raise UsageError(
-            f"no value for {', '.join(missing)}; give one for each variable, or none to verify all of them"
+            f"no value for {', '.join(missing)}; give one for each variable, or none at all to verify the whole table"
         )
     return values
 
@@ -105,17 +109,24 @@ def _account(tree: Tree, margins: list[float], answers: list[int] | None) -> dic
     }
 
 
-def _as_text(account: dict[str, Any], polynomial: Polynomial) -> str:
+def _write_experts(experts: list[dict[str, Any]]) -> None:
+    """A table with a row for each, and its answer where the polynomial was evaluated."""
+    if not experts:
+        return
+    answered = "answer" in experts[0]
+    rows = [("expert", "computes", "units", *(("answer",) if answered else ()), "margin")]
+    for each in experts:
+        answer = (str(each["answer"]),) if answered else ()
+        margin = format_margin(each["margin"], digits=3)
+        rows.append((each["name"], each["computes"], str(each["units"]), *answer, margin))
+    terminal.write_table(rows, right=range(2, len(rows[0])))
+    terminal.write("\n")
+
+
+def _conclusion(account: dict[str, Any], polynomial: Polynomial) -> str:
+    """The result in words, and whether it is right."""
     experts = account["experts"]
-    text = ""
-    if experts:
-        answered = "answer" in experts[0]
-        rows = [("expert", "computes", "units", *(("answer",) if answered else ()), "margin")]
-        for each in experts:
-            answer = (str(each["answer"]),) if answered else ()
-            rows.append((each["name"], each["computes"], str(each["units"]), *answer, f"{each['margin']:.3f}"))
-        text = terminal.table(rows, right=range(2, len(rows[0]))) + "\n"
-    text += f"{polynomial.written} mod {polynomial.modulus}"
+    text = f"{polynomial.written} mod {polynomial.modulus}"
     if "result" in account:
         if account["values"]:
             text += f" at {', '.join(f'{name} = {value}' for name, value in account['values'].items())}"

@@ -22,4 +22,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _listed(folder: str) -> str:
-    return terminal.table([(name, programs.description(name, folder)) for name in programs.names(folder)])
+    """A line for each program of a folder: its name, and what it does."""
+    names = programs.names(folder)
+    column = max(map(len, names)) + 2
+    return "".join(f"{name:<{column}}{programs.description(name, folder)}\n" for name in names)

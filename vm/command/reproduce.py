@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     if csv == STDOUT:
         terminal.write(table.as_csv())
     else:
-        terminal.write(f"{table.title}\n\n{terminal.table(table.shown(), right=table.numeric())}")
+        terminal.write(f"{table.title}\n\n")
+        terminal.write_table(table.shown(), right=table.numeric())
         for note in table.notes:
             terminal.write("\n")
             terminal.prose(note)

@@ -43,5 +43,7 @@ def run(options: argparse.Namespace) -> int:
         ("hash", f"{manifest.tensor_hash} (SHA-256 of the tensors)"),
         ("file", str(recipe.path)),
     ]
-    terminal.write(terminal.table(report.table, right=range(1, len(report.table[0]))) + "\n" + terminal.table(rows))
+    terminal.write_table(report.table, right=range(1, len(report.table[0])))
+    terminal.write("\n")
+    terminal.write_fields(rows)
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vm.console import jax_setup, terminal
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from learned_units.store import Claim
@@ -26,12 +27,12 @@ def run(options: argparse.Namespace) -> int:
     for name, scope in scopes.items():
         shown = f"{name} (default)" if name == DEFAULT_UNIT else name
         rows.append((shown, scope.difference, scope.decision, scope.select, scope.glue))
-    terminal.write(terminal.table(rows))
+    terminal.write_table(rows)
     for name, scope in scopes.items():
         terminal.write("\n" + textwrap.fill(f"{name}: {scope.sentence}", TEXT_COLUMNS, subsequent_indent="  ") + "\n")
     folder = recipes.folder()
     stored = sorted(folder.glob("*.safetensors"))
-    terminal.write(f"\nWeights in {folder}:{'' if stored else ' none yet; `sbn train ntk` makes them'}\n")
+    terminal.write(f"\nWeights in {folder}:{'' if stored else ' none yet; `sbn train ntk` makes some'}\n")
     for path in stored:
         terminal.write(textwrap.indent(_describe(path), "  ") + "\n")
     return 0
@@ -59,7 +60,7 @@ def _describe(path: Path) -> str:
 
 def _claim(claim: Claim) -> str:
     """One thing that `sbn verify` found to hold."""
-    margin = "" if claim.smallest_margin is None else f", smallest margin {claim.smallest_margin:.2f}"
+    margin = "" if claim.smallest_margin is None else f", smallest margin {format_margin(claim.smallest_margin)}"
     if claim.word_bits is None:
         return f"verified: {claim.operands}: {claim.cases:,}{margin}"
     done, shards = claim.shards

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Held = tuple[dict[str, np.ndarray], dict[str, Any] | None]  # tensors of a weights file; its manifest, if any
 
-SMALL = 8  # up to so many bits all pairs are run unless a number is given
+SMALL = 8  # up to this many bits all pairs are run, unless a number is given
 SAMPLED_CASES = 100_000
 SEARCHED_CASES = 20_000  # for operands that show what the enumeration found
 NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width")
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     enumerable = group is not None and group <= ensembles.ENUMERABLE_GROUP and options.cases is None
     width = options.width or (16 if group is None or group <= ensembles.ENUMERABLE_GROUP else group)
     if enumerable and options.shards is not None:
-        raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated in one go")
+        raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated all at once")
     if held is not None and group is not None:
         unit, path = _unit_from(held, group, options, width)
     else:
@@ -95,7 +95,7 @@ def _group_stated(options: argparse.Namespace, held: Held) -> int | None:
 
 
 def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) -> tuple[Unit, Path | None]:
-    """A unit with weights of any making, read from --weights; the file too, if it has a manifest to record in."""
+    """A unit with the weights in --weights, whoever made them; the file too, if it has a manifest to record in."""
     from learned_units import bits
     from learned_units.catalog import ISAS, UNITS
     from learned_units.store import WeightsError, tensor_hash
@@ -153,8 +153,10 @@ def _enumerate(sets: Mapping[str, TemplateSet], params: Mapping[str, Any], talk:
     }
     talk.clear()
     rows = [("network", "inputs", "wrong", "smallest margin")]
-    rows += [(name, f"{n.inputs:,}", f"{n.wrong:,}", f"{n.smallest_margin:.3f}") for name, n in found.items()]
-    terminal.write(terminal.table(rows, right=(1, 2, 3)) + "\n")
+    for name, each in found.items():
+        rows.append((name, f"{each.inputs:,}", f"{each.wrong:,}", format_margin(each.smallest_margin, digits=3)))
+    terminal.write_table(rows, right=(1, 2, 3))
+    terminal.write("\n")
     for name, each in found.items():
         if each.wrong:
             _tell_weakest(enumeration.weakest(sets[name], params[name]))
@@ -223,7 +225,7 @@ def _tell_weakest(found: Weakest) -> None:
     matched = ", ".join("-" if family < 0 else str(family) for family in found.families)
     terminal.write(
         f"FAILED: '{found.network}' answers {found.value} for output {found.output} at position {found.position} "
-        f"(prediction {found.prediction:.4f}, threshold {found.threshold:.4f}), and {1 - found.value} is right,\n"
+        f"(prediction {found.prediction:.4f}, threshold {found.threshold:.4f}), but {1 - found.value} is right,\n"
         f"  where the templates matched at the positions of the group are of the families {matched}\n"
     )
 
@@ -236,7 +238,7 @@ def _search_operands(unit: Unit) -> None:
     pairs.forget(plan)
     _, example = pairs.verify(unit, plan)
     if example is None:
-        terminal.write(f"  {SEARCHED_CASES:,} pairs of operands show nothing of it\n")
+        terminal.write(f"  {SEARCHED_CASES:,} pairs of operands do not show it\n")
     else:
         _tell(example, plan)
     pairs.forget(plan)
@@ -266,13 +268,13 @@ def _run_pairs(
         return None, None, ""
     before = pairs.finished(plan)
     if before.shards:
-        talk.say(f"going on from {_coverage(plan, before)}")
+        talk.say(f"continuing from {_coverage(plan, before)}")
     began = time.monotonic()
     try:
         covered, example = pairs.verify(unit, plan, most_shards=options.shards, progress=talk.progress)
     except (KeyboardInterrupt, ProcessLost):
         talk.clear()
-        talk.say(f"finished so far: {_coverage(plan, pairs.finished(plan))}; the same command goes on from there")
+        talk.say(f"finished so far: {_coverage(plan, pairs.finished(plan))}; the same command continues from there")
         raise
     talk.clear()
     if example is not None:
@@ -284,9 +286,9 @@ def _run_pairs(
         f"{format_margin(covered.smallest_margin, digits=3)}, {time.monotonic() - began:.1f} s\n"
     )
     if covered.shards < plan.shards:
-        talk.say("the same command goes on from there")
+        talk.say("the same command continues from there")
     elif plan.operands == pairs.SAMPLED:
-        terminal.write(f"a sample (seed {plan.seed}), and no proof\n")
+        terminal.write(f"this is a sample (seed {plan.seed}), not a proof\n")
     return pairs.as_manifest(plan, covered), None, said
 
 
@@ -297,9 +299,8 @@ def _select_is_right(unit: Unit, group: int, talk: Talk) -> bool:
     right = True
     for name, found in enumeration.enumerate_word_wide(unit.params, group, talk.progress).items():
         talk.clear()
-        terminal.write(
-            f"'{name}': {found.inputs:,} inputs, all it can receive; smallest margin {found.smallest_margin:.3f}\n"
-        )
+        margin = format_margin(found.smallest_margin, digits=3)
+        terminal.write(f"'{name}': {found.inputs:,} inputs, all it can receive; smallest margin {margin}\n")
         if found.wrong:
             terminal.write(f"FAILED: '{name}' is wrong on {found.wrong:,} of them\n")
             right = False

@@ -24,5 +24,5 @@ def run(options: argparse.Namespace) -> int:
         ("device", f"{device.device_kind} ({device.platform})"),
         ("cache", str(cache_folder())),
     ]
-    terminal.write(terminal.table(rows))
+    terminal.write_fields(rows)
     return 0

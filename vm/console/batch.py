@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
     whole = sys.stdin.buffer.read() if options.batch == STDIN else Path(options.batch).read_bytes()
     inputs = whole.splitlines(keepends=True)
     if not inputs:
-        talk.say(f"{options.batch} holds no line, so there is nothing to run")
+        talk.say(f"{options.batch} has no lines, so there is nothing to run")
         return 0
     watch.lap("assembling")
     from vm import report

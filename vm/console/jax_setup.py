@@ -80,11 +80,11 @@ def join(cluster: str) -> None:
         else:
             count, index = int(match[2]), int(match[3])
             if not index < count:
-                raise UsageError(f"process {index} is none of {count}: the first one is 0")
+                raise UsageError(f"there is no process {index} among {count}; the first one is 0")
             waiting.start()
             jax.distributed.initialize(match[1], count, index, initialization_timeout=2 * MEETING_SECONDS)
     except (RuntimeError, ValueError) as error:
-        raise UsageError(f"the processes did not meet: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"the processes did not find each other: {str(error).splitlines()[0]}") from None
     finally:
         waiting.cancel()
     if jax.process_index() > 0:
@@ -92,5 +92,7 @@ def join(cluster: str) -> None:
 
 
 def _give_up(cluster: str) -> None:
-    terminal.say_error(f"sbn: error: the processes of --cluster {cluster} did not meet within {MEETING_SECONDS} s")
+    terminal.say_error(
+        f"sbn: error: the processes of --cluster {cluster} did not find each other within {MEETING_SECONDS} s"
+    )
     os._exit(MISUSED)

@@ -35,6 +35,8 @@ def launch(command: str, options: argparse.Namespace) -> int:
         text, code = _explain(error)
         terminal.say_error(text)
         return _left(code)
+    finally:
+        terminal.Talk.clear()
 
 
 def _left(code: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from vm.console.terminal import Talk
+from vm.console.terminal import Talk, is_screen
 
 QUIET_SECONDS = 1.0  # a run that ends sooner shows no meter
 REDRAW_SECONDS = 0.5
@@ -39,7 +39,7 @@ class Meter:
     def show(self, steps: int, machines: str = "") -> None:
         """Draw it, if it is time to, and standard error is a terminal. machines: how many of a batch are done."""
         now = time.monotonic()
-        if now < self._next or sys.stderr is None or not sys.stderr.isatty():
+        if now < self._next or not is_screen(sys.stderr):
             return
         self._next = now + REDRAW_SECONDS
         seconds = now - self._began

@@ -33,7 +33,7 @@ def load(options: argparse.Namespace, folder: str = "") -> Image:
         if is_file(name, folder):
             return load_image(name, options.format, dialect=options.dialect, **stated)
         if options.dialect is not None:
-            raise UsageError(f"no such file: {printable(name)}; --dialect reads files, bundled programs need none")
+            raise UsageError(f"no such file: {printable(name)}; --dialect is for files; bundled programs need none")
         data = bundled_source(name, folder, sought="file and no bundled program").encode()
         return read_image(data, f"{name}.sbn", options.format or "sbn", **stated)
 

@@ -1,9 +1,13 @@
-"""Where the commands meet the terminal: results on stdout, talk and progress on stderr."""
+"""Where the commands meet the terminal: results on stdout, talk and progress on stderr.
+
+What draws on a terminal is imported when it is drawn: most runs show neither a table nor a bar.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import shutil
@@ -11,11 +15,17 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+    from rich.table import Table
 
 BAR_CELLS = 20
 PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
+PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
 REFUSED = "weights refused"  # so begin reports of progress that are warnings
 
 
@@ -56,18 +66,67 @@ def say_error(text: str) -> None:
     _tell(sys.stderr, text)
 
 
+def is_screen(stream: TextIO | None) -> bool:
+    """Whether someone watches the stream, on a terminal that can be drawn on."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Rows as lines of aligned columns; those numbered in `right` are aligned at their right."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    """Rows as plain lines of aligned columns; those numbered in `right` are aligned at their right."""
+    from rich.table import Table
 
-    def line(row: Sequence[str]) -> str:
-        cells = (
-            f"{cell:>{width}}" if k in right else f"{cell:<{width}}"
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return "  ".join(cells).rstrip()
+    lines = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for k in range(len(rows[0])):
+        lines.add_column(justify="right" if k in right else "left", no_wrap=True)
+    text = _rendered(lines, rows, on_screen=False).removesuffix("\n")
+    return "".join(f"{line.rstrip()}\n" for line in text.split("\n"))
 
-    return "".join(f"{line(row)}\n" for row in rows)
+
+def write_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Write a table whose first row is its heading, fitted to the terminal; elsewhere as `table` has it."""
+    if not is_screen(sys.stdout):
+        write(table(rows, right))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    heading, *rest = rows
+    lines = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for k, name in enumerate(heading):
+        lines.add_column(name, justify="right" if k in right else "left", no_wrap=k in right)
+    write(_rendered(lines, rest, on_screen=True))
+
+
+def write_fields(rows: Sequence[tuple[str, str]]) -> None:
+    """Write names, each with its value, fitted to the terminal; elsewhere as `table` has it."""
+    if not is_screen(sys.stdout):
+        write(table(rows))
+        return
+    from rich.table import Table
+
+    lines = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    lines.add_column(style="bold", no_wrap=True)
+    lines.add_column()
+    write(_rendered(lines, rows, on_screen=True))
+
+
+def _rendered(lines: Table, rows: Sequence[Sequence[str]], on_screen: bool) -> str:
+    """The table with these rows: for the terminal, or as plain text of any width."""
+    from rich.console import Console
+    from rich.text import Text
+
+    for row in rows:
+        lines.add_row(*map(Text, row))
+    text = io.StringIO()
+    width = shutil.get_terminal_size().columns if on_screen else PIPE_COLUMNS
+    colours = _colours() if on_screen else None
+    Console(file=text, force_terminal=on_screen, color_system=colours, width=width).print(lines)
+    return text.getvalue()
+
+
+def _colours() -> Literal["auto"] | None:
+    """How a terminal shows colours: as it can, or not at all where NO_COLOR is set."""
+    return None if os.environ.get("NO_COLOR") else "auto"
 
 
 def heading(text: str) -> None:
@@ -83,11 +142,11 @@ def prose(text: str) -> None:
 class Talk:
     """What a command says besides its results: on stderr, and, but for warnings, nothing when it is to be quiet."""
 
-    _drawn = 0  # characters of the bar that now stands on the line; of the class, since there is one line
+    _live: Live | None = None  # what now stands on the last line; of the class, since there is one terminal
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self._terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._terminal = is_screen(sys.stderr)
         self._drawn_at = 0.0
         self._seen: set[str] = set()  # stages and warnings that were told
 
@@ -117,27 +176,51 @@ class Talk:
                 self._seen.add(stage)
                 _tell(sys.stderr, stage)
 
-    def status(self, text: str) -> None:
-        """A line that the next one is written over. For a terminal only; nothing when quiet."""
-        if not self._quiet:
-            line = text[: shutil.get_terminal_size().columns - 1]
-            _tell(sys.stderr, f"\r{line}{' ' * (self._drawn - len(line))}", end="")
-            Talk._drawn = len(line)
+    def status(self, line: str | RenderableType) -> None:
+        """Show a line that the next one takes the place of. For a terminal only; nothing when quiet."""
+        if self._quiet:
+            return
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        shown = Text(line, no_wrap=True, overflow="ellipsis") if isinstance(line, str) else line
+        with contextlib.suppress(OSError):
+            if Talk._live is None:
+                Talk._live = Live(
+                    console=Console(file=sys.stderr, color_system=_colours()),
+                    auto_refresh=False,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                Talk._live.start()
+            Talk._live.update(shown, refresh=True)
 
     @classmethod
     def clear(cls) -> None:
-        """Take the bar off the line."""
-        if cls._drawn:
-            _tell(sys.stderr, "\r" + " " * cls._drawn + "\r", end="")
-            cls._drawn = 0
+        """Take the line away."""
+        live, cls._live = cls._live, None
+        if live is not None:
+            with contextlib.suppress(OSError):
+                live.stop()
 
     def _draw(self, what: str, part: float) -> None:
+        """Show a bar, the percentage and what is being done."""
         now = time.monotonic()
-        if self._drawn and now - self._drawn_at < REDRAW_SECONDS:
+        if self._live is not None and now - self._drawn_at < REDRAW_SECONDS:
             return
         self._drawn_at = now
-        filled = round(BAR_CELLS * min(max(part, 0.0), 1.0))
-        self.status(f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}] {what}")
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        done = min(max(part, 0.0), 1.0)
+        line = Table.grid(padding=(0, 1))
+        line.add_row(
+            ProgressBar(1.0, done, width=BAR_CELLS), f"{done:4.0%}", Text(what, no_wrap=True, overflow="ellipsis")
+        )
+        self.status(line)
 
 
 def _tell(stream: TextIO | None, text: str, end: str = "\n") -> None:

@@ -89,7 +89,7 @@ def _run(unit: Unit, name: str, given: bytes, expected: bytes, talk: Talk) -> bo
     talk.clear()
     terminal.write(textwrap.indent(outcome.output.decode("utf-8", "replace").rstrip("\n"), "    ") + "\n")
     right = outcome.halt is Halt.HALTED and outcome.output == expected
-    said = "the reference agrees on every step" if right else f"not as it should be: {outcome.message}"
+    said = "the reference agrees on every step" if right else f"but that is not how it should end: {outcome.message}"
     terminal.prose(
         f"`{name}`: {outcome.steps - outcome.console_steps:,} {unit.scope.step_kind} steps, smallest margin "
         f"{format_margin(outcome.margin)}, {outcome.seconds:.1f} s; {said}."

@@ -17,6 +17,7 @@ from vm.console.launch import FAILED
 from vm.console.meter import Stopwatch
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from learned_units.whole.machine import WholeMachine
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     _refuse_options(options)
     image = program_files.load(options, folder=programs.WHOLE)
     if image.memory is None:
-        raise UsageError("the program leaves its memory open; say with --memory N how many cells the machine has")
+        raise UsageError("the program does not say how many cells the machine has; give --memory N")
     resumed = running.resumed(options)
     numbers = _numbers(options) if resumed is None else []
     watch.lap("assembling")
@@ -99,7 +100,7 @@ def explain(options: argparse.Namespace) -> int:
         }
         terminal.write(json.dumps(fields) + "\n")
     else:
-        terminal.write(_table(iterations))
+        _write_iterations(iterations)
         said = "exact arithmetic agrees" if agrees else f"exact arithmetic DISAGREES: {outcome.message}"
         computer = report.of_whole(whole)
         terminal.write(f"\n{computer.subject}: {said}\n{computer.besides}\n")
@@ -136,7 +137,7 @@ def _numbers(options: argparse.Namespace) -> list[int]:
     found = text.split()
     for each in found:
         if not re.fullmatch(r"[-+]?[0-9]+", each):
-            raise UsageError(f"'{each[:40]}' in the input is no number; a whole machine is given decimal numbers")
+            raise UsageError(f"'{each[:40]}' in the input is not a number; a whole machine takes decimal numbers")
     return [int(each) for each in found]
 
 
@@ -159,14 +160,14 @@ def _machine_fields(whole: WholeMachine) -> dict[str, object]:
     }
 
 
-def _table(iterations: list[Iteration]) -> str:
-    """One row for each iteration."""
+def _write_iterations(iterations: list[Iteration]) -> None:
+    """A table with one row for each."""
     rows = [("iteration", "does", "network", "evaluations", "matched", "margin", "writes")]
     for number, each in enumerate(iterations):
         written = ", ".join(f"{name} = {_value(value)}" for name, value in each.written.items())
-        counted = (f"{each.evaluations:,}", f"{each.matched:,}", f"{each.margin:.3f}")
+        counted = (f"{each.evaluations:,}", f"{each.matched:,}", format_margin(each.margin, digits=3))
         rows.append((str(number), each.name, each.network, *counted, written))
-    return terminal.table(rows, right=(0, 3, 4, 5))
+    terminal.write_table(rows, right=(0, 3, 4, 5))
 
 
 def _value(value: int | list[int]) -> str:

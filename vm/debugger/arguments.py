@@ -27,7 +27,7 @@ def place(session: Session, text: str) -> int:
         return session.checked_address(session.evaluate(text))
     address = session.source.address_of_line(int(match["line"]), match["file"] or None)
     if address is None:
-        raise CommandError(f"no word was made by {text.strip()} or a line behind it")
+        raise CommandError(f"no word was made by {text.strip()} or a line after it")
     return address
 
 
@@ -35,7 +35,7 @@ def conditional(text: str) -> tuple[str, str | None]:
     """`LOC if EXPR` apart."""
     what, *conditions = re.split(r"\sif(?=\s|$)", text, maxsplit=1)
     if conditions and not conditions[0].strip():
-        raise CommandError("`if` without a condition")
+        raise CommandError("`if` needs a condition")
     return what.strip(), conditions[0].strip() if conditions else None
 
 
@@ -43,7 +43,7 @@ def assignment(text: str, usage: str) -> tuple[str, str]:
     """`TARGET = EXPR` apart, at the first `=` that is no comparison."""
     match = re.search(r"(?<![=<>!])=(?!=)", text)
     if match is None or not text[: match.start()].strip() or not text[match.end() :].strip():
-        raise CommandError("this is no assignment", f"usage: {usage}")
+        raise CommandError("this is not an assignment", f"usage: {usage}")
     return text[: match.start()].strip(), text[match.end() :].strip()
 
 
@@ -59,4 +59,4 @@ def word(session: Session, text: str) -> int:
 def nothing(text: str, name: str) -> None:
     """Refuse arguments where there are none."""
     if text:
-        raise CommandError(f"`{name}` takes no arguments, and this one has `{text}`")
+        raise CommandError(f"`{name}` takes no arguments, but here it has `{text}`")

@@ -38,7 +38,7 @@ def pc(session: Session, text: str) -> str:
         return rendering.location(session)
     _, equals, where = text.partition("=")
     if not equals or not where.strip():
-        raise CommandError("`pc` is shown, or set", "usage: pc, or pc = LOC")
+        raise CommandError("`pc` either shows pc or sets it", "usage: pc, or pc = LOC")
     try:
         address = arguments.place(session, where)
     except CommandError:
@@ -75,7 +75,7 @@ def undo(session: Session, text: str) -> str:
     arguments.nothing(text, "undo")
     edit = session.take_back()
     if edit is None:
-        raise CommandError("nothing was changed by hand so far", "`back` takes back executed steps")
+        raise CommandError("nothing has been changed by hand so far", "`back` takes back executed steps")
     return "\n".join([f"taken back: {edit.text}", rendering.location(session), *displayed(session)])
 
 
@@ -83,7 +83,7 @@ def snapshot(session: Session, text: str) -> str:
     verb, _, path = text.partition(" ")
     path = path.strip()
     if verb not in ("save", "load", "diff") or not path:
-        raise CommandError("this is no use of `snapshot`", "usage: snapshot save|load|diff FILE")
+        raise CommandError("`snapshot` is not used like that", "usage: snapshot save|load|diff FILE")
     present = session.present
     try:
         if verb == "save":
@@ -114,22 +114,22 @@ def snapshot(session: Session, text: str) -> str:
 def reload(session: Session, text: str) -> str:
     arguments.nothing(text, "reload")
     if session.reload is None:
-        raise CommandError("this program came from no file that could be read again")
+        raise CommandError("this program did not come from a file that can be read again")
     try:
         image = session.reload()
         unit = session.unit
         if (image.word_bits, image.isa) != (session.word_bits, session.image.isa):
             raise CommandError(
-                f"the program is {image.word_bits}-bit {image.isa} now, and this session is {session.word_bits}-bit "
+                f"the program is now {image.word_bits}-bit {image.isa}, but this session is {session.word_bits}-bit "
                 f"{session.image.isa}",
-                "start the debugger anew",
+                "start the debugger again",
             )
         session.start(image, unit)
     except AssemblyError as error:
         raise refused(error, placed=True) from None
     except (OSError, ImageError, ValueError) as error:
         raise CommandError(_reason(error, "the program")) from None
-    lines = [f"{len(image.words):,} words are loaded; nothing is executed yet"]
+    lines = [f"{len(image.words):,} words are loaded; nothing has been executed yet"]
     for point in [point for point in session.points if point.kind in (points.BREAK, points.WATCH)]:
         try:
             point.address = arguments.place(session, point.text)

@@ -88,60 +88,62 @@ MOVING, STOPPING, LOOKING, LEARNED, CHANGING, HELP = "move", "stop", "look", "le
 TABLE: tuple[Command, ...] = (
     Command("step", ("s",), "step [N]", "Execute one instruction, or N.", "step 10", moving.step, MOVING),
     Command(
-        "next", ("n",), "next", "Run to the next source statement at this level of macro expansion, or an outer one.",
+        "next", ("n",), "next", "Run to the next source statement at this level of macro expansion or an outer one.",
         "next", moving.next_, MOVING,
     ),
     Command(
         "finish", ("fin",), "finish",
-        "Run to the end of this macro expansion; outside of any, until the last `call` returns.",
+        "Run to the end of this macro expansion; outside of one, until the last `call` returns.",
         "finish", moving.finish, MOVING,
     ),
     Command(
-        "continue", ("c",), "continue", "Run until something is worth stopping at.", "continue", moving.continue_,
-        MOVING,
+        "continue", ("c",), "continue", "Run to the next breakpoint, or until the program ends.", "continue",
+        moving.continue_, MOVING,
     ),
     Command(
-        "until", ("u",), "until LOC", "Run until pc is there: a label, an address, or :LINE of the source.",
+        "until", ("u",), "until LOC", "Run until pc reaches LOC: a label, an address, or :LINE of the source.",
         "until done", moving.until, MOVING, PLACES,
     ),
     Command("run", ("r",), "run", "Start again from the beginning, and run.", "run", moving.run, MOVING),
     Command(
-        "back", ("bk",), "back [N]", "Take back one step, or N. No network is asked.", "back 5", moving.back, MOVING
+        "back", ("bk",), "back [N]", "Take back one step, or N. No network is evaluated.", "back 5", moving.back, MOVING
     ),
     Command(
         "reverse-continue", ("rc",), "reverse-continue",
-        "Go back to the last thing worth stopping at: before a breakpoint's instruction, or before the step that "
-        "wrote a watched word.",
+        "Go back to the last place to stop at: before a breakpoint's instruction, or before the step that wrote a "
+        "watched word.",
         "reverse-continue", moving.reverse_continue, MOVING,
     ),
     Command(
-        "goto", ("g",), "goto STEP", "Go to a step by its number, back or forward.", "goto 0", moving.goto, MOVING
+        "goto", ("g",), "goto STEP", "Go to a step by its number, backwards or forwards.", "goto 0", moving.goto, MOVING
     ),
     Command(
         "break", ("b",), "break LOC [if EXPR] | break margin < X | break divergence",
-        "Stop before the instruction there; after a step with a margin below X; where unit and reference differ.",
+        "Stop before the instruction at LOC, after a step with a margin below X, or where unit and reference differ.",
         "break loop if [counter] < 3", stopping.break_, STOPPING, PLACES,
     ),
     Command(
-        "tbreak", ("tb",), "tbreak LOC [if EXPR]", "Stop there once.", "tbreak done", stopping.tbreak, STOPPING, PLACES
+        "tbreak", ("tb",), "tbreak LOC [if EXPR]", "Stop at LOC once.", "tbreak done", stopping.tbreak, STOPPING, PLACES
     ),
     Command(
-        "watch", ("wa",), "watch ADDR|LABEL [if EXPR]", "Stop after a step that wrote that word; backwards, before it.",
+        "watch", ("wa",), "watch ADDR|LABEL [if EXPR]",
+        "Stop after a step that wrote the word; going backwards, before it.",
         "watch counter", stopping.watch, STOPPING, PLACES,
     ),
     Command(
-        "delete", ("d",), "delete N|all", "Do not stop at that any more.", "delete all", stopping.delete, STOPPING,
-        ("all",),
+        "delete", ("d",), "delete N|all", "Delete one breakpoint or watch, or all of them.", "delete all",
+        stopping.delete, STOPPING, ("all",),
     ),
-    Command("info", ("i",), "info", "List what is stopped at and displayed.", "info", stopping.info, STOPPING),
+    Command("info", ("i",), "info", "List the breakpoints, watches and displays.", "info", stopping.info, STOPPING),
     Command(
         "print", ("p",), "print EXPR",
-        "The value of an expression: the assembler's, with [ADDR] for a word of memory, pc or . and step.",
+        "Print the value of an expression of the assembler, where [ADDR] is a word of memory, and pc (or .) and step "
+        "are known.",
         "print [counter] + 1", looking.print_, LOOKING, PLACES,
     ),
     Command(
         "x", (), "x/[COUNT][d|u|x|c|i] ADDR",
-        "Words as signed, unsigned or hexadecimal numbers, characters, instructions.",
+        "Show words as signed, unsigned or hexadecimal numbers, characters or instructions.",
         "x/8d counter", looking.examine, LOOKING, PLACES,
     ),
     Command(
@@ -149,40 +151,43 @@ TABLE: tuple[Command, ...] = (
         "display [counter]", looking.display, LOOKING, PLACES,
     ),
     Command(
-        "undisplay", (), "undisplay [N]", "Show it no more; without a number, show none.", "undisplay 1",
+        "undisplay", (), "undisplay [N]", "Stop showing display N; without a number, all of them.", "undisplay 1",
         looking.undisplay, LOOKING,
     ),
     Command(
-        "list", ("l",), "list [LOC]", "The source around pc, or around LOC.", "list done", looking.list_, LOOKING,
+        "list", ("l",), "list [LOC]", "Show the source around pc, or around LOC.", "list done", looking.list_, LOOKING,
         PLACES,
     ),
     Command(
-        "disassemble", ("dis",), "disassemble [LOC] [, COUNT]", "Instructions as they stand in memory now.",
+        "disassemble", ("dis",), "disassemble [LOC] [, COUNT]", "Show instructions as they are in memory now.",
         "disassemble loop, 4", looking.disassemble, LOOKING, PLACES,
     ),
     Command(
-        "symbols", ("sym",), "symbols [PART]", "Labels and constants, with what the labels' words hold.",
+        "symbols", ("sym",), "symbols [PART]", "List labels and constants, and what the labelled words hold.",
         "symbols count", looking.symbols, LOOKING,
     ),
     Command(
-        "where", ("w", "bt"), "where", "pc, source line, and the macro calls it was expanded from.", "where",
+        "where", ("w", "bt"), "where", "Show pc, its source line, and the macro calls it was expanded from.", "where",
         looking.where, LOOKING,
     ),
     Command(
-        "trace", (), "trace on|off", "List every step a motion executes.", "trace on", looking.trace, LOOKING,
-        ("on", "off"),
+        "trace", (), "trace on|off", "List every step that is executed, or stop doing so.", "trace on",
+        looking.trace, LOOKING, ("on", "off"),
     ),
     Command(
-        "history", ("hist",), "history [N]", "The last executed steps and changes by hand.", "history 20",
+        "history", ("hist",), "history [N]", "List the last executed steps and changes by hand.", "history 20",
         looking.history, LOOKING,
     ),
     Command(
-        "profile", ("prof",), "profile [N]", "The hottest addresses and lines.", "profile 5", looking.profile, LOOKING
+        "profile", ("prof",), "profile [N]", "List the addresses and lines executed most often.", "profile 5",
+        looking.profile, LOOKING,
     ),
-    Command("stats", (), "stats", "What was computed, by what, and how surely.", "stats", looking.stats, LOOKING),
+    Command(
+        "stats", (), "stats", "Show what was computed, by what, and with what margin.", "stats", looking.stats, LOOKING
+    ),
     Command(
         "explain", ("e",), "explain [A B]",
-        "Each prediction behind the last step, or behind A - B: matched templates, prediction, threshold, margin.",
+        "Show each prediction of the last step, or of A - B: matched templates, prediction, threshold, margin.",
         "explain 5 3", learned.explain, LEARNED,
     ),
     Command(
@@ -198,29 +203,33 @@ TABLE: tuple[Command, ...] = (
         "set", (), "set ADDR|LABEL = EXPR", "Change a word of memory.", "set counter = 5", changing.set_, CHANGING,
         PLACES,
     ),
-    Command("pc", (), "pc [= LOC]", "Go on from somewhere else.", "pc = loop", changing.pc, CHANGING, PLACES),
     Command(
-        "asm", ("a",), "asm [ADDR] STATEMENT", "Assemble a statement to an address, by default to pc.",
+        "pc", (), "pc [= LOC]", "Show pc, or continue from somewhere else.", "pc = loop", changing.pc, CHANGING, PLACES
+    ),
+    Command(
+        "asm", ("a",), "asm [ADDR] STATEMENT", "Assemble a statement at an address, by default at pc.",
         "asm sbn one, counter", changing.asm, CHANGING, PLACES,
     ),
     Command(
-        "input", ("in",), 'input "TEXT" | input end', "Give the program bytes to read, or the end of its input.",
+        "input", ("in",), 'input "TEXT" | input end', "Give the program bytes to read, or end its input.",
         'input "17 25\\n"', changing.input_, CHANGING,
     ),
     Command(
-        "undo", (), "undo", "Take back the last change by hand, and what came after it.", "undo", changing.undo,
+        "undo", (), "undo", "Take back the last change by hand, and everything after it.", "undo", changing.undo,
         CHANGING,
     ),
     Command(
         "snapshot", ("snap",), "snapshot save|load|diff FILE",
-        "Keep the whole state in a file, take it from there, or compare.", "snapshot save before.snap",
+        "Save the whole state to a file, load it, or compare with it.", "snapshot save before.snap",
         changing.snapshot, CHANGING, FILES,
     ),
     Command(
-        "reload", (), "reload", "Read the program again, and start anew; stops are kept by what they were called.",
+        "reload", (), "reload", "Read the program again and start over; breakpoints and watches are kept by name.",
         "reload", changing.reload, CHANGING,
     ),
-    Command("help", ("h", "?"), "help [COMMAND]", "The commands, or one of them.", "help break", help_, HELP, COMMANDS),
+    Command(
+        "help", ("h", "?"), "help [COMMAND]", "List the commands, or explain one.", "help break", help_, HELP, COMMANDS
+    ),
     Command("quit", ("q", "exit"), "quit", "Leave.", "quit", quit_, HELP),
 )  # fmt: skip
 _BY_NAME = {name: command for command in TABLE for name in (command.name, *command.aliases)}

@@ -8,6 +8,7 @@ from assembler import Image
 from learned_units.unit import Unit
 from vm.debugger.present import Present
 from vm.execution import Machine
+from vm.margin import format_margin
 from vm.outcome import Chunk, Record
 
 
@@ -57,5 +58,5 @@ class Comparison:
 
 
 def _said(name: str, record: Record, followed: np.ndarray, k: int) -> str:
-    margin = "" if np.isinf(record.margins[k]) else f", margin {record.margins[k]:.3f}"
+    margin = "" if np.isinf(record.margins[k]) else f", margin {format_margin(record.margins[k], digits=3)}"
     return f"  {name}: [{record.addresses[k]}] <- {record.words[k]}, next pc {followed[k]}{margin}"

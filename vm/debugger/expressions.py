@@ -31,7 +31,7 @@ def value_of(text: str, names: Mapping[str, int], pc: int, step: int, read: Call
             pieces.append([])
         elif kind == "close":
             if len(pieces) == 1:
-                raise CommandError("`]` without `[`")
+                raise CommandError("`]` has no `[`")
             address = _evaluate("".join(pieces.pop()), known)
             name = f"__{len(known)}"
             known[name] = read(address)
@@ -39,7 +39,7 @@ def value_of(text: str, names: Mapping[str, int], pc: int, step: int, read: Call
         else:
             pieces[-1].append(match[0])
     if len(pieces) > 1:
-        raise CommandError("`[` without `]`")
+        raise CommandError("`[` has no `]`")
     return _evaluate("".join(pieces[0]), known)
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at what computes: each prediction behind a step, other units, two units side by side."""
+"""The commands that look at what computes: each prediction of a step, other units, two units side by side."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from vm.debugger import arguments, rendering
 from vm.debugger.comparison import Comparison
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
+from vm.margin import format_margin
 
 BAR_CELLS = 8  # on each side of the threshold
-CELLS_A_MARGIN = 4  # so many are a margin of 1, the nominal one
+CELLS_A_MARGIN = 4  # cells that stand for a margin of 1, the nominal one
 
 
 def explain(session: Session, text: str) -> str:
@@ -39,8 +40,9 @@ def explain(session: Session, text: str) -> str:
     if not decisions:
         return f"{head}\n{closing}; nothing is predicted in native arithmetic"
     weak = min(decisions, key=lambda each: each.margin)
+    margin = format_margin(weak.margin, digits=3)
     return (
-        f"{head}\n{_decisions(decisions)}\n{closing}; smallest margin {weak.margin:.3f}: pass {weak.stage} "
+        f"{head}\n{_decisions(decisions)}\n{closing}; smallest margin {margin}: pass {weak.stage} "
         f"({weak.network}), {weak.output} at bit {weak.bit}"
     )
 
@@ -92,7 +94,7 @@ def _decisions(decisions: list[Decision]) -> str:
                 f"{each.threshold:.4f}",
                 bar(each),
                 str(each.value),
-                f"{each.margin:.3f}",
+                format_margin(each.margin, digits=3),
             )
         )
     head, *lines = table(rows, right=(0, 2, 3, 4, 6, 7)).splitlines()

@@ -229,7 +229,7 @@ def stats(session: Session, text: str) -> str:
 
 
 def _instructions(session: Session, start: int, count: int) -> list[str]:
-    """Instructions in memory, one behind the other; => is pc, * a breakpoint."""
+    """Instructions in memory, one after the other; => is pc, * a breakpoint."""
     breaks = {point.address for point in session.points if point.kind == points.BREAK}
     rows = []
     for pc in range(start, min(start + 3 * count, session.size - 2), 3):

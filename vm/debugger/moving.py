@@ -6,7 +6,7 @@ from vm.debugger import arguments, points, rendering, travel
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 
-TRACED_STEPS = 1_000  # of a motion, at most so many are listed
+TRACED_STEPS = 1_000  # the most steps of a motion that are listed
 
 
 def step(session: Session, text: str) -> str:

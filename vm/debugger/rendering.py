@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vm.debugger.history import StepAccount
     from vm.debugger.session import Session
 
-NEAR = 64  # words behind a label that are still called by it
+NEAR = 64  # words after a label that are still named by it
 
 
 def number(session: Session, word: int) -> str:

@@ -37,8 +37,8 @@ class Session:
     """One program under the debugger.
 
     input: the program's whole input, or None where it is given by hand. limit: steps of history that are kept.
-    reload: makes the image anew. load_unit: a unit of this image's width and instruction set, by name. read_source: the
-    text of a source file, None where it cannot be had.
+    reload: makes the image again. load_unit: a unit of this image's width and instruction set, by name. read_source:
+    the text of a source file, None where it is not available.
 
     `present` is where the machine stands; `vm.debugger.travel` moves it. Nothing raises but CommandError, before
     anything was changed.
@@ -72,7 +72,7 @@ class Session:
         self.start(image, unit)
 
     def start(self, image: Image, unit: Unit) -> None:
-        """Begin anew with an image: nothing was executed, nothing is remembered but what to stop at."""
+        """Start over with an image: nothing was executed, nothing is remembered but what to stop at."""
         self.image = image
         self.machine = Machine(image, unit, input=self.given_input, check=self.checks)
         self.size = self.machine.size
@@ -80,7 +80,7 @@ class Session:
         self.symbols = dict(image.symbols)
         self._name_addresses()
         self.typed: dict[int, Origin] = {}  # the words that were assembled by hand
-        self.free = len(image.words)  # the first address behind the program
+        self.free = len(image.words)  # the first address after the program
         self.level = 0  # the level of macro expansion that the user looks at
         self.units = [(0, unit.name)]  # from which step on which one computed
         self.comparison: Comparison | None = None

@@ -71,7 +71,7 @@ class Source:
                 if len(path) <= level + 1:
                     found[run.start : run.end] = True
                 elif before[: level + 1] != outer:
-                    # What a macro puts behind the program carries the path of its first call: that is no statement.
+                    # What a macro puts after the program carries the path of its first call: that is no statement.
                     found[run.start] = not (outer in met and run.start >= self._program_end)
             met.add(outer)
             before, end = path, run.end
@@ -89,7 +89,7 @@ class Source:
         return found
 
     def calls(self) -> list[tuple[int, int]]:
-        """First address, and address behind the last, of each expansion of the macro `call`."""
+        """First address, and address after the last, of each expansion of the macro `call`."""
         found: list[tuple[int, int]] = []
         last: Path = ()
         end = 0
@@ -135,7 +135,7 @@ class Source:
 
     @cached_property
     def _program_end(self) -> int:
-        """The address behind the last word that no macro made."""
+        """The address after the last word that no macro made."""
         return max((run.end for run in self._runs if not run.origin.calls), default=0)
 
 

@@ -19,6 +19,7 @@ from vm.debugger.history import StepAccount
 from vm.debugger.present import Edit
 from vm.debugger.session import Session
 from vm.machine import Stops, make_stops
+from vm.margin import format_margin
 from vm.outcome import Record
 
 AFTER = (points.WATCH, points.MARGIN)  # these are seen after the step that did it, a break before its instruction
@@ -62,7 +63,7 @@ def forward(
 
 
 def backward(session: Session, count: int) -> list[str]:
-    """Go back so many steps, or as far as steps are kept."""
+    """Go back this many steps, or as far as steps are kept."""
     oldest = session.history.first
     if session.present.step - count < oldest:
         session.travel(oldest)
@@ -149,7 +150,7 @@ def _run_to_return(session: Session) -> list[str]:
 
 
 def _open_call(session: Session) -> tuple[int, int] | None:
-    """First address, and address behind the last, of the `call` entered last and not returned from."""
+    """First address, and address after the last, of the `call` entered last and not returned from."""
     calls = session.source.calls()
     inside = np.full(session.size, -1, np.int64)
     returns = {end: index for index, (_, end) in enumerate(calls)}
@@ -215,7 +216,7 @@ def _last_edit_watched(session: Session, position: int, after: int) -> Edit | No
 def _written(session: Session, mask: np.ndarray, floor: float, piece: Record) -> np.ndarray:
     """Which steps wrote what is watched, or had a margin below the floor."""
     watched = _marked(session, mask & Stops.WATCH, piece.addresses) & ~session.history.is_console(piece.addresses)
-    return watched | (piece.margins < floor)
+    return watched | (~(piece.margins >= floor) & (floor > -np.inf))  # a NaN is below every floor
 
 
 def _marked(session: Session, mask: np.ndarray, addresses: np.ndarray) -> np.ndarray:
@@ -256,7 +257,10 @@ def _look(session: Session, point: points.StopPoint, last: StepAccount | None) -
     stood = rendering.instruction(session, last.pc, last.a, last.b, last.c)
     by = f"by step {last.step:,} at pc {last.pc}, `{stood}`" + (f" ({where})" if where else "")
     if point.kind == points.MARGIN:
-        return last.margin < point.floor, f"break {point.number}: margin {last.margin:.3f} < {point.floor:g}, {by}"
+        return (
+            not last.margin >= point.floor,
+            f"break {point.number}: margin {format_margin(last.margin, digits=3)} < {point.floor:g}, {by}",
+        )
     old, new = signed(last.minuend, session.word_bits), signed(last.word, session.word_bits)
     return last.address == point.address, f"watch {point.number}: {point.text}: {old} -> {new}, written {by}"
 

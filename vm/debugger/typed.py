@@ -20,7 +20,7 @@ _END = "end_of_typed_statement"
 
 @dataclass(frozen=True)
 class Typed:
-    """A statement in words. Those behind `end`, if any, are what its macros share."""
+    """A statement in words. Those after `end`, if any, are what its macros share."""
 
     text: str
     start: int
@@ -40,7 +40,7 @@ def assembled(session: Session, address: int, statement: str) -> Typed:
     image = _image(session, f".org {address}\n{statement}\n{_END}:", statement)
     end = image.symbols[_END]
     if any(run.end > end for run in image.source_map or ()):
-        # What the macros share goes behind the program, and behind a word of its own: nothing else may begin at `end`.
+        # What the macros share goes after the program, and after a word of its own: nothing else may begin at `end`.
         there = f".org {session.free}\n" if address != session.free else ""
         image = _image(session, f".org {address}\n{statement}\n{_END}:\n{there}.word 0", statement)
     runs = image.source_map or ()
