@@ -15,10 +15,9 @@ from typing import Any
 from assembler import parsing
 from assembler.diagnostics import Diagnostic, Report, SourceLine, Span, shown
 from assembler.encoding import encode
-from assembler.files import DIALECTS
 from assembler.image import Image
 from assembler.layout import Layout
-from assembler.options import Options
+from assembler.options import DIALECTS, Options
 from assembler.syntax import Binary, Expression, Here, Instruction, Name, Number, Operand, Operation, Statement, Unary
 
 _SQASM_ISA, _SQASM_WORD_BITS = "subleq", 32

@@ -10,7 +10,6 @@ from assembler.image import MAX_IMAGE_WORDS, Image, ImageError, normalized_word
 from assembler.options import Options
 
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
-DIALECTS = ("sqasm",)
 _MAX_FILE_BYTES = 32 * MAX_IMAGE_WORDS
 
 
@@ -45,7 +44,7 @@ def read_image(
 
     format: one of FORMATS.
     folder: where a source's includes are.
-    dialect: the notation of a source, one of DIALECTS, if it is not ours.
+    dialect: the notation of a source, one of `options.DIALECTS`, if it is not ours.
     options: `isa word_bits memory entry input_mode`, as for `assemble`. They fill in what the file leaves open: of an
         `.img` that is the memory, of a raw file everything (isa sbn, 16 bits and entry 0 unless stated).
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from assembler.image import check_input_mode, check_isa, check_memory, check_word_bits
 
+DIALECTS = ("sqasm",)  # notations of other assemblers
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
