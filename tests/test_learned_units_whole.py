@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from learned_units import store
 from learned_units.circuits import machine_grouped
 from learned_units.circuits.machine_one import at_least, executable, templates
 from learned_units.circuits.passes import Pick, run_schedule
@@ -250,7 +251,7 @@ def test_one_network_that_claims_too_little_is_refused(measured):
     network = {"width": 8, "examples": 8, "iterations": 1, "error": 0.0, **found}
     stated = {**recipe.expected, **store.origin(), "seed_used": 0, "tensor_hash": "", "ensemble_size": 2}
     claims = {"initialisation": "mirrored", "networks": {"whole": network}, "verified": {"kind": "sampled", **found}}
-    with pytest.raises(WeightsError, match="the manifest (claims too little|says 'nan' for 'networks.whole.)"):
+    with pytest.raises(WeightsError, match="the manifest (claims too little|says 'nan' for 'verified.)"):
         recipe.check({}, recipe.kind.read({**stated, **claims}))
 
 
