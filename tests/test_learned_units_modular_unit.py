@@ -199,8 +199,11 @@ def test_the_weights_are_traced_and_not_part_of_the_compiled_code(modular):
     ("options", "words"),
     [
         ({"name": "modular", "weights": "guessed"}, r"unknown weights 'guessed' \(weights: grokked, analytic\)"),
-        ({"name": "ntk", "weights": "grokked"}, "weights is for the unit 'modular'; the unit 'ntk' has none"),
-        ({"name": "modular", "group": 8}, "group is for the units 'ntk' and 'ntk-limit'; the unit 'modular' has none"),
+        ({"name": "ntk", "weights": "grokked"}, "weights is for the unit 'modular'; the unit 'ntk' does not have it"),
+        (
+            {"name": "modular", "group": 8},
+            "group is for the units 'ntk' and 'ntk-limit'; the unit 'modular' does not have it",
+        ),
     ],
 )
 def test_options_of_other_units_are_refused(options, words):

@@ -44,7 +44,7 @@ LIMIT = Scope(
 
 
 def load_trained(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
-    """The trained unit. Raises ValueError for a group out of range, WeightsError if no weights can be had."""
+    """The trained unit. Raises ValueError for a group out of range, WeightsError if there are no acceptable weights."""
     tensors, manifest = recipes.obtain(recipe(word_bits, isa, seed, group), progress)
     spec = NtkSpec(word_bits, isa, manifest["group"])
     params = ensembles.as_params(tensors, spec.group)

@@ -33,7 +33,7 @@ def own_sets() -> dict[str, TemplateSet]:
 def obtain(seed: int, progress: Progress | None) -> tuple[dict[str, ensemble.EnsembleParams], Manifest]:
     """The parameters of all seven networks and a manifest that covers them.
 
-    Raises WeightsError if no acceptable weights can be had.
+    Raises WeightsError if there are no acceptable weights.
     """
     shared, shared_manifest = recipes.obtain(ntk_loading.recipe(16, "sbn", seed), progress)
     own, own_manifest = recipes.obtain(recipe(seed), progress)

@@ -38,12 +38,12 @@ BLOCK = 1024
 def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[StateEnsemble, Manifest]:
     """The parameters of one machine and their manifest.
 
-    Raises ValueError for a machine too large to train, WeightsError if no acceptable weights can be had.
+    Raises ValueError for a machine too large to train, WeightsError if there are no acceptable weights.
     """
     if spec.templates.size > MOST_TEMPLATES:
         raise ValueError(
             f"one network for {spec.cells} cells of {spec.word_bits} bits has {spec.templates.size:,} templates; it is "
-            f"trained for up to {MOST_TEMPLATES} (8 cells of 4 bits): take the form grouped, or the unit ntk-limit"
+            f"trained for up to {MOST_TEMPLATES} (8 cells of 4 bits): use the form grouped, or the unit ntk-limit"
         )
     tensors, manifest = recipes.obtain(recipe(spec, seed), progress)
     return _as_params(spec.templates, tensors), manifest
@@ -159,7 +159,7 @@ def _make(spec: OneNetwork, seed: int, progress: Progress) -> Made:
     if accepted is None:
         raise WeightsError(
             f"no ensemble of up to {UNITS_TRIED[-1]:,} units reached z = {Z_FLOOR} for {spec.cells} cells of "
-            f"{spec.word_bits} bits; take fewer cells, or the form grouped"
+            f"{spec.word_bits} bits; use fewer cells, or the form grouped"
         )
     inner, outer, report = accepted
     measured = {name: report.pop(name) for name in ("z", "largest_error", "states")}
