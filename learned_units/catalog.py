@@ -80,7 +80,7 @@ def load_unit(
     `unit.seed`. progress(what, part done 0..1) is called while weights are made. group: bit positions one network
     serves, 1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: "grokked" (the default)
     or "analytic"; for the unit "modular" only.
-    Raises ValueError for an argument out of range, WeightsError if no acceptable weights can be had.
+    Raises ValueError for an argument out of range, WeightsError if there are no acceptable weights.
     """
     entry, options = _checked(name, word_bits, isa, seed, {"group": group, "weights": weights})
     return entry.load(word_bits, isa, seed, progress, **options)
@@ -110,7 +110,7 @@ def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
     makers = {**OTHER_WEIGHTS} | {name: entry.module for name, entry in UNITS.items() if entry.trained}
     module = makers.get(unit) if isinstance(unit, str) else None
     if module is None:
-        raise WeightsError(f"weights of no unit here: the manifest says {unit!r}")
+        raise WeightsError(f"these are not weights of a unit known here: the manifest says {unit!r}")
     try:
         return _imported(module).recipe_of(manifest)
     except (KeyError, TypeError, ValueError) as error:
@@ -130,11 +130,11 @@ def _checked(name: str, word_bits: int, isa: str, seed: int, options: dict[str, 
     if isa not in ISAS:
         raise ValueError(f"unknown instruction set '{isa}' (instruction sets: {', '.join(ISAS)})")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 31:
-        raise ValueError(f"seed is {seed}; it is an integer 0 .. 2^31 - 1")
+        raise ValueError(f"seed is {seed}; it must be an integer 0 .. 2^31 - 1")
     entry = UNITS[name]
     for option, value in options.items():
         if value is not None and option not in entry.options:
             takers = " and ".join(f"'{other}'" for other, each in UNITS.items() if option in each.options)
             units = "units" if " and " in takers else "unit"
-            raise ValueError(f"{option} is for the {units} {takers}; the unit '{name}' has none")
+            raise ValueError(f"{option} is for the {units} {takers}; the unit '{name}' does not have it")
     return entry, {option: options[option] for option in entry.options}

@@ -96,7 +96,7 @@ def closed_form(design: Design, threshold: str = "calibrated") -> Computer:
 def trained(design: Design, seed: int = 0, progress: Progress | None = None) -> Computer:
     """A task with trained ensembles: made on first use, then read from the cache.
 
-    Raises ValueError for a design that is not trained, WeightsError if no acceptable weights can be had.
+    Raises ValueError for a design that is not trained, WeightsError if there are no acceptable weights.
     """
     params, detail = task_weights.obtain(design, seed, progress)
     return Computer(design.algorithm, params, detail)

@@ -33,7 +33,7 @@ def place(tree: Any, split: PartitionSpec, devices: Sequence[Any]) -> Any:
 
 
 def block_size(rows: int, most: int) -> int:
-    """Rows of a block where there are so many in all: a power of two up to `most`, so that few sizes are compiled."""
+    """Rows of a block where there are that many in all: a power of two up to `most`, so that few sizes are compiled."""
     return min(most, 1 << max(rows - 1, 0).bit_length())
 
 

@@ -34,7 +34,7 @@ def count() -> int:
 
 
 def mine(things: int) -> range:
-    """Which of so many things are this process's: every n-th."""
+    """Which of that many things are this process's: every n-th."""
     import jax
 
     return range(jax.process_index(), things, jax.process_count())
@@ -58,7 +58,7 @@ def gather(value: Any) -> list[Any]:
         padded = np.pad(text, (0, int(lengths.max()) - len(text)))
         rows = np.asarray(multihost_utils.process_allgather(padded)).reshape(len(lengths), -1)
     except (jax.errors.JaxRuntimeError, ValueError) as error:
-        raise ProcessLost("another process of the cluster has ended before the work was done") from error
+        raise ProcessLost("another process of the cluster ended before the work was done") from error
     return [json.loads(row[:length].tobytes()) for row, length in zip(rows, lengths, strict=True)]
 
 
@@ -69,6 +69,6 @@ def agree(stated: Mapping[str, Any]) -> None:
         for name, value in all_stated[0].items():
             if theirs.get(name) != value:
                 raise WeightsError(
-                    f"the processes do not share one piece of work: {name} is {value!r} in process 0 and "
+                    f"the processes do not work on the same thing: {name} is {value!r} in process 0 and "
                     f"{theirs.get(name)!r} in process {number}"
                 )

@@ -140,7 +140,7 @@ def _manifest_hash(manifest: Mapping[str, Any]) -> str:
 
 
 def _unwritable(path: Path, error: OSError) -> UnwritableError:
-    return UnwritableError(f"{path} cannot be written ({error}); SBN_CACHE_DIR names another folder for the cache")
+    return UnwritableError(f"{path} cannot be written ({error}); SBN_CACHE_DIR can name another folder for the cache")
 
 
 def origin() -> dict[str, str]:
@@ -216,7 +216,7 @@ def load(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, np.ndarray]
         raise WeightsError(f"{path}: the manifest is not an object")
     for name, value in {"format": FORMAT, **expected}.items():
         if manifest.get(name) != value:
-            raise WeightsError(f"{path}: {name} is {manifest.get(name)!r}, and {value!r} is needed")
+            raise WeightsError(f"{path}: {name} is {manifest.get(name)!r}, but {value!r} is needed")
     if manifest.get("tensor_hash") != tensor_hash(tensors):
         raise WeightsError(f"{path}: the tensors do not have the manifest's tensor_hash: they were altered")
     if manifest.get("manifest_hash") != _manifest_hash(manifest):
@@ -225,7 +225,7 @@ def load(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, np.ndarray]
 
 
 def read_any(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]:
-    """The tensors of a safetensors file of any making, and our manifest if it has one.
+    """The tensors of a safetensors file, whoever made it, and our manifest if it has one.
 
     Raises WeightsError for a file that is damaged, or whose manifest is not that of its tensors.
     """

@@ -142,7 +142,7 @@ class Unit:
             )
 
     def explain(self, minuend: int, subtrahend: int, target: int = 0, fall_through: int = 0) -> list[Decision]:
-        """The decisions behind one case, made by the code that `subtract_branch` runs."""
+        """The decisions made in one case, made by the code that `subtract_branch` runs."""
         names = ("minuend", "subtrahend", "target", "fall_through")
         given = (minuend, subtrahend, target, fall_through)
         words = [bits.as_words(value, self.word_bits, name) for name, value in zip(names, given, strict=True)]

@@ -46,7 +46,7 @@ def computing(call: str, isa: str, word_bits: int) -> Program:
 
 
 def smallest(call: str, isa: str, least: int = 4) -> Program:
-    """A call in the narrowest words it fits, placed so that pc is negative behind it: a halt that takes no words."""
+    """A call in the narrowest words it fits, placed so that pc is negative after it: a halt that takes no words."""
     size = assemble(f"{call}\nend:\n{DATA}", isa=isa).symbols["end"]
     bits = next(bits for bits in range(least, 9) if 1 << bits - 1 >= size)
     while True:

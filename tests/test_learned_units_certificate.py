@@ -57,7 +57,7 @@ def test_the_decisions_of_a_step_are_those_that_explain_lists(word_bits, isa, gr
     assert sum(load.evaluations for load in loads) == unit.spec.evaluations
     listed = [decision.network for decision in unit.explain(3, 5)]
     for load in loads:
-        # the positions behind the word's end, in its last group, are counted but decide nothing
+        # the positions after the word's end, in its last group, are counted but decide nothing
         assert listed.count(load.network) <= load.decisions
         if word_bits % group == 0 and load.network in ("first", "prefix", "difference"):
             assert listed.count(load.network) == load.decisions

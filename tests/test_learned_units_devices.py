@@ -12,7 +12,7 @@ from learned_units import devices
 
 
 def on_devices(count: int, code: str) -> str:
-    """What a fresh interpreter with so many devices prints."""
+    """What a fresh interpreter with that many devices prints."""
     setup = f"import jax; jax.config.update('jax_num_cpu_devices', {count}); assert len(jax.devices()) == {count}\n"
     command = [sys.executable, "-c", setup + code]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ).stdout

@@ -103,9 +103,9 @@ def test_noise_of_the_same_scale_answers_by_chance():
     [
         (lambda: experts.multiplication(12), "a product needs a prime modulus, and 12 is not prime"),
         (lambda: experts.multiplication(1), "1 is not prime"),
-        (lambda: experts.multiplication(7, (1, -1)), "exponents are 0 or more, not -1"),
-        (lambda: experts.addition(7, (1,)), "an expert has 2 to 4 terms, not 1"),
-        (lambda: experts.addition(7, (1,) * 5), "an expert has 2 to 4 terms, not 5"),
+        (lambda: experts.multiplication(7, (1, -1)), "exponents must be 0 or more, not -1"),
+        (lambda: experts.addition(7, (1,)), "an expert must have 2 to 4 terms, not 1"),
+        (lambda: experts.addition(7, (1,) * 5), "an expert must have 2 to 4 terms, not 5"),
     ],
 )
 def test_experts_that_cannot_be_are_value_errors(make, said):

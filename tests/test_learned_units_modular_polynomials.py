@@ -149,9 +149,9 @@ def test_experts_of_noise_break_a_polynomial():
         ("5 + (a+b)^2 mod 12", "12 is not prime", "(a+b)^2"),
         ("a^20000 mod 7", "a power of 20,000; powers go up to 10,000", "20000"),
         ("2^20000 a mod 7", "a power of 20,000", "20000"),
-        ("a^1000000000000000000000 mod 7", "a number of 22 digits; 18 are the most", "1000000000000000000000"),
-        ("a mod 1", "a modulus is 2 or more, not 1", "1"),
-        ("a mod 0", "a modulus is 2 or more, not 0", "0"),
+        ("a^1000000000000000000000 mod 7", "a number of 22 digits; at most 18 are allowed", "1000000000000000000000"),
+        ("a mod 1", "a modulus must be 2 or more, not 1", "1"),
+        ("a mod 0", "a modulus must be 2 or more, not 0", "0"),
         ("a mod 600", "the modulus is 600; it may be at most 512", None),
         ("a + mod 7", "'mod' cannot stand here", "mod"),
         ("a + b", "the modulus is missing at the end, as in `mod 97`", ""),
@@ -167,7 +167,7 @@ def test_experts_of_noise_break_a_polynomial():
         ("a\n+ b mod 7", "has no place in a polynomial", " "),
         ("", "something is missing at the end", None),
         ("(" * 40 + "a" + ")" * 40 + " mod 7", "parentheses are nested deeper than 30", "("),
-        ("a" * 2000 + " mod 7", "a polynomial of 2,006 characters; 1,000 are the most", None),
+        ("a" * 2000 + " mod 7", "a polynomial of 2,006 characters; at most 1,000 are allowed", None),
     ],
 )
 def test_what_is_no_polynomial_is_refused_with_a_caret_where_it_goes_wrong(text, said, marked):

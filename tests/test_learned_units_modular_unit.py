@@ -117,8 +117,11 @@ def test_one_set_of_weights_serves_every_width_and_instruction_set():
     ("options", "words"),
     [
         ({"name": "modular", "weights": "guessed"}, r"unknown weights 'guessed' \(weights: grokked, analytic\)"),
-        ({"name": "ntk", "weights": "grokked"}, "weights is for the unit 'modular'; the unit 'ntk' has none"),
-        ({"name": "modular", "group": 8}, "group is for the units 'ntk' and 'ntk-limit'; the unit 'modular' has none"),
+        ({"name": "ntk", "weights": "grokked"}, "weights is for the unit 'modular'; the unit 'ntk' does not have it"),
+        (
+            {"name": "modular", "group": 8},
+            "group is for the units 'ntk' and 'ntk-limit'; the unit 'modular' does not have it",
+        ),
     ],
 )
 def test_options_of_other_units_are_refused(options, words):

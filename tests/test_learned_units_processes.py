@@ -122,7 +122,7 @@ except processes.ProcessLost as lost:
     killed.wait()
     out, _ = other.communicate(timeout=60)
     assert (other.returncode, time.monotonic() - began < 30) == (7, True)
-    assert out.endswith("another process of the cluster has ended before the work was done\n")
+    assert out.endswith("another process of the cluster ended before the work was done\n")
     unit = load_unit("ntk-limit", 9)
     plan = pairs.plan(unit)
     before = pairs.finished(plan)
@@ -174,7 +174,7 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """
-    message = "WeightsError the processes do not share one piece of work: weights is 'weights 0' in process 0 and "
+    message = "WeightsError the processes do not work on the same thing: weights is 'weights 0' in process 0 and "
     assert told(start(code)) == [f"{message}'weights 1' in process 1"] * 2
     with pytest.raises(WeightsError, match="b is 1 in process 0 and 2 in process 1"):
         _agree({"a": 0, "b": 1}, {"a": 0, "b": 2})

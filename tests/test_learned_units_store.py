@@ -122,12 +122,12 @@ def test_a_missing_file_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("group", 16, "group is 8, and 16 is needed"),
-        ("seed", 4, "seed is 3, and 4 is needed"),
-        ("design", "xyz", "design is 'abc', and 'xyz' is needed"),
-        ("unit", "modular", "unit is 'ntk', and 'modular' is needed"),
-        ("word_bits", 16, "word_bits is None, and 16 is needed"),
-        ("format", 2, "format is 1, and 2 is needed"),
+        ("group", 16, "group is 8, but 16 is needed"),
+        ("seed", 4, "seed is 3, but 4 is needed"),
+        ("design", "xyz", "design is 'abc', but 'xyz' is needed"),
+        ("unit", "modular", "unit is 'ntk', but 'modular' is needed"),
+        ("word_bits", 16, "word_bits is None, but 16 is needed"),
+        ("format", 2, "format is 1, but 2 is needed"),
     ],
 )
 def test_weights_of_another_kind_are_refused_naming_file_and_field(saved, field, value, words):
@@ -138,7 +138,7 @@ def test_weights_of_another_kind_are_refused_naming_file_and_field(saved, field,
 
 def test_a_file_of_another_format_version_is_refused(saved, monkeypatch):
     monkeypatch.setattr(store, "FORMAT", store.FORMAT + 1)
-    with pytest.raises(WeightsError, match=f"format is {store.FORMAT - 1}, and {store.FORMAT} is needed"):
+    with pytest.raises(WeightsError, match=f"format is {store.FORMAT - 1}, but {store.FORMAT} is needed"):
         store.load(saved, {})
 
 
@@ -159,7 +159,7 @@ def test_a_file_with_any_one_byte_altered_is_refused(saved):
     data = 8 + struct.unpack("<Q", whole[:8])[0]
     for place in range(len(whole)):
         if padding + 2 <= place < data:
-            continue  # blanks behind the header
+            continue  # blanks after the header
         altered = bytearray(whole)
         altered[place] ^= 1
         saved.write_bytes(altered)
@@ -207,7 +207,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path, content, words):
         (None, "damaged, or not a weights file"),
         ({"manifest": "{nonsense"}, "damaged, or not a weights file"),
         ({"manifest": "[1, 2]"}, "the manifest is not an object"),
-        ({"manifest": "{}"}, "format is None, and 1 is needed"),
+        ({"manifest": "{}"}, "format is None, but 1 is needed"),
         ({"manifest": '{"format": 1}'}, "do not have the manifest's tensor_hash"),
         ({"format": "pt"}, "damaged, or not a weights file"),
     ],
@@ -350,8 +350,8 @@ DAMAGES = {
     damage_byte: "tensor_hash",
     damage_empty: "damaged",
     damage_directory: "damaged",
-    damage_seed: "seed is 1, and 0 is needed",
-    damage_group: "group is 4, and 8 is needed",
+    damage_seed: "seed is 1, but 0 is needed",
+    damage_group: "group is 4, but 8 is needed",
     damage_design: "design is 'another recipe'",
     damage_margin: "claims too little",
     damage_claim: "the manifest says 'yes' for 'verified'",

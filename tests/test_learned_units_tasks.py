@@ -216,7 +216,7 @@ def test_permutations_move_every_bit_to_its_place_in_the_limit(design, length):
 @pytest.mark.parametrize("places", [(0, 0), (1, 2), (0, 2, 1, 4), (-1, 0)])
 def test_what_is_no_permutation_is_refused(places):
     for design in PERMUTATIONS.values():
-        with pytest.raises(ValueError, match=r"a permutation of \d bits names each of 0 \.\. \d; \d is missing"):
+        with pytest.raises(ValueError, match=r"a permutation of \d bits must name each of 0 \.\. \d; \d is missing"):
             design(places)
 
 

@@ -198,7 +198,7 @@ def test_an_operand_that_does_not_fit_is_refused():
         (Design("multiply", "paper", 9), r"the paper's design of 'multiply' is trained for up to 8 bits, not 9"),
         (Design("subtract", "paper", 4), "the paper subtracts in its SBN instruction"),
         (Design("divide", "grouped", 4), "no design 'divide', 'grouped'"),
-        (Design("add", "grouped", 0), "operands have 1 bit or more, not 0"),
+        (Design("add", "grouped", 0), "operands must have 1 bit or more, not 0"),
     ],
 )
 def test_a_design_that_is_not_there_is_refused(design, message):

@@ -29,7 +29,7 @@ def expanded() -> tuple[Image, Source]:
     18  main:4 inner      lib:10
     21  main:4 inner      lib:11
     24  main:5            halts
-    27  (main:4 inner)    lib:20, put behind the program
+    27  (main:4 inner)    lib:20, put after the program
     """
     outer, inner = line(2, "outer a, b"), line(4, "inner a")
     nested = line(2, "inner p", file="lib.sbn")

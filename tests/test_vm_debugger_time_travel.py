@@ -31,7 +31,7 @@ class Change:
 
 
 class Timeline:
-    """The model: an image, its input and the changes by hand; every state is computed anew by the reference."""
+    """The model: an image, its input and the changes by hand; every state is computed again by the reference."""
 
     def __init__(self, image: Image, given: bytes) -> None:
         self.image, self.given = image, given

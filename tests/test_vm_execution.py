@@ -180,7 +180,7 @@ def test_input_longer_than_the_buffer_arrives_whole(length, check, unit_of):
 
 
 def printer(count: int) -> list[int]:
-    """Prints so many x (at most 32,768), and computes between any two of them."""
+    """Prints that many x (at most 32,768), and computes between any two of them."""
     return [12, CONSOLE, 3, 13, 14, -1, 15, 15, 9, 13, 15, 0, ord("x"), 1, count - 1, 0]
 
 

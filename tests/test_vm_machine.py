@@ -46,7 +46,7 @@ class Bench(NamedTuple):
         return Machine(Image(words, self.word_bits, self.unit.isa, entry), self.unit, input=input, memory=memory)
 
     def after(self, words: list[int], steps: int = 1, input: bytes = b"") -> Machine:
-        """A machine that has executed exactly so many instructions, in agreement with the reference."""
+        """A machine that has executed exactly that many instructions, in agreement with the reference."""
         machine = self.machine(words, input)
         outcome = machine.run(steps)
         assert outcome.steps == machine.steps == steps
@@ -476,7 +476,7 @@ def test_a_stopped_state_is_a_fixpoint(halt, words, native):
     after, _, executed = one(before, fetch(before.memory, before.pc), None)
     assert not executed
     for field, old, new in zip(MachineState._fields, before, after, strict=True):
-        if field == "output":  # where nothing counts as written, whatever is behind the end may be there
+        if field == "output":  # where nothing counts as written, whatever comes after the end may be there
             continue
         assert (np.asarray(old) == np.asarray(new)).all(), field
 

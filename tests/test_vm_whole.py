@@ -291,7 +291,7 @@ def test_a_machine_of_another_size_is_refused():
         load_whole(4, 3)
     with pytest.raises(ValueError, match="seed"):
         load_whole(8, 8, seed=-1)
-    with pytest.raises(ValueError, match="no whole machine of the unit 'native'"):
+    with pytest.raises(ValueError, match="no whole machine for the unit 'native'"):
         load_whole(16, 8, "sbn", "native")
 
 
@@ -299,7 +299,7 @@ def test_the_command_prints_the_output_and_names_what_lies_between(capfdbinary):
     assert main(["run", "--whole", "multiply", "--unit", "ntk-limit", "--input-text", "6 7"]) == 0
     out, err = capfdbinary.readouterr()
     assert out == b"42\n"
-    assert b"24 closed-form steps" in err and b"encoder (template matching)" in err and b"threshold (half-way" in err
+    assert b"24 closed-form steps" in err and b"encoder (template matching)" in err and b"threshold (halfway" in err
 
 
 def test_the_command_tells_the_same_as_json(capfdbinary):
@@ -392,7 +392,7 @@ def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
         (["run", "--whole", "multiply", "--unit", "ntk-limit", "--input-text", "six"], b"'six' in the input"),
         (
             ["run", "--whole", "multiply", "--unit", "native", "--input-text", ""],
-            b"no whole machine of the unit 'native'",
+            b"no whole machine for the unit 'native'",
         ),
         (["run", "--whole", "factoral", "--unit", "ntk-limit"], b"factorial"),
         (["run", "--whole", "programs/sum.sbn", "--input-text", ""], b"does not say how many cells the machine has"),

@@ -28,13 +28,13 @@ class Design:
         if self.task not in TASKS or self.form not in FORMS:
             raise ValueError(f"no design '{self.task}', '{self.form}' (tasks: {TASKS}, forms: {FORMS})")
         if self.bits < 1:
-            raise ValueError(f"operands have 1 bit or more, not {self.bits}")
+            raise ValueError(f"operands must have 1 bit or more, not {self.bits}")
         grouped = self.form == "grouped"
         if self.task == "permute":
             return permutation.grouped(self.places) if grouped else permutation.paper(self.places)
         if self.task == "subtract":
             if not grouped:
-                raise ValueError("the paper subtracts in its SBN instruction; 'subtract' has the grouped design alone")
+                raise ValueError("the paper subtracts in its SBN instruction; 'subtract' has only the grouped design")
             return subtraction.grouped(self.bits, GROUP)
         if self.task == "add":
             return addition.grouped(self.bits, GROUP) if grouped else addition.ripple(self.bits)

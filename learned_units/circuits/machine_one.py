@@ -197,7 +197,7 @@ def _write_back(cells: int, word_bits: int, isa: str, last: int) -> list[StateFa
 
 
 def _copies(cells: int, word_bits: int, last: int) -> list[StateFamily]:
-    """What survives until the last phase, which writes it anew or lets it go."""
+    """What survives until the last phase, which writes it again or drops it."""
     until = Bit("phase", (last,), 0)
     kept = [("pc", word_bits), ("F", word_bits), ("C", word_bits), ("row B", cells), ("x", word_bits)]
     cell = Bit("memory", (Axis(0), Axis(1)))

@@ -4,7 +4,7 @@ A *field* is a vector of bits with a name. A *pass* reads fields into the lines 
 network to every group of positions, and writes the thresholded outputs back to fields. An algorithm is a tuple
 of passes. Wiring moves bits; it never combines them.
 
-Every array may have further axes behind those named here: a batch, which lies last so that one operation on a bit is
+Every array may have further axes after those named here: a batch, which lies last so that one operation on a bit is
 one operation on contiguous memory for the whole batch.
 """
 
@@ -41,7 +41,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Pick:
-    """A line that at position i is bits[i], a bit of some field (field, index), or 0; 0 behind the last one."""
+    """A line that at position i is bits[i], a bit of some field (field, index), or 0; 0 after the last one."""
 
     bits: tuple[tuple[str, int] | None, ...]
 
@@ -128,7 +128,7 @@ def _picked(fields: Mapping[str, jax.Array], source: Pick, positions: int) -> ja
 def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Array], predict: Predictor) -> PassTrace:
     """Match, predict, threshold: everything one pass computes. Fields are float32 vectors of 0 and 1.
 
-    Lines are read at all positions of all groups, also behind the last one of the pass: what a line says there must
+    Lines are read at all positions of all groups, also after the last one of the pass: what a line says there must
     fit what its neighbour says, as in every input that `TemplateSet.reachable_inputs` counts. The outputs there are no
     decisions: they are not written, and their margin is +inf.
     """

@@ -24,7 +24,7 @@ def check(permutation: Sequence[int]) -> tuple[int, ...]:
     missing = sorted(set(range(len(given))) - set(given))
     if missing:
         raise ValueError(
-            f"a permutation of {len(given)} bits names each of 0 .. {len(given) - 1}; {missing[0]} is missing"
+            f"a permutation of {len(given)} bits must name each of 0 .. {len(given) - 1}; {missing[0]} is missing"
         )
     return given
 

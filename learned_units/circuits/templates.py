@@ -1,4 +1,4 @@
-"""Template families: one description behind both the training set and the fast match.
+"""Template families: one description of both the training set and the fast match.
 
 A network reads *lines* (named bits) at each of `group` positions. A *family* is a schema over the
 position i: when these lines hold these bits at i, these outputs are 1 at i. Expanded over the positions,

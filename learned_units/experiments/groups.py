@@ -16,7 +16,7 @@ GROUPS = (1, 2, 4, 8, 16)
 
 
 def measure(quick: bool, progress: Progress) -> Table:
-    """Train and accept the unit anew for each group, as `sbn train --group` does, and say what it took."""
+    """Train and accept the unit again for each group, as `sbn train --group` does, and say what it took."""
     rows: list[tuple[Cell, ...]] = []
     for group in GROUPS[:2] if quick else GROUPS:
 

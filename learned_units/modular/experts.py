@@ -118,7 +118,7 @@ def multiplication(
     if not residues.is_prime(prime):
         raise ValueError(f"a product needs a prime modulus, and {prime} is not prime")
     if min(exponents) < 0:
-        raise ValueError(f"exponents are 0 or more, not {min(exponents)}")
+        raise ValueError(f"exponents must be 0 or more, not {min(exponents)}")
 
     def draw(width: int, rng: np.random.Generator) -> Weights:
         return multiplication_weights(prime, exponents, width, rng)
@@ -150,7 +150,7 @@ def _accepted(
 ) -> Expert:
     """The first draw that is right on every input; a width is doubled when DRAWS draws were refused."""
     if not 2 <= terms <= MOST_TERMS:
-        raise ValueError(f"an expert has 2 to {MOST_TERMS} terms, not {terms}")
+        raise ValueError(f"an expert must have 2 to {MOST_TERMS} terms, not {terms}")
     rows = every_input(classes, terms)
     right = wanted(rows)
     sample = np.random.default_rng(seed).choice(len(rows), min(SAMPLE, len(rows)), replace=False)

@@ -68,7 +68,7 @@ class GrokkedManifest(Manifest):
 def load(word_bits: int, isa: str, seed: int, progress: Progress | None, weights: str | None = None) -> Unit:
     """The unit, on grokked weights unless analytic ones are asked for.
 
-    Raises ValueError for another kind of weights, WeightsError if no acceptable ones can be had.
+    Raises ValueError for another kind of weights, WeightsError if there are no acceptable ones.
     """
     spec = ModularSpec(word_bits, isa)
     if _checked(weights) == "analytic":

@@ -81,7 +81,7 @@ class Polynomial:
 def parse(text: str) -> Polynomial:
     """Read a polynomial. Raises PolynomialError."""
     if len(text) > MOST_CHARACTERS:
-        raise PolynomialError(f"a polynomial of {len(text):,} characters; {MOST_CHARACTERS:,} are the most")
+        raise PolynomialError(f"a polynomial of {len(text):,} characters; at most {MOST_CHARACTERS:,} are allowed")
     depth = 0
     for k, character in enumerate(text):
         depth += (character == "(") - (character == ")")
@@ -168,7 +168,7 @@ class _Reader(lark.Transformer):
     def _integer(self, token: lark.Token, most: int | None = None) -> int:
         start = token.start_pos or 0
         if len(token) > MOST_DIGITS:
-            said = f"a number of {len(token)} digits; {MOST_DIGITS} are the most"
+            said = f"a number of {len(token)} digits; at most {MOST_DIGITS} are allowed"
             raise PolynomialError(said, self._text, start, start + len(token))
         if most is not None and int(token) > most:
             said = f"a power of {int(token):,}; powers go up to {most:,}"
@@ -180,7 +180,7 @@ class _Reader(lark.Transformer):
         value = self._integer(modulus)
         if value < 2:
             start = modulus.start_pos or 0
-            raise PolynomialError(f"a modulus is 2 or more, not {value}", self._text, start, start + len(modulus))
+            raise PolynomialError(f"a modulus must be 2 or more, not {value}", self._text, start, start + len(modulus))
         return Polynomial(self._text, expression, value)
 
     def sum(self, parts: list[Any]) -> Expression:

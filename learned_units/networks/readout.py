@@ -29,7 +29,7 @@ class Readout(NamedTuple):
 
 
 def calibrated(templates: TemplateSet | TemplateList | StateTemplates) -> Readout:
-    """The half-way threshold. tau(0, c) = 1/2, half the gap at n = 1: with nothing matched every bit is 0."""
+    """The halfway threshold. tau(0, c) = 1/2, half the gap at n = 1: with nothing matched every bit is 0."""
     form = kernel.coefficients(templates.size, templates.most_matched)
     threshold = form.gap[:, None] / 2 - form.common[:, None] * templates.label_counts()[None, :]
     return Readout(threshold.astype(np.float32), (form.gap / 2).astype(np.float32))
@@ -41,7 +41,7 @@ def look_up(table: jax.Array, number: jax.Array) -> jax.Array:
     def at(table: jax.Array) -> jax.Array:
         return table.at[..., number].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
-    # Of a batch one value after the other: all at once they lie behind the batch, and every reader strides over them.
+    # Of a batch one value after the other: all at once they lie after the batch, and every reader strides over them.
     found = at(table) if number.ndim == 1 else jnp.stack([at(values) for values in table])
     return jnp.moveaxis(found, 0, 1)[:, :, None]
 

@@ -50,7 +50,7 @@ class NeuralGpuManifest(Manifest):
 
 
 def load(word_bits: int, isa: str, seed: int, progress: Progress | None) -> Unit:
-    """The unit. Raises WeightsError if no acceptable weights can be had."""
+    """The unit. Raises WeightsError if there are no acceptable weights."""
     task = tape.UNIT_TASKS[isa]
     trained, manifest = obtain(task, seed, progress)
     detail = f"one network of {trained.gate_kernel.shape[0]} maps trained on words of up to {training.LONGEST} bits"

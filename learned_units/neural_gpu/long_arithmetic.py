@@ -20,7 +20,7 @@ from learned_units.neural_gpu.tape import Task
 from learned_units.store import Progress
 
 SUBTRACTION = tape.SUBTRACT_SBN  # whose net subtracts here
-DETAIL = "one net an operation, trained on numbers of up to 20 bits; signs and rows of products are native"
+DETAIL = "one net per operation, trained on numbers of up to 20 bits; signs and rows of products are native"
 
 
 class Answer(NamedTuple):
@@ -38,7 +38,7 @@ Nets = Callable[[Task], Network]  # the net of a task
 def kept_nets(seed: int, progress: Progress | None) -> Nets:
     """The accepted nets, trained or read from the cache when first asked for; `seed` is the first tried.
 
-    What it returns raises WeightsError if no acceptable net can be had.
+    What it returns raises WeightsError if there is no acceptable net.
     """
     return functools.cache(lambda task: loading.obtain(task, seed, progress)[0])
 

@@ -19,7 +19,7 @@ FIRST_END = 5
 
 @dataclass(frozen=True)
 class Task:
-    """An operation on two numbers of L bits. `ends` names the answers behind the L bits of the result."""
+    """An operation on two numbers of L bits. `ends` names the answers after the L bits of the result."""
 
     name: str
     result: str
@@ -63,7 +63,7 @@ def lay_out(task: Task, first: np.ndarray, second: np.ndarray, lengths: np.ndarr
 
 
 def answers(task: Task, first: np.ndarray, second: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The exact answers, uint8 [count, L + ends]; 0 behind the end of a shorter tape."""
+    """The exact answers, uint8 [count, L + ends]; 0 after the end of a shorter tape."""
     exact = [
         task.answer(a, b, int(length)) for a, b, length in zip(to_ints(first), to_ints(second), lengths, strict=True)
     ]

@@ -66,7 +66,7 @@ def train(task: Task, seed: int, progress: Report) -> Network:
 
 
 def fit(fresh: Network, batch_at: Callable[[float], Batch], updates: int, key: jax.Array, progress: Report) -> Network:
-    """Train a network, which is given up, for so many updates. `key` is consumed.
+    """Train a network, which is consumed, for that many updates. `key` is consumed.
 
     batch_at(part done 0..1) is the next batch. progress(part done 0..1, loss) is called now and then; what it raises
     stops the training.

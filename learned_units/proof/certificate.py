@@ -103,13 +103,13 @@ def nearest(load: Load, readout: Readout) -> tuple[tuple[float, int], ...]:
 
 
 def union_of_tails(distances: Sequence[tuple[float, int]], networks: int, computations: int = 1) -> float:
-    """The sum over decisions of the probability that the mean of so many networks is on the wrong side; at most 1."""
+    """The sum over decisions of the probability that the mean of that many networks is on the wrong side; at most 1."""
     root = math.sqrt(networks)
     return min(1.0, computations * sum(number * tail(root * each) for each, number in distances))
 
 
 def failure_bound(loads: Sequence[Load], networks: int, readout: Readout, computations: int = 1) -> float:
-    """Union bound on the probability that a plain ensemble errs anywhere in so many computations, at the worst n."""
+    """Union bound on the probability that a plain ensemble errs anywhere in that many computations, at the worst n."""
     return union_of_tails([each for load in loads for each in nearest(load, readout)], networks, computations)
 
 
@@ -174,7 +174,7 @@ def loads_of_algorithm(algorithm: Algorithm) -> list[Load]:
 
 
 def load_of(templates: TemplateSet | TemplateList, evaluations: int) -> Load:
-    """What one network decides in so many evaluations."""
+    """What one network decides in that many evaluations."""
     pooled, positions = False, 1
     if isinstance(templates, TemplateSet):
         pooled, positions = templates.pooled, templates.group
@@ -188,7 +188,7 @@ def decisions_of_all_inputs(sets: Mapping[str, TemplateSet], whole: bool) -> int
 
 
 def of_unit(unit: Unit, steps: int) -> Certificate | None:
-    """What is known of a run of so many learned steps on this unit; None for units that are not NTK ensembles.
+    """What is known of a run of that many learned steps on this unit; None for units that are not NTK ensembles.
 
     Taken from the weights' manifest; where inputs were sampled, from the smallest z of each network.
     """

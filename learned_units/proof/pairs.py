@@ -131,7 +131,7 @@ def verify(
     """
     report = progress or (lambda what, part: None)
     processes.agree(asdict(plan))
-    with store.lock(plan.path, lambda: report("waiting for another process that verifies the same", 0.0)):
+    with store.lock(plan.path, lambda: report("waiting for another process that is verifying the same", 0.0)):
         known: Finished = {}
         for theirs in processes.gather(_listed(_read(plan))):
             known |= _unlisted(theirs)
@@ -160,7 +160,7 @@ def verify(
 
 
 def forget(plan: Plan) -> None:
-    """Begin a plan anew."""
+    """Start a plan over."""
     for path in plan.folder.glob("*.json"):
         path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The control: integer arithmetic behind the unit's interface. Nothing in it is learned."""
+"""The control: integer arithmetic with the interface of a unit. Nothing in it is learned."""
 
 from __future__ import annotations
 

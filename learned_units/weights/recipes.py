@@ -180,7 +180,7 @@ def _save_or_warn(path: Path, tensors: Tensors, manifest: Fields) -> Fields:
 def _locked(recipe: Recipe, progress: Progress | None) -> Iterator[Progress]:
     """Hold the lock of the file, if the cache can be written; yields `progress`, or a function that says nothing."""
     report = progress or (lambda what, part: None)
-    waiting = "waiting for another process that makes the same weights"
+    waiting = "waiting for another process that is making the same weights"
     with contextlib.ExitStack() as held:
         with contextlib.suppress(store.UnwritableError):  # what is made will say so when it is to be stored
             held.enter_context(store.lock(recipe.path, lambda: report(waiting, 0.0)))
@@ -204,6 +204,6 @@ def record(path: Path, tensor_hash: str, name: str, claim: Mapping[str, Any]) ->
     with store.lock(path, lambda: None):
         tensors, manifest = store.load(path, {})
         if manifest["tensor_hash"] != tensor_hash:
-            raise WeightsError(f"{path}: holds other weights now; what was verified is not theirs")
+            raise WeightsError(f"{path}: now holds other weights, which are not the ones that were verified")
         claims = {**manifest.get("claims", {}), name: dict(claim)}
         return store.save(path, tensors, {**manifest, "claims": claims})

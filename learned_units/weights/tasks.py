@@ -37,7 +37,7 @@ MOST_TRAINED_BITS = {"permute": 64, "add": 32, "multiply": 8}  # of the paper's 
 def obtain(design: Design, seed: int, progress: Progress | None) -> tuple[dict[str, Any], str]:
     """The parameters of a task's networks and a few words on them.
 
-    Raises ValueError for a design that is not trained, WeightsError if no acceptable weights can be had.
+    Raises ValueError for a design that is not trained, WeightsError if there are no acceptable weights.
     """
     networks = design.algorithm.networks
     most = MOST_TRAINED_BITS.get(design.task, 0)

@@ -65,7 +65,7 @@ class WholeManifest(EnsembleManifest):
 def obtain(seed: int, progress: Progress | None) -> tuple[dict[str, Any], WholeManifest]:
     """The parameters of all seven networks and a manifest that covers them.
 
-    Raises WeightsError if no acceptable weights can be had.
+    Raises WeightsError if there are no acceptable weights.
     """
     shared, unit = recipes.obtain(ntk.recipe(16, "sbn", seed), progress)
     own, manifest = recipes.obtain(recipe(seed), progress)

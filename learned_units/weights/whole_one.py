@@ -36,12 +36,12 @@ BLOCK = 1024
 def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[NetworkParams, EnsembleManifest]:
     """The parameters of one machine and their manifest.
 
-    Raises ValueError for a machine too large to train, WeightsError if no acceptable weights can be had.
+    Raises ValueError for a machine too large to train, WeightsError if there are no acceptable weights.
     """
     if spec.templates.size > MOST_TEMPLATES:
         raise ValueError(
             f"one network for {spec.cells} cells of {spec.word_bits} bits has {spec.templates.size:,} templates; it is "
-            f"trained for up to {MOST_TEMPLATES} (8 cells of 4 bits): take the form grouped, or the unit ntk-limit"
+            f"trained for up to {MOST_TEMPLATES} (8 cells of 4 bits): use the form grouped, or the unit ntk-limit"
         )
     tensors, manifest = recipes.obtain(recipe(spec, seed), progress)
     return plan(spec).params(tensors)["whole"], manifest

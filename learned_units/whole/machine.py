@@ -82,11 +82,11 @@ def load_whole(
 
     cells: words of memory, from 3 to MOST_CELLS of the form; 2^word_bits - 1 at most, as the address -1 is no cell.
     unit: "ntk" or "ntk-limit". form: one of FORMS; by default "grouped" for the trained machine, "one" for the limit.
-    Raises ValueError for an argument out of range, WeightsError if no acceptable weights can be had.
+    Raises ValueError for an argument out of range, WeightsError if there are no acceptable weights.
     """
     catalog.recipe("ntk-limit", word_bits, isa, seed)  # refuses what no unit can have
     if unit not in UNITS:
-        raise ValueError(f"there is no whole machine of the unit '{unit}' (units: {', '.join(UNITS)})")
+        raise ValueError(f"there is no whole machine for the unit '{unit}' (units: {', '.join(UNITS)})")
     form = form or UNITS[unit]
     if form not in FORMS:
         raise ValueError(f"unknown form '{form}' of the whole machine (forms: {', '.join(FORMS)})")
