@@ -7,14 +7,10 @@ from typing import Any
 
 from assembler.diagnostics import printable
 from assembler.image import MAX_IMAGE_WORDS, Image, ImageError, normalized_word
-from assembler.image_file import read_img, write_img
 from assembler.options import Options
-from assembler.raw_files import read_bin, read_dec, read_hex, write_bin, write_dec, write_hex
 
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
 DIALECTS = ("sqasm",)
-_RAW_READERS = {"dec": read_dec, "hex": read_hex, "bin": read_bin}
-_RAW_WRITERS = {"dec": write_dec, "hex": write_hex, "bin": write_bin}
 _MAX_FILE_BYTES = 32 * MAX_IMAGE_WORDS
 
 
@@ -62,20 +58,26 @@ def read_image(
     if dialect is not None and format != "sbn":
         raise ValueError(f"a dialect is one of source text, and the format is {format}")
     if format == "sbn":
-        from assembler.dialects import read_dialect
-        from assembler.driver import assemble
         from assembler.parsing import decode_source
 
         if dialect is not None:
+            from assembler.dialects import read_dialect
+
             return read_dialect(decode_source(data, name), name, dialect, **options)
+        from assembler.driver import assemble
+
         return assemble(decode_source(data, name), name, folder, **options)
     stated = Options(**options)
     if len(data) > _MAX_FILE_BYTES:
         raise ImageError(f"{name}: the file has more than {_MAX_FILE_BYTES >> 20} MiB")
     if format == "img":
+        from assembler.image_file import read_img
+
         return _completed(read_img(data, name), stated, name)
     bits = stated.word_bits or 16
-    words = _RAW_READERS[format](data, name, bits)
+    from assembler.raw_files import READERS
+
+    words = READERS[format](data, name, bits)
     try:
         image = Image(words, bits, stated.isa or "sbn", 0, stated.memory, stated.input_mode or "set")
     except ValueError as error:
@@ -91,7 +93,13 @@ def image_bytes(image: Image, format: str) -> bytes:
         from assembler.disassembler import disassemble
 
         return disassemble(image).encode()
-    return write_img(image) if format == "img" else _RAW_WRITERS[format](image)
+    if format == "img":
+        from assembler.image_file import write_img
+
+        return write_img(image)
+    from assembler.raw_files import WRITERS
+
+    return WRITERS[format](image)
 
 
 def save_image(image: Image, path: str | os.PathLike[str], format: str | None = None) -> None:

@@ -83,3 +83,7 @@ def _read_numbers(data: bytes, name: str, word_bits: int, form: re.Pattern[bytes
             words.append(word)
         _of_bounded_number(words, name)
     return words
+
+
+READERS = {"dec": read_dec, "hex": read_hex, "bin": read_bin}
+WRITERS = {"dec": write_dec, "hex": write_hex, "bin": write_bin}

@@ -7,14 +7,14 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from learned_units.names import ISAS
-
 if TYPE_CHECKING:
     from learned_units.store import Progress
     from learned_units.unit import Scope, Unit
     from learned_units.weights.recipes import Recipe
 
 DEFAULT_UNIT = "ntk"
+ISAS = ("sbn", "subleq")
+TASKS = ("permute", "add", "subtract", "multiply")  # outside the machine
 
 
 class Entry(NamedTuple):
@@ -46,8 +46,8 @@ class Entry(NamedTuple):
 
 
 UNITS: Mapping[str, Entry] = {
-    "ntk": Entry("units.ntk_loading", "TRAINED", "load_trained", trained=True, options=("group",)),
-    "ntk-limit": Entry("units.ntk_loading", "LIMIT", "load_limit", options=("group",)),
+    "ntk": Entry("units.ntk", "TRAINED", "load_trained", trained=True, options=("group",)),
+    "ntk-limit": Entry("units.ntk", "LIMIT", "load_limit", options=("group",)),
     "neural-gpu": Entry("neural_gpu.loading", "SCOPE", "load", trained=True),
     "modular": Entry("modular.loading", "GROKKED", "load", trained=True, options=("weights",)),
     "native": Entry("units.native", "SCOPE", "load"),

@@ -15,7 +15,7 @@ from learned_units.circuits.algorithm import Algorithm, Outcome
 from learned_units.circuits.designs import Design
 from learned_units.circuits.template_list import TemplateList
 from learned_units.circuits.templates import TemplateSet
-from learned_units.networks import limit, listed, predictor, readout
+from learned_units.networks import predictor, readout
 from learned_units.networks.readout import Readout
 from learned_units.store import Progress
 from learned_units.weights import tasks as task_weights
@@ -89,10 +89,7 @@ def closed_form(design: Design, threshold: str = "calibrated") -> Computer:
     for each in design.algorithm.networks:
         if threshold == "sign":
             readout.check_sign_readout(each)
-        read = READOUTS[threshold](each)
-        params[each.name] = (
-            listed.make_limit(each, read) if isinstance(each, TemplateList) else limit.make_params(each, read)
-        )
+        params[each.name] = predictor.closed_form(each, READOUTS[threshold])
     return Computer(design.algorithm, params, f"closed form at infinite width, {threshold} readout")
 
 

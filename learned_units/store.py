@@ -9,15 +9,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import platform
 import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -34,6 +37,85 @@ class WeightsError(Exception):
 
 class UnwritableError(WeightsError):
     """The cache cannot be written. The message names the file and the way out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What was found to hold of weights when they were made, or proved on this machine."""
+
+    kind: str  # "every input enumerated"
+    inputs: int | None = None  # how many a network was run on, over all networks
+    cases: int | None = None  # how many pairs of operands
+    smallest_margin: float | None = None
+    z: float | None = None  # where inputs were sampled (`proof/finite_width.py`)
+    largest_error: float | None = None  # of a prediction there, in half gaps
+    schedules: int | None = None  # orders of passes whose wiring was checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What `sbn verify` found to hold later on."""
+
+    operands: str  # which, in words
+    cases: int
+    smallest_margin: float | None = None  # None where it is infinite
+    word_bits: int | None = None  # of pairs of operands; inputs of networks have none
+    isa: str | None = None
+    shards: tuple[int, int] = (1, 1)  # done, of how many
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a weights file says of its tensors. Units add fields of their own."""
+
+    unit: str
+    seed: int  # the first one tried
+    seed_used: int
+    design: str  # a fingerprint of what else decides the weights
+    tensor_hash: str
+    jax: str  # its version where these weights were made or proved, and the platform
+    platform: str
+    verified: Verified
+    shipped: bool = False
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    written: Mapping[str, Any] = field(repr=False)  # all of it as in the file, with what is not known here
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> Self:
+        """A manifest as it was written. Raises WeightsError naming a field that is missing or of another type."""
+        return _read_value(cls, {**written, "written": written}, "")
+
+
+def _read_value(wanted: Any, value: Any, name: str) -> Any:
+    """A value of a manifest as the type that is wanted: numbers are finite, integers not negative."""
+    if wanted is Any:
+        return value
+    if get_origin(wanted) is UnionType:  # X | None
+        return None if value is None else _read_value(get_args(wanted)[0], value, name)
+    if get_origin(wanted) is Mapping and isinstance(value, Mapping):
+        return {key: _read_value(get_args(wanted)[1], each, f"{name}.{key}") for key, each in value.items()}
+    if get_origin(wanted) is tuple and isinstance(value, (list, tuple)) and len(value) == len(get_args(wanted)):
+        return tuple(_read_value(kind, each, name) for kind, each in zip(get_args(wanted), value, strict=True))
+    if is_dataclass(wanted) and isinstance(wanted, type) and isinstance(value, Mapping):
+        types, found = get_type_hints(wanted), {}
+        for each in fields(wanted):
+            full = f"{name}.{each.name}" if name else each.name
+            if each.name in value:
+                found[each.name] = _read_value(types[each.name], value[each.name], full)
+            elif each.default is MISSING and each.default_factory is MISSING:
+                raise WeightsError(f"the manifest does not say '{full}'")
+        return wanted(**found)
+    if wanted in (bool, str) and isinstance(value, wanted):
+        return value
+    if wanted in (int, float) and isinstance(value, (int, wanted)) and not isinstance(value, bool):
+        if math.isfinite(value) and (wanted is float or value >= 0):
+            return value
+    raise WeightsError(f"the manifest says {str(value)[:80]!r} for '{name}'")
+
+
+def plain(values: Any) -> dict[str, Any]:
+    """A part of a manifest as it is written: without the fields that it leaves open."""
+    return {name: value for name, value in asdict(values).items() if value is not None}
 
 
 def cache_folder() -> Path:

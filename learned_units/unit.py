@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units import bits, devices
+from learned_units.store import Manifest
 
 BLOCK = 1024  # cases a device evaluates at once: what they take fits the caches
 
@@ -103,7 +104,8 @@ class Unit:
     scope: Scope
     seed: int | None = None
     detail: str = ""
-    manifest: dict[str, Any] = field(default_factory=dict)
+    tensor_hash: str | None = None  # of stored weights
+    manifest: Manifest | None = None  # of trained weights that were made or proved here
 
     @property
     def word_bits(self) -> int:

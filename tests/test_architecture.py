@@ -35,6 +35,27 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def imported_at_once(path: Path) -> set[str]:
+    """Full names of what a file imports when it is imported itself: outside functions, and not for type hints alone."""
+    names: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+            elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                waiting.append(node)
+    return names
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def roots(names: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
@@ -64,6 +85,14 @@ def test_imports_are_one_way(package):
     for path in files_of(package):
         forbidden = roots(imported(path)) & (set(PACKAGES) - ALLOWED[package] - {package})
         assert not forbidden, f"{path.relative_to(ROOT)} imports {sorted(forbidden)}"
+
+
+def test_no_file_imports_itself_through_others():
+    files = {module_of(path): path for package in PACKAGES for path in files_of(package)}
+    needs = {name: imported_at_once(path) & files.keys() - {name} for name, path in files.items()}
+    while free := {name for name, others in needs.items() if not others & needs.keys()}:
+        needs = {name: others for name, others in needs.items() if name not in free}
+    assert not needs, f"in a circle, or above one: {sorted(needs)}"
 
 
 def test_no_package_imports_the_tests():
@@ -133,6 +162,21 @@ print(sorted(name for name in sys.modules if name.startswith("learned_units.") a
     assert python(code.replace("{others}", others)) == "[]"
 
 
+def test_a_run_from_a_warm_cache_imports_few_modules(unit_of):
+    unit_of("ntk")
+    code = """
+import sys
+from vm import cli
+try:
+    cli.main(["run", "hello", "-q"])
+finally:
+    ours = [name for name in sys.modules if name.partition(".")[0] in {packages}]
+    print(len(ours))
+"""
+    greeting, modules = python(code.replace("{packages}", repr(PACKAGES))).splitlines()
+    assert greeting == "Hello, world!" and int(modules) <= 60
+
+
 def test_the_catalog_calls_other_weights_what_their_manifests_do():
     for unit, module in catalog.OTHER_WEIGHTS.items():
         assert importlib.import_module(f"learned_units.{module}").UNIT == unit
@@ -174,6 +218,6 @@ print(sorted(name for name in before.keys() | after.keys() if before.get(name) !
 
 def test_the_two_packages_that_name_the_instruction_sets_name_the_same():
     from assembler.image import ISAS
-    from learned_units import names
+    from learned_units import catalog
 
-    assert ISAS == names.ISAS
+    assert ISAS == catalog.ISAS

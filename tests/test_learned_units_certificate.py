@@ -15,6 +15,7 @@ from learned_units.networks.ensemble import make_params
 from learned_units.proof import certificate, enumeration, finite_width
 from learned_units.proof.certificate import Load
 from learned_units.proof.counting import inputs_by_matched
+from learned_units.store import Verified
 from learned_units.units.ntk import NtkSpec
 
 SEED = 5
@@ -221,7 +222,7 @@ def test_z_is_measured_for_every_output():
 def test_the_default_unit_is_certified_by_enumeration_and_the_limit_by_algebra(unit_of):
     trained = certificate.of_unit(unit_of("ntk"), 10**9)
     assert trained is not None and (trained.kind, trained.failure) == ("exhaustive", 0)
-    assert f"{unit_of('ntk').manifest['verified']['inputs']:,} inputs" in trained.covers
+    assert f"{unit_of('ntk').manifest.verified.inputs:,} inputs" in trained.covers
     limit = certificate.of_unit(unit_of("ntk-limit"), 10**9)
     assert limit is not None and (limit.kind, limit.failure) == ("algebraic", 0)
     assert certificate.of_unit(unit_of("native"), 1) is None
@@ -230,15 +231,16 @@ def test_the_default_unit_is_certified_by_enumeration_and_the_limit_by_algebra(u
 def test_weights_without_a_verification_are_not_certified(unit_of):
     import dataclasses
 
-    assert certificate.of_unit(dataclasses.replace(unit_of("ntk"), manifest={}), 1) is None
+    assert certificate.of_unit(dataclasses.replace(unit_of("ntk"), manifest=None), 1) is None
 
 
 def test_the_estimate_of_a_sampled_unit_grows_with_the_run(unit_of):
     import dataclasses
 
     unit = unit_of("ntk")
-    reports = {name: {"z": 5.0} for name in subtract_branch.template_sets(8)}
-    sampled = dataclasses.replace(unit, manifest={"verified": {"z": 5.0, "largest_error": 0.5}, "networks": reports})
+    networks = {name: dataclasses.replace(each, z=5.0) for name, each in unit.manifest.networks.items()}
+    manifest = dataclasses.replace(unit.manifest, networks=networks, verified=Verified(kind="inputs sampled", z=5.0))
+    sampled = dataclasses.replace(unit, manifest=manifest)
     one, hundred = (certificate.of_unit(sampled, steps) for steps in (1, 100))
     assert one is not None and hundred is not None and one.kind == hundred.kind == "estimate"
     assert isinstance(unit.spec, NtkSpec)

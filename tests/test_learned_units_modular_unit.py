@@ -173,9 +173,9 @@ def test_the_unit_says_what_is_learned_in_it_and_what_its_expert_never_saw(modul
     assert (unit.scope.difference, unit.scope.decision, unit.scope.select) == ("learned", "learned", "native")
     assert "half of the table" in unit.scope.sentence and "borrow" in unit.scope.glue
     assert unit.scope.step_kind == "learned" and unit.detail.startswith("one grokked expert of 256 units")
-    assert unit.manifest["train_inputs"] == 512 and unit.manifest["verified"]["inputs"] == 1024
-    assert unit.manifest["unit_inputs"] == 286 and unit.manifest["unit_inputs_held_out"] > 100
-    assert unit.seed == unit.manifest["seed_used"]
+    assert unit.manifest.train_inputs == 512 and unit.manifest.verified.inputs == 1024
+    assert unit.manifest.unit_inputs == 286 and unit.manifest.unit_inputs_held_out > 100
+    assert unit.seed == unit.manifest.seed_used
     analytic = load_unit("modular", 8, weights="analytic")
     assert (analytic.scope.difference, analytic.scope.step_kind) == ("analytic", "analytic")
     assert "not trained" in analytic.scope.sentence
@@ -183,7 +183,7 @@ def test_the_unit_says_what_is_learned_in_it_and_what_its_expert_never_saw(modul
 
 
 def test_one_set_of_weights_serves_every_width_and_instruction_set():
-    hashes = {load_unit("modular", n, isa).manifest["tensor_hash"] for n, isa in ((4, "sbn"), (64, "subleq"))}
+    hashes = {load_unit("modular", n, isa).tensor_hash for n, isa in ((4, "sbn"), (64, "subleq"))}
     assert len(hashes) == 1
 
 
@@ -219,20 +219,25 @@ def test_options_of_other_units_are_refused(options, words):
         (lambda tensors, manifest: tensors.update(inner=tensors["inner"].astype(np.float64)), "'inner' are float64"),
         (lambda tensors, manifest: tensors.update(inner=tensors["inner"] * np.nan), "'inner' are not all finite"),
         (
-            lambda tensors, manifest: manifest.update(verified={"smallest_margin": 0.2}),
+            lambda tensors, manifest: manifest.update(verified={"kind": "none", "inputs": 9, "smallest_margin": 0.2}),
             "the manifest claims too little",
         ),
-        (lambda tensors, manifest: manifest.pop("verified"), "the manifest claims too little"),
+        (lambda tensors, manifest: manifest.pop("verified"), "the manifest does not say 'verified'"),
+        (lambda tensors, manifest: manifest.pop("nominal"), "the manifest does not say 'nominal'"),
+        (lambda tensors, manifest: manifest.update(nominal=float("nan")), "the manifest says 'nan' for 'nominal'"),
+        (lambda tensors, manifest: manifest.update(epochs=-1), "the manifest says '-1' for 'epochs'"),
+        (lambda tensors, manifest: manifest.update(units="256"), "the manifest says '256' for 'units'"),
     ],
 )
 def test_weights_that_do_not_suffice_are_refused(spoil, said):
     recipe = catalog.recipe("modular")
     assert recipe is not None
     tensors, manifest = weights_by_recipe.obtain(recipe, None)
-    recipe.check(tensors, manifest)
-    spoil(tensors, manifest)
+    written = dict(manifest.written)
+    assert weights_by_recipe.accepted(recipe, tensors, written) == manifest
+    spoil(tensors, written)
     with pytest.raises(WeightsError, match=said):
-        recipe.check(tensors, manifest)
+        weights_by_recipe.accepted(recipe, tensors, written)
 
 
 # --- that it can be wrong ---------------------------------------------------------------------------------------------

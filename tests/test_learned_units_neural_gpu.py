@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from learned_units import Unit, WeightsError, catalog, load_unit, store
+from learned_units import Unit, WeightsError, catalog, load_unit
 from learned_units.neural_gpu import acceptance, loading, long_arithmetic, measuring, network, tape, training
 from learned_units.neural_gpu import operands as pairs_of_bits
 from learned_units.neural_gpu.network import Network
 from learned_units.proof import operands
 from learned_units.unit import BLOCK
+from learned_units.weights import recipes
 
 SEED = 20_151_125
 slow = pytest.mark.slow
@@ -260,7 +261,7 @@ def test_trained_on_20_bits_it_is_exact_on_10000_cases_of_256(task):
 
 def test_one_set_of_weights_serves_every_width(unit_of):
     units = [unit_of("neural-gpu", word_bits) for word_bits in (4, 16, 64)]
-    assert len({unit.manifest["tensor_hash"] for unit in units}) == 1
+    assert len({unit.tensor_hash for unit in units}) == 1
     assert all(
         (one == two).all()
         for one, two in zip(jax.tree.leaves(units[0].params), jax.tree.leaves(units[2].params), strict=True)
@@ -387,11 +388,11 @@ def test_the_stored_weights_are_those_of_the_unit_and_come_back_unchanged(unit_o
     unit = unit_of("neural-gpu")
     recipe = catalog.recipe("neural-gpu")
     assert recipe is not None and recipe.path.exists()
-    tensors, manifest = store.load(recipe.path, recipe.expected)
-    assert manifest == unit.manifest and catalog.recipe_of(manifest).file == recipe.file
+    tensors, manifest = recipes.read(recipe, recipe.path)
+    assert manifest == unit.manifest and catalog.recipe_of(manifest.written).file == recipe.file
     for name, tensor in tensors.items():
         assert (np.asarray(getattr(unit.params, name)) == tensor).all()
-    assert manifest["parameters"] == sum(leaf.size for leaf in unit.params)
+    assert manifest.parameters == sum(leaf.size for leaf in unit.params)
 
 
 @pytest.mark.parametrize("fault", ["missing", "shape", "nan", "extra"])

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ from learned_units import WeightsError, catalog, load_unit, store
 from learned_units.circuits import subtract_branch
 from learned_units.networks import ensemble, predictor, readout
 from learned_units.proof import enumeration
-from learned_units.units import ntk_loading
+from learned_units.units import ntk
 from learned_units.weights import ensembles, recipes, whole_grouped
 
 TENSORS = {"first.inner": np.arange(12, dtype=np.float32).reshape(3, 4), "first.outer": np.ones((4, 2), np.float32)}
@@ -244,13 +245,13 @@ class TrainingBegan(Exception):
 def cache(tmp_path, monkeypatch, unit_of) -> Path:
     """A cache folder of its own, holding a copy of the session's weights, where training is not possible."""
     unit_of("ntk")
-    source = ntk_loading.recipe(16, "sbn", 0).path
+    source = ntk.recipe(16, "sbn", 0).path
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
-    path = ntk_loading.recipe(16, "sbn", 0).path
+    path = ntk.recipe(16, "sbn", 0).path
     path.parent.mkdir(parents=True)
     shutil.copyfile(source, path)
 
-    monkeypatch.setattr(ensembles, "make", _begin_training)
+    monkeypatch.setattr(ensembles.Plan, "make", _begin_training)
     monkeypatch.setattr(recipes, "shipped_folder", lambda: tmp_path / "nothing is shipped")
     return path
 
@@ -261,7 +262,7 @@ def _begin_training(*arguments, **named):
 
 def test_weights_in_the_cache_are_used_without_training(cache, unit_of):
     unit = load_unit("ntk", 12, "subleq")
-    assert unit.manifest["tensor_hash"] == unit_of("ntk").manifest["tensor_hash"]
+    assert unit.tensor_hash == unit_of("ntk").tensor_hash
     assert int(unit.subtract_branch(5, 9, 1, 2).difference) == 2**12 - 4
 
 
@@ -303,11 +304,16 @@ def damage_design(path: Path) -> None:
 
 
 def damage_margin(path: Path) -> None:
-    _resaved(path, manifest={"verified": {"smallest_margin": 0.1}})
+    _resaved(path, manifest={"verified": {"kind": "none", "inputs": 9, "smallest_margin": 0.1}})
 
 
 def damage_claim(path: Path) -> None:
     _resaved(path, manifest={"verified": "yes"})
+
+
+def damage_number(path: Path) -> None:
+    networks = store.load(path, {})[1]["networks"]
+    _resaved(path, manifest={"networks": networks | {"first": networks["first"] | {"smallest_margin": math.nan}}})
 
 
 def damage_shape(path: Path) -> None:
@@ -343,7 +349,8 @@ DAMAGES = {
     damage_group: "group is 4, and 8 is needed",
     damage_design: "design is 'another recipe'",
     damage_margin: "claims too little",
-    damage_claim: "does not say what was verified",
+    damage_claim: "the manifest says 'yes' for 'verified'",
+    damage_number: "the manifest says 'nan' for 'networks.first.smallest_margin'",
     damage_shape: "'first' have shapes",
     damage_pair: "'first' do not belong together",
     damage_type: "'first' do not belong together",
@@ -382,7 +389,7 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_and_names_the_way_out(tm
     with pytest.warns(UserWarning, match=r"weights are not kept: .* cannot be written .* SBN_CACHE_DIR"):
         unit = load_unit("modular")
     assert int(unit.subtract_branch(5, 9, 1, 2).difference) == 2**16 - 4
-    recipe = ntk_loading.recipe(16, "sbn", 0, 2)
+    recipe = ntk.recipe(16, "sbn", 0, 2)
     with pytest.raises(WeightsError, match=r"cannot be written .* SBN_CACHE_DIR"):
         recipes.train(recipe, None)
 
@@ -410,17 +417,17 @@ def test_the_shipped_weights_are_those_of_this_version_and_say_what_made_them(wh
     recipe = SHIPPED[which]()
     with resources.as_file(recipes.shipped_folder() / f"{recipe.file}.safetensors") as path:
         _, manifest = recipes.read(recipe, path)
-    assert store.origin().keys() <= manifest.keys()
+    assert store.origin().keys() <= manifest.written.keys()
 
 
 def test_shipped_weights_are_proved_on_this_machine_before_they_are_used(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(ensembles, "make", _begin_training)
+    monkeypatch.setattr(ensembles.Plan, "make", _begin_training)
     heard = []
     unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
     assert {f"proving '{name}'" for name in ("first", "prefix", "difference", "select", "any")} <= set(heard)
-    assert unit.manifest["shipped"] and store.origin().items() <= unit.manifest.items()
-    assert unit.manifest["verified"]["inputs"] == 2_200_027
+    assert unit.manifest.shipped and all(unit.manifest.written[name] == value for name, value in store.origin().items())
+    assert unit.manifest.verified.inputs == 2_200_027
     heard.clear()
     assert load_unit("ntk", progress=lambda what, part: heard.append(what)).manifest == unit.manifest
     assert heard == []
@@ -435,7 +442,7 @@ def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path,
     store.save(tmp_path / "shipped" / path.name, tensors | {"select.outer": noise}, manifest)
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(recipes, "shipped_folder", lambda: tmp_path / "shipped")
-    monkeypatch.setattr(ensembles, "make", _begin_training)
+    monkeypatch.setattr(ensembles.Plan, "make", _begin_training)
     heard = []
     with pytest.raises(TrainingBegan):
         load_unit("ntk", progress=lambda what, part: heard.append(what))
@@ -443,10 +450,11 @@ def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path,
 
 
 def test_what_was_proved_with_other_libraries_is_proved_again(cache):
-    _resaved(cache, manifest={"jax": "0.0.0"})
+    _resaved(cache, manifest={"jax": "0.0.0", "note": "not known here"})
     heard = []
     unit = load_unit("ntk", progress=lambda what, part: heard.append(what))
-    assert "proving 'first'" in heard and unit.manifest["jax"] == store.origin()["jax"]
+    assert "proving 'first'" in heard and unit.manifest.jax == store.origin()["jax"]
+    assert unit.manifest.written["note"] == "not known here"
 
 
 def test_a_changed_readout_ends_what_was_claimed_under_the_old_one(cache, monkeypatch):
@@ -478,9 +486,9 @@ GOLDEN = [-0.433021, -1.175942, -0.140393, -0.432937, *[0.159661] * 4, *[0.22155
 def test_training_here_never_takes_the_shipped_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
     recipe = recipe_of("modular")
-    assert recipes.obtain(recipe, None)[1]["shipped"]
+    assert recipes.obtain(recipe, None)[1].shipped
     _, manifest = recipes.train(recipe, None)
-    assert "shipped" not in manifest
+    assert not manifest.shipped
     assert recipes.obtain(recipe, None)[1] == manifest
 
 
@@ -488,7 +496,7 @@ def test_no_seed_good_enough_is_an_error_not_a_unit(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(ensembles, "GROUPED_UNITS", (32,))
     monkeypatch.setattr(ensembles, "SEEDS_TRIED", 1)
-    with pytest.raises(WeightsError, match="no seed from 5 to 5 gave acceptable weights for group 2"):
+    with pytest.raises(WeightsError, match="no seed from 5 to 5 gave acceptable weights for groups of 2"):
         load_unit("ntk", seed=5, group=2)
     assert files_in(tmp_path / "weights") == []
 
@@ -507,21 +515,21 @@ def test_an_interrupt_during_training_leaves_nothing_behind(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("group", [8, 16])
 def test_weights_depend_on_the_width_only_where_inputs_are_sampled(group, monkeypatch):
-    names = {ntk_loading.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
+    names = {ntk.recipe(word_bits, "sbn", 7, group).path.name for word_bits in (8, 16, 64)}
     assert len(names) == (1 if group == 8 else 3)
     assert all(f"-g{group}" in name and "-seed7" in name for name in names)
 
 
 def test_the_design_changes_with_anything_that_decides_the_weights(monkeypatch):
-    before = ensembles.design(8)
-    assert ensembles.design(8) == before != ensembles.design(4)
+    before = ntk.plan(8, 16).design()
+    assert ntk.plan(8, 16).design() == before != ntk.plan(4, 16).design()
     for name, value in (("NETWORKS", 9), ("INITIALISATION", "plain"), ("MARGIN_FLOOR", 0.3), ("GROUPED_UNITS", (1, 2))):
         with monkeypatch.context() as patch:
             patch.setattr(ensembles, name, value)
-            assert ensembles.design(8) != before
+            assert ntk.plan(8, 16).design() != before
     with monkeypatch.context() as patch:
-        patch.setattr(ensembles.training, "TOLERANCE", 1e-3)
-        assert ensembles.design(8) != before
+        patch.setattr(ensembles.two_layer, "TOLERANCE", 1e-3)
+        assert ntk.plan(8, 16).design() != before
 
 
 # --- several processes ------------------------------------------------------------------------------------------------
@@ -668,7 +676,7 @@ TRAIN = """
     import sys
     from learned_units import load_unit
     unit = load_unit("ntk", 8, "sbn", group=2)
-    print(unit.manifest["tensor_hash"], int(unit.subtract_branch(3, 5, 7, 9).next_pc))
+    print(unit.tensor_hash, int(unit.subtract_branch(3, 5, 7, 9).next_pc))
 """
 
 
@@ -684,6 +692,6 @@ def test_two_processes_that_need_the_same_weights_end_with_the_same_ones(tmp_pat
 @pytest.mark.slow
 def test_training_anew_from_the_same_seed_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    recipe, other = (ntk_loading.recipe(8, "sbn", seed, 2) for seed in (0, 1))
-    first, again = (recipes.remake(recipe)["tensor_hash"] for _ in range(2))
-    assert first == again != recipes.remake(other)["tensor_hash"]
+    recipe, other = (ntk.recipe(8, "sbn", seed, 2) for seed in (0, 1))
+    first, again = (recipes.remake(recipe).tensor_hash for _ in range(2))
+    assert first == again != recipes.remake(other).tensor_hash

@@ -13,19 +13,14 @@ from learned_units.circuits import addition, algorithm, multiplication, permutat
 from learned_units.circuits.algorithm import Algorithm
 from learned_units.circuits.template_list import Template, TemplateList
 from learned_units.circuits.templates import TemplateSet
-from learned_units.networks import limit, listed, predictor, readout
+from learned_units.networks import predictor, readout
 
 GROUP = 8
 LENGTHS = (1, 2, 3, 5, 8, 16, 64)
 
 
 def closed_form(task: Algorithm, threshold=readout.calibrated) -> dict:
-    return {
-        each.name: listed.make_limit(each, threshold(each))
-        if isinstance(each, TemplateList)
-        else limit.make_params(each, threshold(each))
-        for each in task.networks
-    }
+    return {each.name: predictor.closed_form(each, threshold) for each in task.networks}
 
 
 def as_bits(words: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
@@ -257,8 +252,8 @@ def test_the_condition_names_what_breaks_it_and_padding_mends_it():
     state[:, 1:20] = 0  # n = 21, and of the 20 that assert the first output one matches
     for padding, right in ((0, False), (800, True)):
         network = form(padding=padding)
-        params = listed.make_limit(network, readout.sign(network))
-        answer = listed.predict(params, algorithm.match(network, state))
+        params = predictor.closed_form(network, readout.sign)
+        answer = predictor.predict(network, params, (algorithm.match(network, state),))
         assert bool(answer.value[0, 0] > 0) == right
 
 
@@ -291,9 +286,9 @@ def test_a_state_that_matches_more_than_the_bound_has_no_margin():
     network = TemplateList(
         "bound", (("x", 3),), (("y", 3),), tuple(Template(((("x", i), 1),), (("y", i),)) for i in range(3)), 2
     )
-    params = listed.make_limit(network, readout.calibrated(network))
+    params = predictor.closed_form(network)
     matched = np.array(list(itertools.product((0, 1), repeat=3)), np.float32)
-    answer = listed.predict(params, jnp.asarray(matched))
+    answer = predictor.predict(network, params, (jnp.asarray(matched),))
     beyond = matched.sum(1) > 2
     assert np.isnan(answer.threshold[beyond]).all()
     assert not np.isnan(answer.threshold[~beyond]).any()

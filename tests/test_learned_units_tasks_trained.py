@@ -250,13 +250,15 @@ def test_the_states_of_a_run_are_among_those_judged():
 def test_manifests_say_what_was_verified_and_lead_back_to_the_recipe(design):
     computing.trained(design or Design("add", "grouped", 4))
     recipe = task_weights.recipe(design, 0)
-    manifest = store.load(recipe.path, {})[1]
-    assert catalog.recipe_of(manifest).expected == recipe.expected
-    assert manifest["verified"]["smallest_margin"] >= ensembles.MARGIN_FLOOR
-    assert manifest["verified"]["kind"] == "every input enumerated"
+    tensors, manifest = recipes.read(recipe, recipe.path)
+    assert recipe.prove(tensors, manifest, lambda what, part: None)["verified"] == manifest.written["verified"]
+    assert catalog.recipe_of(manifest.written).expected == recipe.expected
+    assert manifest.verified.smallest_margin is not None
+    assert manifest.verified.smallest_margin >= ensembles.MARGIN_FLOOR
+    assert manifest.verified.kind == "every input enumerated"
     report = recipe.report(manifest)
     assert "every input enumerated" in report.verified
-    assert len(report.table) == 1 + len(manifest["networks"])
+    assert len(report.table) == 1 + len(manifest.networks)
 
 
 @pytest.mark.parametrize("change", [{"smallest_margin": 0.2}, {"z": 3.0}])

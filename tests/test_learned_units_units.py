@@ -107,7 +107,7 @@ def test_hard_and_random_cases_are_exact_at_any_width(name, word_bits, isa, unit
     if name == "ntk-limit":
         assert min(margin.min(), edges.min()) >= 1 - 1e-4
     else:
-        assert min(margin.min(), edges.min()) >= unit.manifest["verified"]["smallest_margin"] - 1e-4
+        assert min(margin.min(), edges.min()) >= unit.manifest.verified.smallest_margin - 1e-4
 
 
 @slow
@@ -217,10 +217,10 @@ def test_a_unit_says_what_is_learned_in_it(unit_of):
     assert (limit.scope.difference, limit.scope.decision, limit.scope.select) == ("closed form",) * 3
     assert (native.scope.difference, native.scope.decision, native.scope.select) == ("native",) * 3
     assert "160" in trained.scope.sentence
-    assert sum(network["examples"] for network in trained.manifest["networks"].values()) == 160
+    assert sum(network.examples for network in trained.manifest.networks.values()) == 160
     assert "not a learned computation" in limit.scope.sentence
     assert trained.detail.startswith("ensembles of 2 ") and "every input verified" in trained.detail
-    assert trained.seed == trained.manifest["seed_used"]
+    assert trained.seed == trained.manifest.seed_used
 
 
 # --- explanations -----------------------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def test_the_native_unit_has_no_decisions_to_explain(unit_of):
 
 def test_one_set_of_weights_serves_every_width_and_instruction_set(unit_of):
     units = [unit_of("ntk", word_bits, isa) for word_bits, isa in ((8, "sbn"), (16, "subleq"), (64, "sbn"))]
-    assert len({unit.manifest["tensor_hash"] for unit in units}) == 1
+    assert len({unit.tensor_hash for unit in units}) == 1
     leaves = [jax.tree.leaves(unit.params) for unit in units]
     assert all((one == two).all() for one, two in zip(leaves[0], leaves[2], strict=True))
 

@@ -241,9 +241,9 @@ def test_the_limit_is_right_on_every_input_with_a_margin_of_one(name):
 def test_the_trained_networks_are_right_on_every_input_they_can_receive(name, unit_of):
     unit = unit_of("ntk")
     found = enumeration.enumerate_inputs(SETS[name], unit.params[name])
-    claimed = unit.manifest["networks"][name]
-    assert (found.inputs, found.wrong) == (claimed["inputs"], 0)
-    assert found.smallest_margin == pytest.approx(claimed["smallest_margin"], abs=1e-4)
+    claimed = unit.manifest.networks[name]
+    assert (found.inputs, found.wrong) == (claimed.inputs, 0)
+    assert found.smallest_margin == pytest.approx(claimed.smallest_margin, abs=1e-4)
     assert found.smallest_margin >= 0.25
 
 
@@ -263,10 +263,10 @@ def test_the_whole_proof_holds_for_the_trained_weights(unit_of):
 
 
 def test_the_manifest_counts_every_input(unit_of):
-    verified = unit_of("ntk").manifest["verified"]
-    assert verified["inputs"] == 122_969 + 1_679_616 + 390_625 + 6_561 + 256
-    assert verified["schedules"] == 122
-    assert verified["smallest_margin"] >= 0.25
+    verified = unit_of("ntk").manifest.verified
+    assert verified.inputs == 122_969 + 1_679_616 + 390_625 + 6_561 + 256
+    assert verified.schedules == 122
+    assert verified.smallest_margin >= 0.25
 
 
 @quick_set

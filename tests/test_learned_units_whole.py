@@ -211,22 +211,20 @@ def test_every_word_as_pc_flags_its_row_or_none(cells, word_bits):
 
 def test_the_trained_networks_are_enumerated_and_their_margins_recorded():
     _, manifest = whole_grouped.obtain(0, None)
-    inputs = {name: each["inputs"] for name, each in manifest["networks"].items()}
+    inputs = {name: each.inputs for name, each in manifest.networks.items()}
     assert inputs == {name: len(each.reachable_inputs()) for name, each in machine_grouped.template_sets().items()}
-    assert manifest["verified"]["inputs"] == sum(inputs.values()) == 2_202_324
-    assert manifest["verified"]["smallest_margin"] == min(
-        each["smallest_margin"] for each in manifest["networks"].values()
-    )
-    assert manifest["verified"]["smallest_margin"] >= 0.25
+    assert manifest.verified.inputs == sum(inputs.values()) == 2_202_324
+    assert manifest.verified.smallest_margin == min(each.smallest_margin for each in manifest.networks.values())
+    assert manifest.verified.smallest_margin >= 0.25
 
 
 def test_weights_that_claim_too_little_are_refused():
     recipe = whole_grouped.recipe(0)
     tensors, manifest = recipes.obtain(recipe, None)
     recipe.check(tensors, manifest)
-    for claims in ({"smallest_margin": 0.2}, {}, None):
+    for claims in ({"kind": "none", "inputs": 9, "smallest_margin": 0.2}, {}, None):
         with pytest.raises(WeightsError):
-            recipe.check(tensors, {**manifest, "verified": claims})
+            recipes.accepted(recipe, tensors, {**manifest.written, "verified": claims})
     with pytest.raises(WeightsError, match="read"):
         recipe.check({name: each for name, each in tensors.items() if name != "read.inner"}, manifest)
 
@@ -254,7 +252,7 @@ def test_one_network_is_trained_for_small_machines_only():
 def test_one_trained_network_reaches_z_of_8_and_breaks_when_scrambled(cells):
     spec = OneNetwork(cells, 4, "sbn")
     params, manifest = whole_one.obtain(spec, 0, None)
-    assert manifest["verified"]["z"] >= 8 and manifest["verified"]["largest_error"] < 0.9
+    assert manifest.verified.z >= 8 and manifest.verified.largest_error < 0.9
     states = jnp.asarray(whole_one.reached_states(spec)[::16])
     limit = whole_state.limit_params(spec.templates)
 

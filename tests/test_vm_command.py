@@ -458,7 +458,7 @@ def test_units_says_what_is_learned_and_refuses_damaged_weights_by_name(sbn, uni
     assert re.search(r"^ntk \(default\) +learned +learned +learned +template matching", sbn.text, re.MULTILINE)
     assert re.search(r"^native +native +native +native +all$", sbn.text, re.MULTILINE)
     assert "ntk-g3-seed7.safetensors: refused: damaged" in sbn.text
-    assert unit.manifest["tensor_hash"] in sbn.text
+    assert unit.tensor_hash in sbn.text
     assert "every input enumerated" in sbn.text
 
 

@@ -29,7 +29,7 @@ def test_the_default_unit_is_certified_for_runs_of_any_length(sbn, unit_of):
     code, out, _ = sbn("certify", "--steps", "1000000000")
     assert code == 0
     assert re.search(r"^kind +exhaustive$", out, re.MULTILINE) and "failure  0 for a run of any length" in out
-    assert f"{manifest['verified']['inputs']:,} inputs" in out and manifest["tensor_hash"] in out
+    assert f"{manifest.verified.inputs:,} inputs" in out and manifest.tensor_hash in out
 
 
 def test_the_limit_is_certified_by_algebra_and_said_to_be_unlearned(sbn):
@@ -51,11 +51,12 @@ def test_plain_ensembles_are_bounded_with_what_the_union_covers(sbn):
 def test_what_is_said_of_sampled_weights_is_called_an_estimate(sbn, unit_of, monkeypatch):
     import dataclasses
 
-    from learned_units.circuits import subtract_branch
+    from learned_units.store import Verified
     from vm.console import chosen_unit
 
-    reports = {name: {"z": 6.0} for name in subtract_branch.template_sets(8)}
-    manifest = unit_of("ntk").manifest | {"verified": {"z": 6.0, "largest_error": 0.5}, "networks": reports}
+    known = unit_of("ntk").manifest
+    networks = {name: dataclasses.replace(each, z=6.0) for name, each in known.networks.items()}
+    manifest = dataclasses.replace(known, networks=networks, verified=Verified(kind="inputs sampled", z=6.0))
     sampled = dataclasses.replace(unit_of("ntk"), manifest=manifest)
     monkeypatch.setattr(chosen_unit, "load", lambda *_: sampled)
     code, out, err = sbn("certify")

@@ -114,7 +114,7 @@ def test_messages_name_the_source_line(native):
     machine = Machine(Image([70, 70, 3], source_map=runs), native, memory=SIZE)
     assert "the instruction at pc 0 (prog.sbn:7) has an operand A = 70" in machine.run().message
     stuck = Machine(Image([3, 3, 0, 0], source_map=runs), native, memory=SIZE).run(0)
-    assert "at pc 0 (prog.sbn:7); give more" in stuck.message
+    assert "at pc 0 (prog.sbn:7); to go on, run again with a larger one" in stuck.message
 
 
 # --- what a machine is made of ----------------------------------------------------------------------------------------

@@ -497,7 +497,7 @@ def test_margins_are_those_of_the_operands_and_the_smallest_is_reported(unit_of)
     outcome = machine.run(on_chunk=chunks.append)
     margins = [margin for chunk in chunks for margin in chunk.margins]
     assert len(margins) == outcome.steps == 13
-    assert outcome.margin == min(margins) >= unit.manifest["verified"]["smallest_margin"] - 1e-4
+    assert outcome.margin == min(margins) >= unit.manifest.verified.smallest_margin - 1e-4
     reference = ReferenceMachine(words, memory_size=SIZE)
     for margin in margins:
         a, b, c = reference.memory[reference.pc : reference.pc + 3]

@@ -10,8 +10,7 @@ from typing import Any
 
 from assembler.files import DIALECTS, FORMATS
 from assembler.image import INPUT_MODES, ISAS
-from learned_units.catalog import DEFAULT_UNIT, UNITS
-from learned_units.names import TASKS
+from learned_units.catalog import DEFAULT_UNIT, TASKS, UNITS
 
 GROWTH = ("width", "memory", "ensemble", "machines")
 WIDTH = 16

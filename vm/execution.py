@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,14 +15,15 @@ from assembler.image import INPUT_MODES
 from learned_units import bits, catalog
 from learned_units.store import Progress
 from learned_units.unit import Unit
-from vm.divergence import describe
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
 from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt
-from vm.snapshot import Place, Snapshot, check_fits, image_digest
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
+
+if TYPE_CHECKING:
+    from vm.snapshot import Snapshot
 
 TRACE_ROWS = 1 << 16  # steps a chunk records at most
 FIRST_BUDGET = 1 << 10
@@ -167,6 +168,8 @@ class Machine:
 
     def snapshot(self) -> Snapshot:
         """The machine as it stands between two steps. Raises ValueError for one that diverged."""
+        from vm.snapshot import Place, Snapshot, image_digest
+
         self._release(self._unreleased, None)  # a chunk that `on_chunk` did not come to hear of
         if self.halt is Halt.DIVERGED:
             raise ValueError("a machine that diverged has no state to save")
@@ -189,6 +192,8 @@ class Machine:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot. Raises SnapshotError, and changes nothing, if it does not fit this machine."""
+        from vm.snapshot import check_fits
+
         check_fits(snapshot, self.image, self.unit.name, self.size, self.input_mode)
         place = snapshot.place
         words = bits.limbs_to_words(snapshot.memory, self.image.word_bits)
@@ -323,8 +328,11 @@ class Machine:
         """Bring the machine to just before the diverging step. Returns the part of the chunk that agreed."""
         assert self._checker is not None
         k = mismatch.offset
+
         step = chunk.first_step + k
         before = self._checker.before(step)
+        from vm.divergence import describe
+
         self.divergence = describe(self.image, self.unit, before, chunk, mismatch)
         self._state = self._boot(before.memory, before.pc)
         self._unread = bytearray(before.input[before.input_position :])

@@ -96,6 +96,16 @@ class StateTemplates:
         """Bits of a state, which is the number of outputs of the network."""
         return sum(math.prod(shape) for _, shape in self.fields)
 
+    @property
+    def output_bits(self) -> int:
+        """Number of outputs of the network: a whole state."""
+        return self.state_bits
+
+    @property
+    def most_matched(self) -> int:
+        """How many templates can match at once: all, for all that is known."""
+        return self.size
+
     def split(self, state: Any) -> dict[str, Any]:
         """A state [state_bits] as its fields."""
         return {

@@ -8,6 +8,7 @@ from learned_units.circuits import subtract_branch
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.proof.counting import inputs_by_matched
 from learned_units.store import Progress
+from learned_units.units import ntk
 from learned_units.weights import ensembles
 
 WORD_BITS = 16
@@ -22,7 +23,7 @@ def measure(quick: bool, progress: Progress) -> Table:
         def report(what: str, part: float, group: int = group) -> None:
             progress(f"groups of {group}: {what}", part)
 
-        made = ensembles.make(group, WORD_BITS, 0, report)
+        made = ntk.plan(group, WORD_BITS).make(0, report)
         sets = subtract_branch.template_sets(group)
         reports = {name: made.fields["networks"][name] for name in sets}
         inputs = {name: inputs_by_matched(each, neighbour=group < WORD_BITS) for name, each in sets.items()}

@@ -12,9 +12,8 @@ import numpy as np
 
 from learned_units.circuits import addition, algorithm
 from learned_units.circuits.algorithm import Algorithm
-from learned_units.circuits.template_list import TemplateList
 from learned_units.experiments.table import Cell, Curve, Panel, Table
-from learned_units.networks import limit, listed, predictor, readout
+from learned_units.networks import predictor, readout
 from learned_units.store import Progress
 
 LONGEST = 10
@@ -24,12 +23,7 @@ BLOCK = 4096  # pairs added at once
 
 def params(task: Algorithm, chosen) -> dict[str, Any]:
     """The closed form of every network of a task, with a readout."""
-    return {
-        each.name: listed.make_limit(each, chosen(each))
-        if isinstance(each, TemplateList)
-        else limit.make_params(each, chosen(each))
-        for each in task.networks
-    }
+    return {each.name: predictor.closed_form(each, chosen) for each in task.networks}
 
 
 def wrong_sums(task: Algorithm, weights: dict[str, Any], bits: int, report) -> tuple[int, float]:

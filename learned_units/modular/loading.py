@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from learned_units.modular import experts, training
-from learned_units.modular.network import Network, Verification, every_input, make_network, verify
+from learned_units.modular.network import Verification, every_input, make_network, verify
 from learned_units.modular.unit import COEFFICIENTS, DIGIT_BITS, MODULUS, ModularSpec
-from learned_units.store import Progress, WeightsError
+from learned_units.store import Manifest, Progress, WeightsError, plain
 from learned_units.unit import Scope, Unit
 from learned_units.weights import recipes as stored
-from learned_units.weights.recipes import Made, Manifest, Recipe, Report, Tensors
+from learned_units.weights.recipes import Fields, Made, Recipe, Report, Tensors
 
 WEIGHTS = ("grokked", "analytic")
 UNITS = 256
@@ -51,6 +52,19 @@ ANALYTIC = Scope(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class GrokkedManifest(Manifest):
+    """The manifest of the grokked expert."""
+
+    units: int
+    epochs: int
+    held_out_right_after_epochs: int
+    train_inputs: int  # of the table of a - b
+    unit_inputs: int  # of it, those that the unit can ask
+    unit_inputs_held_out: int  # of these, those that were never trained on
+    nominal: float  # the margin of an output that is as it should be
+
+
 def load(word_bits: int, isa: str, seed: int, progress: Progress | None, weights: str | None = None) -> Unit:
     """The unit, on grokked weights unless analytic ones are asked for.
 
@@ -62,11 +76,12 @@ def load(word_bits: int, isa: str, seed: int, progress: Progress | None, weights
         detail = f"one analytic expert of {UNITS} units, every input verified"
         return Unit("modular", spec, expert.network, ANALYTIC, seed, detail)
     tensors, manifest = stored.obtain(recipe(word_bits, isa, seed), progress)
-    detail = f"one grokked expert of {manifest['units']} units, every input verified"
-    return Unit("modular", spec, _as_network(tensors, manifest), GROKKED, manifest["seed_used"], detail, manifest)
+    network = make_network(tensors["inner"], tensors["outer"], manifest.nominal)
+    detail = f"one grokked expert of {manifest.units} units, every input verified"
+    return Unit("modular", spec, network, GROKKED, manifest.seed_used, detail, manifest.tensor_hash, manifest)
 
 
-def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> Recipe:
+def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> Recipe[GrokkedManifest]:
     """The grokked weights, the same for every width and instruction set. Raises ValueError for analytic ones."""
     del word_bits, isa
     if _checked(weights) == "analytic":
@@ -74,12 +89,12 @@ def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> R
     constants = (MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.recipe())
     design = hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
     expected = {"unit": "modular", "seed": seed, "design": design}
-    return Recipe(f"modular-seed{seed}", expected, functools.partial(make, seed), check, report, prove)
+    return Recipe(GrokkedManifest, f"modular-seed{seed}", expected, functools.partial(make, seed), check, report, prove)
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe_of(written: Mapping[str, Any]) -> Recipe[GrokkedManifest]:
     """The recipe of stored weights. Raises KeyError for a manifest that cannot be of this unit."""
-    return recipe(0, "sbn", manifest["seed"])
+    return recipe(0, "sbn", written["seed"])
 
 
 def make(seed: int, progress: Progress) -> Made:
@@ -113,7 +128,7 @@ def make(seed: int, progress: Progress) -> Made:
     raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} reached a margin of {MARGIN_FLOOR}")
 
 
-def prove(tensors: Tensors, manifest: Manifest, progress: Progress) -> Manifest:
+def prove(tensors: Tensors, manifest: GrokkedManifest, progress: Progress) -> Fields:
     """Run a stored expert on its whole table. Raises WeightsError if it does not reach the margin here."""
     del manifest
     progress(f"proving the expert for a - b modulo {MODULUS}", 0.0)
@@ -125,7 +140,7 @@ def prove(tensors: Tensors, manifest: Manifest, progress: Progress) -> Manifest:
     return {"nominal": found.nominal, "verified": _verified(found)}
 
 
-def _verified(found: Verification) -> Manifest:
+def _verified(found: Verification) -> Fields:
     return {"kind": "every input enumerated", "inputs": found.inputs, "smallest_margin": found.smallest_margin}
 
 
@@ -139,7 +154,7 @@ def needed_inputs() -> np.ndarray:
     return needed
 
 
-def check(tensors: Tensors, manifest: Manifest) -> None:
+def check(tensors: Tensors, manifest: GrokkedManifest) -> None:
     """Refuse tensors that are not such a network, or that do not claim what this program accepts (WeightsError)."""
     wanted = {"inner": (2, MODULUS, UNITS), "outer": (UNITS, MODULUS)}
     for name, shape in wanted.items():
@@ -149,37 +164,33 @@ def check(tensors: Tensors, manifest: Manifest) -> None:
             raise WeightsError(f"the weights '{name}' are {tensors[name].dtype} {tensors[name].shape}, not {shape}")
         if not np.isfinite(tensors[name]).all():
             raise WeightsError(f"the weights '{name}' are not all finite")
-    verified = manifest.get("verified")
-    if not isinstance(verified, dict) or not verified.get("smallest_margin", 0) >= MARGIN_FLOOR:
-        raise WeightsError(f"the manifest claims too little: {verified}")
+    found = manifest.verified
+    if found.inputs is None or found.smallest_margin is None or not found.smallest_margin >= MARGIN_FLOOR:
+        raise WeightsError(f"the manifest claims too little: {plain(found)}")
 
 
-def report(manifest: Manifest) -> Report:
+def report(manifest: GrokkedManifest) -> Report:
     """What is known of grokked weights."""
-    found = manifest["verified"]
+    found = manifest.verified
     heading = ("expert", "units", "trained on", "epochs", "held out right after", "inputs checked", "smallest margin")
     row = (
         f"a - b mod {MODULUS}",
-        str(manifest["units"]),
-        f"{manifest['train_inputs']} of {found['inputs']:,}",
-        str(manifest["epochs"]),
-        f"{manifest['held_out_right_after_epochs']} epochs",
-        f"{found['inputs']:,}, all",
-        f"{found['smallest_margin']:.2f}",
+        str(manifest.units),
+        f"{manifest.train_inputs} of {found.inputs:,}",
+        str(manifest.epochs),
+        f"{manifest.held_out_right_after_epochs} epochs",
+        f"{found.inputs:,}, all",
+        f"{found.smallest_margin:.2f}",
     )
     return Report(
         subject="any word width",
-        sizes=f"{manifest['units']} units",
+        sizes=f"{manifest.units} units",
         verified=(
-            f"{found['kind']}: {found['inputs']:,} inputs, smallest margin {found['smallest_margin']:.2f}; of the "
-            f"{manifest['unit_inputs']} the unit can ask, {manifest['unit_inputs_held_out']} were never trained on"
+            f"{found.kind}: {found.inputs:,} inputs, smallest margin {found.smallest_margin:.2f}; of the "
+            f"{manifest.unit_inputs} the unit can ask, {manifest.unit_inputs_held_out} were never trained on"
         ),
         table=[heading, row],
     )
-
-
-def _as_network(tensors: Tensors, manifest: Manifest) -> Network:
-    return make_network(tensors["inner"], tensors["outer"], manifest["nominal"])
 
 
 def _checked(weights: str | None) -> str:

@@ -24,6 +24,28 @@ class EnsembleParams(NamedTuple):
     outer: jax.Array  # [outputs, positions, units], all scale factors folded in
     table: jax.Array  # [1 + outputs, n]: half gap, thresholds
 
+    def predict(self, templates: TemplateSet, matched: tuple[jax.Array, ...]) -> Prediction:
+        """The ensemble on every group: for each family float32 [groups, group, ...] of 0 and 1.
+
+        relu is positively homogeneous, so the 1 / sqrt(n) of the input is applied to the output instead.
+        """
+        outputs, positions, _ = self.outer.shape
+        some = functools.reduce(operator.add, matched)
+        number = some.sum(1)
+        family = matched_family(matched)
+        outer = self.outer.reshape(outputs * positions, -1)
+        if some.ndim == 2:
+            hidden = jax.nn.relu(_sums_of_rows(self.inner, family, some))
+            # Of one machine, a matrix times a vector for each group: one product of matrices is slower.
+            value = jnp.stack([jnp.dot(outer, each, precision=PRECISION) for each in hidden])
+        else:
+            hidden = jax.nn.relu(_sums_of_many_rows(self.inner, family))
+            value = jnp.dot(hidden, outer.T, precision=PRECISION)
+        value = jnp.moveaxis(value.reshape(*number.shape, outputs * positions), -1, 1)
+        value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
+        row = look_up(self.table, number.astype(jnp.int32))
+        return Prediction(value.reshape(-1, outputs, positions, *number.shape[1:]), row[:, 1:], row[:, 0:1])
+
 
 def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray, readout: Readout) -> EnsembleParams:
     """Weights [templates, units] and [units, output bits] of a merged ensemble, with a readout, ready to predict."""
@@ -34,29 +56,6 @@ def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray,
         np.concatenate([readout.half_gap[None], readout.threshold.T]),
     )
     return EnsembleParams(*jax.device_put(host))
-
-
-def predict(params: EnsembleParams, matched: tuple[jax.Array, ...]) -> Prediction:
-    """The ensemble on every group: for each family float32 [groups, group, ...] of 0 and 1.
-
-    relu is positively homogeneous, so the 1 / sqrt(n) of the input is applied to the output instead.
-    """
-    outputs, positions, _ = params.outer.shape
-    some = functools.reduce(operator.add, matched)
-    number = some.sum(1)
-    family = matched_family(matched)
-    outer = params.outer.reshape(outputs * positions, -1)
-    if some.ndim == 2:
-        hidden = jax.nn.relu(_sums_of_rows(params.inner, family, some))
-        # Of one machine, a matrix times a vector for each group: few as they are, one product of matrices is slower.
-        value = jnp.stack([jnp.dot(outer, each, precision=PRECISION) for each in hidden])
-    else:
-        hidden = jax.nn.relu(_sums_of_many_rows(params.inner, family))
-        value = jnp.dot(hidden, outer.T, precision=PRECISION)
-    value = jnp.moveaxis(value.reshape(*number.shape, outputs * positions), -1, 1)
-    value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[:, None]
-    row = look_up(params.table, number.astype(jnp.int32))
-    return Prediction(value.reshape(-1, outputs, positions, *number.shape[1:]), row[:, 1:], row[:, 0:1])
 
 
 def _sums_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:

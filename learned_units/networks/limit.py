@@ -22,6 +22,19 @@ class LimitParams(NamedTuple):
     counts: jax.Array  # [outputs]: how many templates assert it (c)
     table: jax.Array  # [3 + outputs, n]: own, common, half gap, thresholds
 
+    def predict(self, templates: TemplateSet, matched: tuple[jax.Array, ...]) -> Prediction:
+        """The limit on every group, own(n) m - common(n) c: for each family float32 [groups, group, ...] of 0 and 1."""
+        number = functools.reduce(operator.add, matched).sum(1).astype(jnp.int32)
+        asserting = jnp.stack([_asserting(matched, column) for column in templates.assertions().T], 1)
+        if templates.pooled:
+            asserting = asserting.sum(2, keepdims=True)
+        row = look_up(self.table, number)
+        return Prediction(
+            row[:, 0:1] * asserting - row[:, 1:2] * self.counts.reshape(1, -1, 1, *(1 for _ in number.shape[1:])),
+            row[:, 3:],
+            row[:, 2:3],
+        )
+
 
 def make_params(template_set: TemplateSet, readout: Readout) -> LimitParams:
     """The closed form of a template set, ready to predict."""
@@ -32,20 +45,6 @@ def make_params(template_set: TemplateSet, readout: Readout) -> LimitParams:
         np.concatenate(table).astype(np.float32),
     )
     return LimitParams(*jax.device_put(host))
-
-
-def predict(params: LimitParams, matched: tuple[jax.Array, ...], template_set: TemplateSet) -> Prediction:
-    """The limit on every group, own(n) m - common(n) c: for each family float32 [groups, group, ...] of 0 and 1."""
-    number = functools.reduce(operator.add, matched).sum(1).astype(jnp.int32)
-    asserting = jnp.stack([_asserting(matched, column) for column in template_set.assertions().T], 1)
-    if template_set.pooled:
-        asserting = asserting.sum(2, keepdims=True)
-    row = look_up(params.table, number)
-    return Prediction(
-        row[:, 0:1] * asserting - row[:, 1:2] * params.counts.reshape(1, -1, 1, *(1 for _ in number.shape[1:])),
-        row[:, 3:],
-        row[:, 2:3],
-    )
 
 
 def _asserting(matched: tuple[jax.Array, ...], asserted: np.ndarray) -> jax.Array:

@@ -20,6 +20,15 @@ class ListedLimit(NamedTuple):
     labels: jax.Array  # [size, output bits] of 0 and 1
     table: jax.Array  # [n, 2 + 2 * output bits]: own, half gap, what is common, thresholds
 
+    def predict(self, templates: TemplateList, matched: tuple[jax.Array, ...]) -> Prediction:
+        """One array of matches, float32 [..., size] of 0 and 1 -> values and thresholds [..., output bits], half gaps
+        [..., 1]."""
+        del templates
+        row, outputs = _row(self.table, matched[0]), self.labels.shape[1]
+        asserting = jnp.dot(matched[0], self.labels, precision=jax.lax.Precision.HIGHEST)
+        value = row[..., 0:1] * asserting - row[..., 2 : 2 + outputs]
+        return Prediction(value, row[..., 2 + outputs :], row[..., 1:2])
+
 
 class ListedEnsemble(NamedTuple):
     """A trained ensemble as the network of its mean, and its readout. All float32."""
@@ -27,6 +36,15 @@ class ListedEnsemble(NamedTuple):
     inner: jax.Array  # [size, units]
     outer: jax.Array  # [units, output bits], all scale factors folded in
     table: jax.Array  # [n, 1 + output bits]: half gap, thresholds
+
+    def predict(self, templates: TemplateList, matched: tuple[jax.Array, ...]) -> Prediction:
+        """As that of the limit."""
+        del templates
+        row = _row(self.table, matched[0])
+        active = jax.nn.relu(jnp.dot(matched[0], self.inner, precision=jax.lax.Precision.HIGHEST))
+        value = jnp.dot(active, self.outer, precision=jax.lax.Precision.HIGHEST)
+        value = value * jax.lax.rsqrt(jnp.maximum(matched[0].sum(-1), np.float32(1)))[..., None]
+        return Prediction(value, row[..., 1:], row[..., 0:1])
 
 
 def make_limit(templates: TemplateList, readout: Readout) -> ListedLimit:
@@ -49,19 +67,6 @@ def _beyond_claimed(columns: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([table, np.full_like(table[:1], np.nan)])
 
 
-def predict(params: ListedLimit | ListedEnsemble, matched: jax.Array) -> Prediction:
-    """matched: float32 [..., size] of 0 and 1 -> values and thresholds [..., output bits], half gaps [..., 1]."""
-    number = matched.sum(-1)
-    row = params.table[jnp.minimum(number.astype(jnp.int32), params.table.shape[0] - 1)]
-    if isinstance(params, ListedLimit):
-        outputs = params.labels.shape[1]
-        asserting = jnp.dot(matched, params.labels, precision=jax.lax.Precision.HIGHEST)
-        value = row[..., 0:1] * asserting - row[..., 2 : 2 + outputs]
-        return Prediction(value, row[..., 2 + outputs :], row[..., 1:2])
-    active = jax.nn.relu(jnp.dot(matched, params.inner, precision=jax.lax.Precision.HIGHEST))
-    value = jnp.dot(active, params.outer, precision=jax.lax.Precision.HIGHEST)
-    value = value * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))[..., None]
-    return Prediction(value, row[..., 1:], row[..., 0:1])
-
-
-predict_block = jax.jit(predict)
+def _row(table: jax.Array, matched: jax.Array) -> jax.Array:
+    """What a table says of the number of matched templates: [..., columns]."""
+    return table[jnp.minimum(matched.sum(-1).astype(jnp.int32), table.shape[0] - 1)]

@@ -8,15 +8,18 @@ Sign (arXiv 2502.16763): threshold 0. Right where `sign_readout_is_right`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units.circuits.template_list import TemplateList
-from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import kernel
+
+if TYPE_CHECKING:
+    from learned_units.circuits.state_templates import StateTemplates
+    from learned_units.circuits.template_list import TemplateList
+    from learned_units.circuits.templates import TemplateSet
 
 
 class Readout(NamedTuple):
@@ -26,7 +29,7 @@ class Readout(NamedTuple):
     half_gap: np.ndarray
 
 
-def calibrated(templates: TemplateSet | TemplateList) -> Readout:
+def calibrated(templates: TemplateSet | TemplateList | StateTemplates) -> Readout:
     """The half-way threshold. tau(0, c) = 1/2, half the gap at n = 1: with nothing matched every bit is 0."""
     form = kernel.coefficients(templates.size, templates.most_matched)
     threshold = form.gap[:, None] / 2 - form.common[:, None] * templates.label_counts()[None, :]

@@ -19,11 +19,14 @@ import optax
 
 from learned_units import devices
 from learned_units.networks import kernel
-from learned_units.networks.two_layer import Network, initialise, predict_templates
-
-TOLERANCE = 2e-4  # largest error on any training example and output, in units of the labels
-MOST_ITERATIONS = 400  # networks wide enough to be accepted need 20 to 150
-ITERATIONS_PER_CALL = 20  # between two reports of progress
+from learned_units.networks.two_layer import (
+    ITERATIONS_PER_CALL,
+    MOST_ITERATIONS,
+    TOLERANCE,
+    Network,
+    initialise,
+    predict_templates,
+)
 
 
 class Trained(NamedTuple):

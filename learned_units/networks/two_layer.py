@@ -15,6 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+# When a network is trained (`networks/training.py`).
+TOLERANCE = 2e-4  # largest error on any training example and output, in units of the labels
+MOST_ITERATIONS = 400  # networks wide enough to be accepted need 20 to 150
+ITERATIONS_PER_CALL = 20  # between two reports of progress
+
 INITIALISATIONS = ("plain", "antisymmetric", "variance-reduced", "mirrored")
 
 

@@ -19,6 +19,11 @@ class StateLimit(NamedTuple):
     table: jax.Array  # [n, 2]: own and common, of `kernel.Coefficients`
     counts: jax.Array  # [state bits]: how many templates assert each bit (c)
 
+    def predict(self, templates: StateTemplates, matched: tuple[jax.Array, ...]) -> Prediction:
+        """The network on one input. Prediction and threshold are float32 [state bits], the half gap []."""
+        own, taken_off, half_gap = _read_out(self, number_matched(matched))
+        return Prediction(own * templates.collect(matched) - taken_off, half_gap - taken_off, half_gap)
+
 
 class StateEnsemble(NamedTuple):
     """A trained ensemble as the network of its mean, and its readout. All float32."""
@@ -27,6 +32,18 @@ class StateEnsemble(NamedTuple):
     outer: jax.Array  # [units, state bits], all scale factors folded in
     table: jax.Array  # as in StateLimit
     counts: jax.Array
+
+    def predict(self, templates: StateTemplates, matched: tuple[jax.Array, ...]) -> Prediction:
+        """As that of the limit."""
+        del templates
+        number = number_matched(matched)
+        _, taken_off, half_gap = _read_out(self, number)
+        flat = jnp.concatenate([each.reshape(-1) for each in matched])
+        exact = jax.lax.Precision.HIGHEST
+        active = jax.nn.relu(jnp.dot(flat, self.inner, precision=exact))
+        # relu is positively homogeneous: the 1 / sqrt(n) of the input is applied to the output instead.
+        value = jnp.dot(active, self.outer, precision=exact) * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))
+        return Prediction(value, half_gap - taken_off, half_gap)
 
 
 def limit_params(templates: StateTemplates) -> StateLimit:
@@ -47,25 +64,11 @@ def number_matched(matched: tuple[jax.Array, ...]) -> jax.Array:
     return sum((each.sum() for each in matched), jnp.float32(0))
 
 
-def predict(
-    params: StateLimit | StateEnsemble, matched: tuple[jax.Array, ...], templates: StateTemplates
-) -> Prediction:
-    """The network on one input.
+def _read_out(params: StateLimit | StateEnsemble, number: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """own(n), what is taken off every bit, and the half gap.
 
-    Prediction and threshold are float32 [state bits], the half gap [].
-    The limit: mean = own(n) m - common(n) c. The threshold lies half-way between m = 0 and m = 1: own(n) / 2 -
+    The limit's mean is own(n) m - common(n) c. The threshold lies half-way between m = 0 and m = 1: own(n) / 2 -
     common(n) c; the half gap is own(n) / 2.
     """
-    number = number_matched(matched)
     own, common = params.table[number.astype(jnp.int32)]
-    half_gap = own * np.float32(0.5)
-    taken_off = common * params.counts
-    if isinstance(params, StateLimit):
-        value = own * templates.collect(matched) - taken_off
-    else:
-        flat = jnp.concatenate([each.reshape(-1) for each in matched])
-        exact = jax.lax.Precision.HIGHEST
-        active = jax.nn.relu(jnp.dot(flat, params.inner, precision=exact))
-        # relu is positively homogeneous: the 1 / sqrt(n) of the input is applied to the output instead.
-        value = jnp.dot(active, params.outer, precision=exact) * jax.lax.rsqrt(jnp.maximum(number, np.float32(1)))
-    return Prediction(value, half_gap - taken_off, half_gap)
+    return own, common * params.counts, own * np.float32(0.5)

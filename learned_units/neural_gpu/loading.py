@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -14,10 +15,10 @@ from learned_units.neural_gpu import acceptance, network, operands, tape, traini
 from learned_units.neural_gpu.network import Network
 from learned_units.neural_gpu.tape import Task
 from learned_units.neural_gpu.unit import NeuralGpuSpec
-from learned_units.store import Progress, WeightsError
+from learned_units.store import Manifest, Progress, WeightsError, plain
 from learned_units.unit import Scope, Unit
 from learned_units.weights import recipes
-from learned_units.weights.recipes import Made, Recipe, Report
+from learned_units.weights.recipes import Fields, Made, Recipe, Report
 
 NAME = "neural-gpu"
 SEEDS_TRIED = 8
@@ -38,35 +39,47 @@ SCOPE = Scope(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class NeuralGpuManifest(Manifest):
+    """The manifest of one network."""
+
+    task: str
+    maps: int
+    parameters: int  # weights, in all
+    updates: int
+
+
 def load(word_bits: int, isa: str, seed: int, progress: Progress | None) -> Unit:
     """The unit. Raises WeightsError if no acceptable weights can be had."""
     task = tape.UNIT_TASKS[isa]
     trained, manifest = obtain(task, seed, progress)
     detail = f"one network of {trained.gate_kernel.shape[0]} maps trained on words of up to {training.LONGEST} bits"
-    return Unit(NAME, NeuralGpuSpec(word_bits, isa), trained, SCOPE, manifest["seed_used"], detail, manifest)
+    spec, known = NeuralGpuSpec(word_bits, isa), manifest.tensor_hash
+    return Unit(NAME, spec, trained, SCOPE, manifest.seed_used, detail, known, manifest)
 
 
-def obtain(task: Task, seed: int, progress: Progress | None) -> tuple[Network, dict[str, Any]]:
+def obtain(task: Task, seed: int, progress: Progress | None) -> tuple[Network, NeuralGpuManifest]:
     """The accepted network of a task and its manifest, trained on first use. Raises WeightsError."""
     tensors, manifest = recipes.obtain(recipe_for(task, seed), progress)
     return as_network(task, tensors), manifest
 
 
-def recipe(word_bits: int, isa: str, seed: int) -> Recipe:
+def recipe(word_bits: int, isa: str, seed: int) -> Recipe[NeuralGpuManifest]:
     """The weights of the unit: one set for every width."""
     del word_bits
     return recipe_for(tape.UNIT_TASKS[isa], seed)
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe_of(written: Mapping[str, Any]) -> Recipe[NeuralGpuManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError or TypeError for a
     manifest that cannot be of this unit."""
-    return recipe_for(tape.TASKS[manifest["task"]], manifest["seed"])
+    return recipe_for(tape.TASKS[written["task"]], written["seed"])
 
 
-def recipe_for(task: Task, seed: int) -> Recipe:
+def recipe_for(task: Task, seed: int) -> Recipe[NeuralGpuManifest]:
     """The weights of one task."""
     return Recipe(
+        NeuralGpuManifest,
         f"{NAME}-{task.name}-seed{seed}",
         {"unit": NAME, "task": task.name, "seed": seed, "design": design()},
         functools.partial(_make, task, seed),
@@ -94,22 +107,22 @@ def as_network(task: Task, tensors: Mapping[str, np.ndarray]) -> Network:
     return Network(**jax.device_put(dict(tensors)))
 
 
-def report(manifest: Mapping[str, Any]) -> Report:
+def report(manifest: NeuralGpuManifest) -> Report:
     """What is known of trained weights."""
-    found = manifest["verified"]
-    cases, margin = f"{found['cases']:,}", f"{found['smallest_margin']:.2f}"
+    found = manifest.verified
+    cases, margin = f"{found.cases:,}", f"{found.smallest_margin:.2f}"
     return Report(
-        subject=f"{manifest['task']}, any word width",
-        sizes=f"{manifest['maps']} maps, {manifest['parameters']:,} weights",
-        verified=f"{found['kind']}: {cases} cases, smallest margin {margin}",
+        subject=f"{manifest.task}, any word width",
+        sizes=f"{manifest.maps} maps, {manifest.parameters:,} weights",
+        verified=f"{found.kind}: {cases} cases, smallest margin {margin}",
         table=[
             ("network", "maps", "weights", "updates", "seeds tried", "cases checked", "smallest margin"),
             (
-                manifest["task"],
-                str(manifest["maps"]),
-                f"{manifest['parameters']:,}",
-                f"{manifest['updates']:,}",
-                str(manifest["seed_used"] - manifest["seed"] + 1),
+                manifest.task,
+                str(manifest.maps),
+                f"{manifest.parameters:,}",
+                f"{manifest.updates:,}",
+                str(manifest.seed_used - manifest.seed + 1),
                 cases,
                 margin,
             ),
@@ -138,7 +151,7 @@ def _make(task: Task, seed: int, progress: Progress) -> Made:
     raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave an acceptable net for '{task.name}'")
 
 
-def _prove(task: Task, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any], progress: Progress) -> dict:
+def _prove(task: Task, tensors: Mapping[str, np.ndarray], manifest: NeuralGpuManifest, progress: Progress) -> Fields:
     del manifest
     found = acceptance.examine(as_network(task, tensors), task, progress)
     if not acceptance.accepted(found):
@@ -155,8 +168,8 @@ def _verified(found: acceptance.Found) -> dict[str, Any]:
     }
 
 
-def _check(task: Task, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> None:
+def _check(task: Task, tensors: Mapping[str, np.ndarray], manifest: NeuralGpuManifest) -> None:
     as_network(task, tensors)
-    verified = manifest.get("verified")
-    if not isinstance(verified, dict) or not verified.get("smallest_margin", 0) >= acceptance.MARGIN_FLOOR:
-        raise WeightsError(f"the manifest claims too little: {verified}")
+    found = manifest.verified
+    if found.cases is None or found.smallest_margin is None or not found.smallest_margin >= acceptance.MARGIN_FLOOR:
+        raise WeightsError(f"the manifest claims too little: {plain(found)}")

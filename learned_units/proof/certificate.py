@@ -30,6 +30,7 @@ from learned_units.networks import kernel, limit
 from learned_units.proof import counting
 from learned_units.unit import Unit
 from learned_units.units.ntk import NtkSpec
+from learned_units.weights.ensembles import EnsembleManifest
 
 Readout = Literal["calibrated", "sign"]
 READOUTS: tuple[Readout, ...] = ("calibrated", "sign")
@@ -200,18 +201,18 @@ def of_unit(unit: Unit, steps: int) -> Certificate | None:
             "every input: the calibrated decision of the closed form is 'at least one matched template'",
             "float32 arithmetic right to one half gap",
         )
-    verified = unit.manifest.get("verified")
-    if verified is None:
+    if unit.manifest is None:
         return None
-    if "smallest_margin" in verified:
+    verified = unit.manifest.verified
+    if verified.z is None:
         return Certificate(
             "exhaustive",
             0.0,
-            f"every output of the {verified['inputs']:,} inputs the networks can receive, composed at 4 to 64 bits",
-            f"float32 sums in another order differ by less than the smallest margin, {verified['smallest_margin']:.2f} "
+            f"every output of the {verified.inputs:,} inputs the networks can receive, composed at 4 to 64 bits",
+            f"float32 sums in another order differ by less than the smallest margin, {verified.smallest_margin:.2f} "
             "half gaps",
         )
-    return estimate(sampled_loads(unit), {name: [each["z"]] for name, each in _sampled(unit).items()}, steps)
+    return estimate(sampled_loads(unit), {name: [z] for name, z in _sampled(unit).items()}, steps)
 
 
 def sampled_loads(unit: Unit) -> list[Load]:
@@ -220,8 +221,10 @@ def sampled_loads(unit: Unit) -> list[Load]:
     return [load for load in loads(unit.spec) if load.network in _sampled(unit)]
 
 
-def _sampled(unit: Unit) -> dict[str, Any]:
-    return {name: report for name, report in unit.manifest["networks"].items() if "z" in report}
+def _sampled(unit: Unit) -> dict[str, float]:
+    """z of the networks whose inputs were sampled."""
+    assert isinstance(unit.manifest, EnsembleManifest)
+    return {name: report.z for name, report in unit.manifest.networks.items() if report.z is not None}
 
 
 def estimate(loads: Sequence[Load], z: Mapping[str, Sequence[float]], steps: int) -> Certificate:

@@ -18,7 +18,7 @@ from learned_units import bits, devices
 from learned_units.circuits.passes import Prediction, matched_family, run_schedule
 from learned_units.circuits.subtract_branch import input_fields, schedule, template_sets
 from learned_units.circuits.templates import TemplateSet
-from learned_units.networks import limit, readout
+from learned_units.networks import predictor
 from learned_units.proof import enumeration, operands
 
 STATES = 65_536
@@ -47,7 +47,7 @@ def measure(
     progress: Callable[[float], None] | None = None,
 ) -> FiniteWidth:
     """Compare a trained ensemble with the limit on STATES reachable states of its network in a unit of this form."""
-    exact = limit.make_params(template_set, readout.calibrated(template_set))
+    exact = predictor.closed_form(template_set)
     inputs = _reached(word_bits, group)[template_set.name]
     states = inputs[np.linspace(0, len(inputs) - 1, STATES).astype(int)]
     squares = np.zeros(template_set.output_bits)
@@ -81,12 +81,12 @@ def _reached(word_bits: int, group: int) -> dict[str, np.ndarray]:
     limbs = [bits.words_to_limbs(column, word_bits) for column in words]
     sets = template_sets(group)
     steps = schedule(word_bits, "subleq", group)  # its passes contain those of sbn
-    closed = {name: limit.make_params(each, readout.calibrated(each)) for name, each in sets.items()}
+    closed = {name: predictor.closed_form(each) for name, each in sets.items()}
 
     @jax.jit
     def matches(*words: jax.Array) -> list[jax.Array]:
         def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
-            return limit.predict(closed[network], matched, sets[network])
+            return predictor.predict(sets[network], closed[network], matched)
 
         def one(a: jax.Array, b: jax.Array, c: jax.Array, f: jax.Array) -> list[jax.Array]:
             _, traces = run_schedule(steps, sets, input_fields(a, b, c, f, word_bits), predict)

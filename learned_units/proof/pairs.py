@@ -27,6 +27,7 @@ from learned_units.proof import operands
 from learned_units.proof.operands import Cases
 from learned_units.store import WeightsError
 from learned_units.unit import Decision, Results, Unit
+from learned_units.units.ntk import NtkSpec
 
 ALL = "all pairs of operands"
 CLASSES = "all inputs of the first pass"
@@ -99,7 +100,7 @@ def plan(unit: Unit, cases: int | None = None, seed: int = 0, *, classes: bool =
     `classes`: of the pairs that the first pass of an NTK unit cannot tell apart, one. Raises ValueError where all are
     too many to run.
     """
-    known = str(unit.manifest.get("tensor_hash", unit.detail))
+    known = unit.tensor_hash or unit.detail
     kind = SAMPLED if cases is not None else CLASSES if classes else ALL
     if cases is None and unit.word_bits > MOST_EXHAUSTIVE_BITS:
         raise ValueError(
@@ -323,10 +324,10 @@ def exact(cases: Cases, word_bits: int, isa: str) -> tuple[np.ndarray, np.ndarra
 def _blamed(unit: Unit, given: list[int]) -> Decision | None:
     """The first decision that differs from the closed form's, for an NTK unit; for others the weakest."""
     decisions = unit.explain(*given)
-    if unit.name == "ntk":
+    if isinstance(unit.spec, NtkSpec) and unit.name == "ntk":
         from learned_units.catalog import load_unit
 
-        limit = load_unit("ntk-limit", unit.word_bits, unit.isa, group=unit.manifest["group"])
+        limit = load_unit("ntk-limit", unit.word_bits, unit.isa, group=unit.spec.group)
         for decision, right in zip(decisions, limit.explain(*given), strict=True):
             if decision.value != right.value:
                 return decision

@@ -1,4 +1,7 @@
-"""The NTK units: subtract and branch through the passes of the task, each predicted by an ensemble or by its limit."""
+"""The NTK units: subtract and branch through the passes of the task, each predicted by an ensemble or by its limit.
+
+What runs (`NtkSpec`), what is learned in it, and the plan and the recipe of its weights.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,16 @@ from jax import custom_batching
 from learned_units import bits
 from learned_units.circuits import subtract_branch
 from learned_units.circuits.passes import PassTrace, Prediction, run_schedule
-from learned_units.networks import ensemble, limit, predictor
-from learned_units.unit import Decision, StepResult
+from learned_units.circuits.templates import TemplateSet
+from learned_units.networks import predictor
+from learned_units.store import Progress
+from learned_units.unit import Decision, Scope, StepResult, Unit
+from learned_units.weights import ensembles, recipes
+from learned_units.weights.ensembles import EnsembleManifest, Plan, Planned
+from learned_units.weights.recipes import Fields, Recipe
 
-Params = Mapping[str, ensemble.EnsembleParams] | Mapping[str, limit.LimitParams]
+DEFAULT_GROUP = 8  # bit positions one network serves
+Params = Mapping[str, predictor.NetworkParams]
 
 
 @functools.cache
@@ -130,3 +139,94 @@ def _evaluator(spec: NtkSpec):
 @functools.partial(jax.jit, static_argnames=("spec",))
 def _trace(params: Params, minuend, subtrahend, target, fall_through, *, spec: NtkSpec) -> list[PassTrace]:
     return spec._run(params, minuend, subtrahend, target, fall_through)[1]
+
+
+TRAINED = Scope(
+    sentence=(
+        "Five small ensembles of two-layer ReLU networks, trained by gradient descent on 160 template examples, "
+        "predict every bit of the difference, the branch decision and the next pc. "
+        "Template matching (the encoder), the wiring between passes and the threshold are not learned."
+    ),
+    difference="learned",
+    decision="learned",
+    select="learned",
+    glue="template matching, wiring, threshold",
+    step_kind="learned",
+)
+LIMIT = Scope(
+    sentence=(
+        "The closed-form mean of those ensembles at infinite width and size, evaluated live. "
+        "With the calibrated readout its decision is algebraically 'at least one matched template': "
+        "a fast, honest reference for the theory, not a learned computation."
+    ),
+    difference="closed form",
+    decision="closed form",
+    select="closed form",
+    glue="template matching, wiring, threshold",
+    step_kind="closed-form",
+)
+
+
+def load_trained(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
+    """The trained unit. Raises ValueError for a group out of range, WeightsError if no weights can be had."""
+    tensors, manifest = recipes.obtain(recipe(word_bits, isa, seed, group), progress)
+    spec = NtkSpec(word_bits, isa, checked_group(group))
+    params, detail = plan(spec.group, word_bits).params(tensors), ensembles.describe(manifest)
+    return Unit("ntk", spec, params, TRAINED, manifest.seed_used, detail, manifest.tensor_hash, manifest)
+
+
+def load_limit(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
+    """The closed form, which has no weights. Raises ValueError for a group out of range."""
+    del seed, progress
+    group = checked_group(group)
+    params = {name: predictor.closed_form(each) for name, each in subtract_branch.template_sets(group).items()}
+    detail = f"closed form at infinite width, groups of {group}"
+    return Unit("ntk-limit", NtkSpec(word_bits, isa, group), params, LIMIT, detail=detail)
+
+
+def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Recipe[EnsembleManifest]:
+    """The weights of a trained unit. They depend on the word width only where inputs are sampled, on the instruction
+    set never. Raises ValueError for a group out of range."""
+    del isa
+    group = checked_group(group)
+    expected = {"unit": "ntk", "group": group, "seed": seed}
+    file = f"ntk-g{group}"
+    if group > ensembles.ENUMERABLE_GROUP:
+        expected["word_bits"] = word_bits
+        file += f"-w{word_bits}"
+    return plan(group, word_bits).recipe(file, expected)
+
+
+def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
+    """The recipe of stored weights, whatever version of the program made them. Raises KeyError, TypeError, ValueError
+    for a manifest that cannot be of this unit."""
+    return recipe(written.get("word_bits", 0), "sbn", written["seed"], written["group"])
+
+
+def plan(group: int, word_bits: int) -> Plan:
+    """The five networks of a unit. A network of a larger group receives too many inputs to enumerate: there they are
+    sampled, from words of this width."""
+
+    def planned(template_set: TemplateSet) -> Planned:
+        if template_set.group <= ensembles.ENUMERABLE_GROUP:
+            return ensembles.every_input(template_set)
+        return ensembles.sampled_inputs(template_set, word_bits, group)
+
+    words = "any word width" if group <= ensembles.ENUMERABLE_GROUP else f"{word_bits}-bit words"
+    networks = {name: planned(each) for name, each in subtract_branch.template_sets(group).items()}
+    return Plan(f"groups of {group}, {words}", networks, functools.partial(_check_composition, group))
+
+
+def _check_composition(group: int) -> tuple[str, Fields]:
+    from learned_units.proof import enumeration
+
+    return ", composition checked at widths 4-64", {"schedules": enumeration.check_composition(group)}
+
+
+def checked_group(group: int | None) -> int:
+    """The group asked for, or the default. Raises ValueError for one out of range."""
+    if group is None:
+        return DEFAULT_GROUP
+    if not bits.is_integer(group) or group not in range(1, bits.MAX_WORD_BITS + 1):
+        raise ValueError(f"group is {group}; a network serves 1 to {bits.MAX_WORD_BITS} positions")
+    return group

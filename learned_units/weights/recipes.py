@@ -9,22 +9,23 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from learned_units import store
-from learned_units.store import Progress, WeightsError
+from learned_units.store import Manifest, Progress, WeightsError
 
 Tensors = dict[str, np.ndarray]
-Manifest = dict[str, Any]
+Fields = dict[str, Any]  # of a manifest, as they are written
+M = TypeVar("M", bound=Manifest)
 
 
 class Made(NamedTuple):
     """What a recipe makes: tensors by name, and what it adds to the manifest (`seed_used` and `verified` at least)."""
 
     tensors: Tensors
-    fields: Manifest
+    fields: Fields
 
 
 class Report(NamedTuple):
@@ -37,17 +38,18 @@ class Report(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Generic[M]):
     """How the weights in one file are made, named and judged."""
 
+    kind: type[M]  # of manifest
     file: str  # the name of the file in the cache, without its suffix
     expected: Mapping[str, Any]  # what its manifest must say: everything that decides the weights, `unit` among it
     make: Callable[[Progress], Made]  # raises WeightsError if no acceptable weights can be made
-    check: Callable[[Tensors, Manifest], None]  # raises WeightsError for tensors or claims that do not suffice
-    report: Callable[[Manifest], Report]
+    check: Callable[[Tensors, M], None]  # raises WeightsError for tensors or claims that do not suffice
+    report: Callable[[M], Report]
     # Judges weights that were made elsewhere as `make` judges its own. Returns the fields of the manifest that this
-    # settles; raises WeightsError for weights that are not acceptable here. None where weights are always made here.
-    prove: Callable[[Tensors, Manifest, Progress], Manifest] | None = None
+    # settles; raises WeightsError for weights that are not acceptable here.
+    prove: Callable[[Tensors, M, Progress], Fields]
 
     @property
     def path(self) -> Path:
@@ -65,52 +67,58 @@ def shipped_folder() -> Traversable:
     return resources.files("learned_units.weights") / "shipped"
 
 
-def obtain(recipe: Recipe, progress: Progress | None) -> tuple[Tensors, Manifest]:
+def obtain(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
     """The weights: from the cache; or those that are shipped, once they are proved on this machine; or made now.
 
     What was proved with other libraries or on another platform is proved again, since sums of floats may differ there.
     Raises WeightsError if no acceptable weights can be made.
     """
     found = _cached(recipe, progress)
-    if found is not None and _holds_here(recipe, found[1]):
+    if found is not None and _holds_here(found[1]):
         return found
     with _locked(recipe, progress) as alive:
         if recipe.path.exists():
             found = _cached(recipe, progress)
-        if found is not None and _holds_here(recipe, found[1]):
+        if found is not None and _holds_here(found[1]):
             return found
         return _prove(recipe, found or _shipped(recipe), alive) or _make(recipe, alive, _save_or_warn)
 
 
-def train(recipe: Recipe, progress: Progress | None) -> tuple[Tensors, Manifest]:
+def train(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
     """The weights as this machine trains them: from the cache if it did, else trained now; never the shipped ones.
 
     Raises WeightsError if no acceptable weights can be made, or if they cannot be stored.
     """
     found = _cached(recipe, progress)
-    if found is not None and not found[1].get("shipped", False):
+    if found is not None and not found[1].shipped:
         return found
     with _locked(recipe, progress) as alive:
         return _make(recipe, alive, store.save)
 
 
-def remake(recipe: Recipe, progress: Progress | None = None) -> Manifest:
+def remake(recipe: Recipe[M], progress: Progress | None = None) -> M:
     """Make the weights once more and store them, replacing what is there. Returns the manifest."""
     with _locked(recipe, progress) as alive:
         return _make(recipe, alive, store.save)[1]
 
 
-def read(recipe: Recipe, path: Path) -> tuple[Tensors, Manifest]:
+def read(recipe: Recipe[M], path: Path) -> tuple[Tensors, M]:
     """The weights in a file. Raises WeightsError, naming it, if they are not acceptable by the recipe."""
-    tensors, manifest = store.load(path, recipe.expected)
+    tensors, written = store.load(path, recipe.expected)
     try:
-        recipe.check(tensors, manifest)
+        return tensors, accepted(recipe, tensors, written)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
-    return tensors, manifest
 
 
-def _cached(recipe: Recipe, progress: Progress | None) -> tuple[Tensors, Manifest] | None:
+def accepted(recipe: Recipe[M], tensors: Tensors, written: Mapping[str, Any]) -> M:
+    """The manifest of weights. Raises WeightsError if it is malformed, or they are not acceptable by the recipe."""
+    manifest = recipe.kind.read(written)
+    recipe.check(tensors, manifest)
+    return manifest
+
+
+def _cached(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M] | None:
     if not recipe.path.exists():
         return None
     try:
@@ -120,29 +128,27 @@ def _cached(recipe: Recipe, progress: Progress | None) -> tuple[Tensors, Manifes
         return None
 
 
-def _shipped(recipe: Recipe) -> tuple[Tensors, Manifest] | None:
+def _shipped(recipe: Recipe[M]) -> tuple[Tensors, M] | None:
     """The weights that come with the package, if they are those of this recipe."""
     entry = shipped_folder() / f"{recipe.file}.safetensors"
-    if recipe.prove is None or not entry.is_file():
+    if not entry.is_file():
         return None
     with resources.as_file(entry) as path:
         try:
             tensors, manifest = read(recipe, path)
         except WeightsError:  # of another version of this program
             return None
-    return tensors, {**manifest, "shipped": True}
+    return tensors, recipe.kind.read({**manifest.written, "shipped": True})
 
 
-def _holds_here(recipe: Recipe, manifest: Manifest) -> bool:
+def _holds_here(manifest: Manifest) -> bool:
     """Whether what the manifest says was measured with these libraries, on this platform."""
-    return recipe.prove is None or store.origin().items() <= manifest.items()
+    return all(manifest.written.get(name) == value for name, value in store.origin().items())
 
 
-def _prove(
-    recipe: Recipe, found: tuple[Tensors, Manifest] | None, progress: Progress
-) -> tuple[Tensors, Manifest] | None:
+def _prove(recipe: Recipe[M], found: tuple[Tensors, M] | None, progress: Progress) -> tuple[Tensors, M] | None:
     """Weights from elsewhere, judged on this machine and stored with what was found; None where they do not hold."""
-    if found is None or recipe.prove is None:
+    if found is None:
         return None
     tensors, manifest = found
     try:
@@ -150,17 +156,18 @@ def _prove(
     except WeightsError as error:
         _warn(f"weights refused on this machine: {error}", progress)
         return None
-    kept = {name: value for name, value in manifest.items() if name != "claims"}
-    return tensors, _save_or_warn(recipe.path, tensors, {**kept, **store.origin(), **proved})
+    kept = {name: value for name, value in manifest.written.items() if name != "claims"}
+    written = _save_or_warn(recipe.path, tensors, {**kept, **store.origin(), **proved})
+    return tensors, recipe.kind.read(written)
 
 
-def _make(recipe: Recipe, progress: Progress, save: Callable[..., Manifest]) -> tuple[Tensors, Manifest]:
+def _make(recipe: Recipe[M], progress: Progress, save: Callable[..., Fields]) -> tuple[Tensors, M]:
     made = recipe.make(progress)
-    manifest = save(recipe.path, made.tensors, {**recipe.expected, **store.origin(), **made.fields})
-    return made.tensors, manifest
+    written = save(recipe.path, made.tensors, {**recipe.expected, **store.origin(), **made.fields})
+    return made.tensors, recipe.kind.read(written)
 
 
-def _save_or_warn(path: Path, tensors: Tensors, manifest: Manifest) -> Manifest:
+def _save_or_warn(path: Path, tensors: Tensors, manifest: Fields) -> Fields:
     """Store the weights, or say that the next run must do without. Returns the manifest as it would be stored."""
     try:
         return store.save(path, tensors, manifest)
@@ -199,7 +206,7 @@ def _warn(message: str, progress: Progress | None) -> None:
         progress(message, 0.0)
 
 
-def record(path: Path, tensor_hash: str, name: str, claim: Mapping[str, Any]) -> Manifest:
+def record(path: Path, tensor_hash: str, name: str, claim: Mapping[str, Any]) -> Fields:
     """Add a claim, verified after the training, to the manifest of stored weights; the file is the old one or the new.
 
     The claim replaces an earlier one of that name. Returns the manifest. Raises WeightsError if the file cannot be read

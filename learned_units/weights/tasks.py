@@ -9,26 +9,28 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from learned_units.circuits import addition, multiplication
 from learned_units.circuits.designs import GROUP, Design
 from learned_units.circuits.template_list import TemplateList
 from learned_units.circuits.templates import TemplateSet
-from learned_units.networks import ensemble, listed, readout, training
+from learned_units.networks import predictor
 from learned_units.proof.reached import reached
-from learned_units.store import Progress, WeightsError
-from learned_units.units import ntk_loading
+from learned_units.store import Progress
+from learned_units.units import ntk
 from learned_units.weights import ensembles, recipes
-from learned_units.weights.ensembles import Judge, checked_weights
-from learned_units.weights.recipes import Made, Manifest, Recipe, Report, Tensors
+from learned_units.weights.ensembles import EnsembleManifest, Judge, Plan, Planned
+from learned_units.weights.recipes import Recipe
 
 UNIT = "tasks"  # in manifests
 SHARED = ("first", "prefix", "difference", "select", "any")  # networks of the unit `ntk`
 BLOCK = 2048
+_predict = jax.jit(predictor.predict, static_argnums=0)
 MOST_TRAINED_BITS = {"permute": 64, "add": 32, "multiply": 8}  # of the paper's designs: beyond, networks get very wide
 
 
@@ -45,21 +47,17 @@ def obtain(design: Design, seed: int, progress: Progress | None) -> tuple[dict[s
             "the grouped design and the unit ntk-limit go further"
         )
     params: dict[str, Any] = {}
-    manifests: list[Manifest] = []
+    manifests: list[EnsembleManifest] = []
     if any(each.name in SHARED for each in networks):
-        tensors, manifest = recipes.obtain(ntk_loading.recipe(16, "sbn", seed), progress)
-        params |= ensembles.as_params(tensors, GROUP)
+        tensors, manifest = recipes.obtain(ntk.recipe(16, "sbn", seed), progress)
+        params |= ntk.plan(GROUP, 16).params(tensors)
         manifests.append(manifest)
-    if any(each.name in own_sets() for each in networks):
-        tensors, manifest = recipes.obtain(recipe(None, seed), progress)
-        params |= _as_params(tensors, own_sets().values())
+    plans = {None: any(each.name in own_sets() for each in networks), design: bool(_lists(design))}
+    for each in (each for each, needed in plans.items() if needed):
+        tensors, manifest = recipes.obtain(recipe(each, seed), progress)
+        params |= plan(each).params(tensors)
         manifests.append(manifest)
-    lists = _lists(design)
-    if lists:
-        tensors, manifest = recipes.obtain(recipe(design, seed), progress)
-        params |= _as_params(tensors, lists)
-        manifests.append(manifest)
-    return {each.name: params[each.name] for each in networks}, _describe(manifests)
+    return {each.name: params[each.name] for each in networks}, ensembles.describe(*manifests)
 
 
 def own_sets() -> dict[str, TemplateSet]:
@@ -71,159 +69,59 @@ def _lists(design: Design) -> list[TemplateList]:
     return [each for each in design.algorithm.networks if isinstance(each, TemplateList)]
 
 
-def recipe(design: Design | None, seed: int) -> Recipe:
-    """The weights of a design's template lists, or, for None, of `own_sets`."""
-    expected: dict[str, Any] = {"unit": UNIT, "seed": seed}
+def plan(design: Design | None) -> Plan:
+    """The networks of a design's template lists, or, for None, of `own_sets`."""
     if design is None:
-        networks: Sequence[TemplateSet | TemplateList] = tuple(own_sets().values())
-        judges = [ensembles.judge_every_input(each) for each in own_sets().values()]
-        expected |= {"task": "arithmetic", "group": GROUP}
-        file = f"tasks-arithmetic-g{GROUP}"
-        tried = ensembles.GROUPED_UNITS
-    else:
-        networks = _lists(design)
-        judges = [_judge_reached(design, each) for each in _lists(design)]
-        expected |= {"task": design.task, "form": design.form, "bits": design.bits, "places": list(design.places)}
-        which = f"-{_fingerprint(design.places)[:8]}" if design.places else ""
-        file = f"tasks-{design.task}-{design.form}-{design.bits}{which}"
-        tried = ensembles.WORD_UNITS
-    sizes = (ensembles.NETWORKS, ensembles.INITIALISATION, ensembles.MARGIN_FLOOR, ensembles.Z_FLOOR)
-    expected["design"] = _fingerprint((networks, tried, sizes, ensembles.LARGEST_ERROR, training.TOLERANCE))
-    return Recipe(
-        f"{file}-seed{seed}",
-        expected,
-        functools.partial(_make, networks, judges, tried, seed),
-        functools.partial(_check, networks),
-        report,
+        return Plan(
+            "addition and multiplication in groups, any number of bits",
+            {name: ensembles.every_input(each) for name, each in own_sets().items()},
+        )
+    return Plan(
+        f"{design.task}, the {design.form} design, {design.bits} bits",
+        {
+            each.name: Planned(each, ensembles.WORD_UNITS, functools.partial(_judge_reached, design, each))
+            for each in _lists(design)
+        },
     )
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe(design: Design | None, seed: int) -> Recipe[EnsembleManifest]:
+    """The weights of `plan`."""
+    if design is None:
+        expected = {"unit": UNIT, "seed": seed, "task": "arithmetic", "group": GROUP}
+        return plan(None).recipe(f"tasks-arithmetic-g{GROUP}", expected)
+    expected = {"unit": UNIT, "seed": seed, "task": design.task, "form": design.form, "bits": design.bits}
+    places = f"-{hashlib.sha256(repr(design.places).encode()).hexdigest()[:8]}" if design.places else ""
+    file = f"tasks-{design.task}-{design.form}-{design.bits}{places}"
+    return plan(design).recipe(file, {**expected, "places": list(design.places)})
+
+
+def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError, TypeError, ValueError
     for a manifest that cannot be of a task."""
-    if manifest["task"] == "arithmetic":
-        return recipe(None, manifest["seed"])
-    places = tuple(manifest["places"])
-    return recipe(Design(manifest["task"], manifest["form"], manifest["bits"], places), manifest["seed"])
-
-
-def report(manifest: Mapping[str, Any]) -> Report:
-    """What is known of trained weights."""
-    rows: list[tuple[str, ...]] = [
-        ("network", "networks x width", "examples", "iterations", "inputs checked", "smallest margin")
-    ]
-    for name, each in manifest["networks"].items():
-        size = f"{manifest['ensemble_size']} x {each['width']}"
-        checked = f"{each['inputs']:,}, {'all' if each.get('every', True) else 'sampled'}"
-        margin = f"{each['smallest_margin']:.2f}"
-        rows.append((name, size, str(each["examples"]), str(each["iterations"]), checked, margin))
-    widths = sorted({each["width"] for each in manifest["networks"].values()})
-    found = manifest["verified"]
-    z = f", z = {found['z']:.1f}" if "z" in found else ""
-    if manifest["task"] == "arithmetic":
-        subject = "addition and multiplication in groups, any number of bits"
-    else:
-        subject = f"{manifest['task']}, the {manifest['form']} design, {manifest['bits']} bits"
-    return Report(
-        subject=subject,
-        sizes=f"{manifest['ensemble_size']} x {'-'.join(map(str, dict.fromkeys((widths[0], widths[-1]))))}",
-        verified=f"{found['kind']}: {found['inputs']:,} inputs, smallest margin {found['smallest_margin']:.2f}{z}",
-        table=rows,
-    )
-
-
-def _describe(manifests: Sequence[Manifest]) -> str:
-    widths = sorted({each["width"] for manifest in manifests for each in manifest["networks"].values()})
-    sizes = "-".join(str(width) for width in dict.fromkeys((widths[0], widths[-1])))
-    sampled = [manifest["verified"]["z"] for manifest in manifests if "z" in manifest["verified"]]
-    claim = f"z = {min(sampled):.1f} on sampled inputs" if sampled else "every input verified"
-    return f"ensembles of {manifests[0]['ensemble_size']} x {sizes}, {claim}"
-
-
-def _make(
-    networks: Sequence[TemplateSet | TemplateList],
-    judges: Sequence[Judge],
-    tried: Sequence[int],
-    seed: int,
-    progress: Progress,
-) -> Made:
-    for used in range(seed, seed + ensembles.SEEDS_TRIED):
-        tensors: Tensors = {}
-        reports: dict[str, Any] = {}
-        for each, judge in zip(networks, judges, strict=True):
-            accepted = ensembles.widen(each.name, each.labels(), tried, used, judge, progress)
-            if accepted is None:
-                break
-            inner, outer, reports[each.name] = accepted
-            tensors |= {f"{each.name}.inner": inner, f"{each.name}.outer": outer}
-        else:
-            return Made(
-                tensors,
-                {
-                    "ensemble_size": ensembles.NETWORKS,
-                    "initialisation": ensembles.INITIALISATION,
-                    "seed_used": used,
-                    "networks": reports,
-                    "verified": _verified(reports),
-                },
-            )
-    names = ", ".join(each.name for each in networks)
-    raise WeightsError(f"no seed from {seed} on gave acceptable weights for {names}")
-
-
-def _verified(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    every = all(each.get("every", True) for each in reports.values())
-    found: dict[str, Any] = {
-        "kind": "every input enumerated" if every else "inputs sampled",
-        "inputs": sum(each["inputs"] for each in reports.values()),
-        "smallest_margin": min(each["smallest_margin"] for each in reports.values()),
-    }
-    if not every:
-        found["z"] = min(each["z"] for each in reports.values() if "z" in each)
-    return found
-
-
-def _check(networks: Sequence[TemplateSet | TemplateList], tensors: Tensors, manifest: Manifest) -> None:
-    verified = manifest.get("verified")
-    if not isinstance(verified, dict) or set(manifest.get("networks", {})) != {each.name for each in networks}:
-        raise WeightsError("the manifest does not say what was verified")
-    enough = verified.get("smallest_margin", 0) >= ensembles.MARGIN_FLOOR
-    if not enough or verified.get("z", ensembles.Z_FLOOR) < ensembles.Z_FLOOR:
-        raise WeightsError(f"the manifest claims too little: {verified}")
-    _as_params(tensors, networks)
-
-
-def _as_params(tensors: Tensors, networks) -> dict[str, Any]:
-    params: dict[str, Any] = {}
-    for each in networks:
-        inner, outer = checked_weights(tensors, each.name, each.size, each.output_bits)
-        read = readout.calibrated(each)
-        if isinstance(each, TemplateList):
-            params[each.name] = listed.make_ensemble(inner, outer, read)
-        else:
-            params[each.name] = ensemble.make_params(each, inner, outer, read)
-    return params
+    if written["task"] == "arithmetic":
+        return recipe(None, written["seed"])
+    places = tuple(written["places"])
+    return recipe(Design(written["task"], written["form"], written["bits"], places), written["seed"])
 
 
 def _judge_reached(design: Design, network: TemplateList) -> Judge:
     """Accepts an ensemble by its margins on the states its task reaches and, if those are a sample, by z as well."""
-    states = functools.cache(lambda: reached(design.algorithm, network))
+    matched, every = reached(design.algorithm, network)
 
     def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
-        params = listed.make_ensemble(inner, outer, readout.calibrated(network))
-        matched, every = states()
+        params = predictor.trained(network, inner, outer)
         found = measure(network, params, matched, progress, floor=ensembles.MARGIN_FLOOR)
+        z = found.pop("z")
         accepted = found["smallest_margin"] >= ensembles.MARGIN_FLOOR
-        if not every:
-            accepted = accepted and found["z"] >= ensembles.Z_FLOOR
-        return accepted, found | {"every": every}
+        return (accepted, found) if every else (accepted and z >= ensembles.Z_FLOOR, found | {"z": z})
 
     return judge
 
 
 def measure(
     network: TemplateList,
-    params: listed.ListedEnsemble,
+    params: Any,
     matched: np.ndarray,
     progress: Callable[[float], None],
     floor: float = -np.inf,
@@ -235,13 +133,13 @@ def measure(
     """
     labels = network.labels()
     matched = np.random.default_rng(0).permutation(matched)  # what is wrong shows soon
-    exact = listed.make_limit(network, readout.calibrated(network))
+    exact = predictor.closed_form(network)
     smallest, squares, counted = np.inf, np.zeros(network.output_bits), 0
     for start in range(0, len(matched), BLOCK):
         block = np.pad(matched[start : start + BLOCK].astype(np.float32), ((0, 0), (0, network.padding)))
         some = len(block)
         block = np.pad(block, ((0, min(BLOCK, 1 << (len(matched) - 1).bit_length()) - some), (0, 0)), mode="edge")
-        prediction, closed = listed.predict_block(params, block), listed.predict_block(exact, block)
+        prediction, closed = (_predict(network, each, (block,)) for each in (params, exact))
         side = np.where(block @ labels > 0, np.float32(1), np.float32(-1))
         margin = side * np.asarray((prediction.value - prediction.threshold) / prediction.half_gap)
         smallest = float(np.minimum(smallest, margin.min()))  # a NaN stays
@@ -254,7 +152,3 @@ def measure(
             break
     root = np.sqrt(squares.max() / max(counted, 1))
     return {"inputs": len(matched), "smallest_margin": smallest, "z": float(1 / root) if root > 0 else 1e9}
-
-
-def _fingerprint(value: Any) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]

@@ -8,7 +8,6 @@ smallest 1 / sqrt(mean e^2) over outputs. That describes one ensemble over input
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,13 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units.circuits.state_templates import StateTemplates
-from learned_units.networks import predictor, training, whole_state
-from learned_units.networks.whole_state import StateEnsemble
-from learned_units.store import Progress, WeightsError
+from learned_units.networks import predictor, whole_state
+from learned_units.networks.predictor import NetworkParams
+from learned_units.store import Progress
 from learned_units.weights import ensembles, recipes
-from learned_units.weights.ensembles import LARGEST_ERROR, NETWORKS, Z_FLOOR, Judge, checked_weights
-from learned_units.weights.recipes import Made, Manifest, Recipe, Report, Tensors
+from learned_units.weights.ensembles import LARGEST_ERROR, Z_FLOOR, EnsembleManifest, Judge, Plan, Planned
+from learned_units.weights.recipes import Recipe
 from learned_units.whole import one_network
 from learned_units.whole.one_network import OneNetwork
 from learned_units.whole.state import Boundary
@@ -35,7 +33,7 @@ INSTRUCTIONS = 2  # from each start
 BLOCK = 1024
 
 
-def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[StateEnsemble, Manifest]:
+def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[NetworkParams, EnsembleManifest]:
     """The parameters of one machine and their manifest.
 
     Raises ValueError for a machine too large to train, WeightsError if no acceptable weights can be had.
@@ -46,51 +44,35 @@ def obtain(spec: OneNetwork, seed: int, progress: Progress | None) -> tuple[Stat
             f"trained for up to {MOST_TEMPLATES} (8 cells of 4 bits): take the form grouped, or the unit ntk-limit"
         )
     tensors, manifest = recipes.obtain(recipe(spec, seed), progress)
-    return _as_params(spec.templates, tensors), manifest
+    return plan(spec).params(tensors)["whole"], manifest
 
 
-def describe(manifest: Manifest) -> str:
+def describe(manifest: EnsembleManifest) -> str:
     """The weights in a few words, for summaries."""
-    (report,) = manifest["networks"].values()
-    found = manifest["verified"]
-    size = f"{manifest['ensemble_size']} x {report['width']}"
-    return f"one ensemble of {size} trained on {report['examples']} templates, z = {found['z']:.1f} on sampled states"
+    (report,) = manifest.networks.values()
+    trained = f"{ensembles.sizes([manifest])} trained on {report.examples} templates"
+    return f"one ensemble of {trained}, z = {manifest.verified.z:.1f} on sampled states"
 
 
-def recipe(spec: OneNetwork, seed: int) -> Recipe:
+def recipe(spec: OneNetwork, seed: int) -> Recipe[EnsembleManifest]:
     """The weights of one machine."""
-    made = (spec.templates, UNITS_TRIED, NETWORKS, ensembles.INITIALISATION, Z_FLOOR, LARGEST_ERROR, STATES)
-    design = hashlib.sha256(repr((made, training.TOLERANCE)).encode()).hexdigest()[:16]
     size = {"cells": spec.cells, "word_bits": spec.word_bits, "isa": spec.isa}
-    return Recipe(
-        f"whole-one-{spec.cells}x{spec.word_bits}-{spec.isa}-seed{seed}",
-        {"unit": UNIT, **size, "seed": seed, "design": design},
-        functools.partial(_make, spec, seed),
-        functools.partial(_check, spec),
-        report,
+    return plan(spec).recipe(
+        f"whole-one-{spec.cells}x{spec.word_bits}-{spec.isa}", {"unit": UNIT, **size, "seed": seed}
     )
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError, TypeError or ValueError
     for a manifest that cannot be of a whole machine."""
-    return recipe(OneNetwork(manifest["cells"], manifest["word_bits"], manifest["isa"]), manifest["seed"])
+    return recipe(OneNetwork(written["cells"], written["word_bits"], written["isa"]), written["seed"])
 
 
-def report(manifest: Manifest) -> Report:
-    """What is known of trained weights."""
-    found = manifest["verified"]
-    rows: list[tuple[str, ...]] = [("network", "networks x width", "examples", "iterations", "states checked", "z")]
-    for name, each in manifest["networks"].items():
-        size = f"{manifest['ensemble_size']} x {each['width']}"
-        checked = f"{found['states']:,}, sampled"
-        rows.append((name, size, str(each["examples"]), str(each["iterations"]), checked, f"{found['z']:.1f}"))
-    return Report(
-        subject=f"the whole machine in one network, {manifest['cells']} cells of {manifest['word_bits']} bits, "
-        f"{manifest['isa']}",
-        sizes=rows[1][1],
-        verified=f"{found['kind']}: z = {found['z']:.1f}, largest error {found['largest_error']:.2f} half gaps",
-        table=rows,
+def plan(spec: OneNetwork) -> Plan:
+    """The one network of a machine, judged on states that machines reach."""
+    return Plan(
+        f"the whole machine in one network, {spec.cells} cells of {spec.word_bits} bits, {spec.isa}",
+        {"whole": Planned(spec.templates, UNITS_TRIED, functools.partial(_judge, spec))},
     )
 
 
@@ -110,7 +92,7 @@ def reached_states(spec: OneNetwork) -> np.ndarray:
     addresses = (rng.integers(0, spec.cells, shape[:2])[..., None] >> places & 1).astype(np.float32)
     memory = np.where((np.arange(starts) % 4 == 1)[:, None, None], addresses, memory)
     pc = rng.integers(0, spec.cells - 2, starts)[:, None] >> places & 1
-    params = whole_state.limit_params(spec.templates)
+    params = predictor.closed_form(spec.templates)
     encode = jax.vmap(lambda words, counter: spec.encode(Boundary(words, counter, jnp.zeros(1))))
     following = jax.jit(jax.vmap(lambda state: one_network.iterate(spec.templates, params, state).state))
     states = encode(memory, pc.astype(np.float32))
@@ -121,13 +103,14 @@ def reached_states(spec: OneNetwork) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _judge(spec: OneNetwork, states: np.ndarray) -> Judge:
-    templates = spec.templates
-    closed = whole_state.limit_params(templates)
+def _judge(spec: OneNetwork) -> Judge:
+    """Accepts an ensemble by z and its largest error on STATES reachable states."""
+    templates, states = spec.templates, reached_states(spec)
+    closed = predictor.closed_form(templates)
 
     def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
-        trained = whole_state.ensemble_params(templates, inner, outer)
-        squares, largest, counted = np.zeros(templates.state_bits), 0.0, 0
+        trained = predictor.trained(templates, inner, outer)
+        squares, largest, counted = np.zeros(templates.output_bits), 0.0, 0
         for start in range(0, len(states), BLOCK):
             error, number = (np.asarray(each) for each in _errors(trained, closed, states[start : start + BLOCK], spec))
             error = error[number >= 2].astype(np.float64)
@@ -136,13 +119,13 @@ def _judge(spec: OneNetwork, states: np.ndarray) -> Judge:
             counted += len(error)
             progress(min(1.0, (start + BLOCK) / len(states)))
         z = float(1 / np.sqrt(squares.max() / counted))
-        return z >= Z_FLOOR and largest < LARGEST_ERROR, {"z": z, "largest_error": largest, "states": counted}
+        return z >= Z_FLOOR and largest < LARGEST_ERROR, {"z": z, "largest_error": largest, "inputs": counted}
 
     return judge
 
 
 @functools.partial(jax.jit, static_argnums=3)
-def _errors(trained: StateEnsemble, closed: Any, states: jax.Array, spec: OneNetwork) -> tuple[jax.Array, jax.Array]:
+def _errors(trained: NetworkParams, closed: Any, states: jax.Array, spec: OneNetwork) -> tuple[jax.Array, jax.Array]:
     """Prediction minus limit in half gaps, float32 [states, state bits], and how many templates match."""
 
     def one(state: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -151,33 +134,3 @@ def _errors(trained: StateEnsemble, closed: Any, states: jax.Array, spec: OneNet
         return (first.value - second.value) / second.half_gap, whole_state.number_matched(matched)
 
     return jax.vmap(one)(states)
-
-
-def _make(spec: OneNetwork, seed: int, progress: Progress) -> Made:
-    judge = _judge(spec, reached_states(spec))
-    accepted = ensembles.widen("whole", spec.templates.labels(), UNITS_TRIED, seed, judge, progress)
-    if accepted is None:
-        raise WeightsError(
-            f"no ensemble of up to {UNITS_TRIED[-1]:,} units reached z = {Z_FLOOR} for {spec.cells} cells of "
-            f"{spec.word_bits} bits; take fewer cells, or the form grouped"
-        )
-    inner, outer, report = accepted
-    measured = {name: report.pop(name) for name in ("z", "largest_error", "states")}
-    fields = {"ensemble_size": NETWORKS, "initialisation": ensembles.INITIALISATION, "seed_used": seed}
-    verified = {"kind": "states sampled", **measured}
-    tensors = {"whole.inner": inner, "whole.outer": outer}
-    return Made(tensors, {**fields, "networks": {"whole": report}, "verified": verified})
-
-
-def _check(spec: OneNetwork, tensors: Tensors, manifest: Manifest) -> None:
-    verified = manifest.get("verified")
-    if not isinstance(verified, dict) or set(manifest.get("networks", {})) != {"whole"}:
-        raise WeightsError("the manifest does not say what was verified")
-    if verified.get("z", 0) < Z_FLOOR or verified.get("largest_error", 1) >= LARGEST_ERROR:
-        raise WeightsError(f"the manifest claims too little: {verified}")
-    _as_params(spec.templates, tensors)
-
-
-def _as_params(templates: StateTemplates, tensors: Tensors) -> StateEnsemble:
-    weights = checked_weights(tensors, "whole", templates.size, templates.state_bits)
-    return whole_state.ensemble_params(templates, *weights)

@@ -13,14 +13,13 @@ import numpy as np
 
 from learned_units.circuits import machine_grouped
 from learned_units.circuits.passes import PassTrace, Prediction, run_pass, written_fields
-from learned_units.networks import limit, predictor, readout
+from learned_units.networks import predictor
 from learned_units.whole.state import Boundary, Iteration, changes
 
 
-def limit_params() -> dict[str, limit.LimitParams]:
+def limit_params() -> dict[str, Any]:
     """The closed form of the seven networks."""
-    sets = machine_grouped.template_sets()
-    return {name: limit.make_params(each, readout.calibrated(each)) for name, each in sets.items()}
+    return {name: predictor.closed_form(each) for name, each in machine_grouped.template_sets().items()}
 
 
 def predict(params: Mapping[str, Any], network: str, matched: tuple[jax.Array, ...]) -> Prediction:

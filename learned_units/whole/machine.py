@@ -10,16 +10,17 @@ networks, each with few enough inputs to enumerate, wired together. See docs/who
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
 from learned_units import bits, catalog
-from learned_units.networks import whole_state
+from learned_units.networks import predictor
 from learned_units.store import Progress
 from learned_units.weights import whole_grouped, whole_one
+from learned_units.weights.ensembles import EnsembleManifest
 from learned_units.whole import grouped
 from learned_units.whole.grouped import Grouped
 from learned_units.whole.one_network import OneNetwork
@@ -45,7 +46,7 @@ class WholeMachine:
     params: Any
     detail: str
     seed: int | None = None
-    manifest: dict[str, Any] = field(default_factory=dict)
+    manifest: EnsembleManifest | None = None
 
     @property
     def step_kind(self) -> str:
@@ -99,11 +100,11 @@ def load_whole(
         if unit == "ntk-limit":
             return WholeMachine(unit, spec, grouped.limit_params(), "closed form of seven networks")
         params, manifest = whole_grouped.obtain(seed, progress)
-        return WholeMachine(unit, spec, params, whole_grouped.describe(manifest), manifest["seed_used"], manifest)
+        return WholeMachine(unit, spec, params, whole_grouped.describe(manifest), manifest.seed_used, manifest)
     spec = OneNetwork(cells, word_bits, isa)
     if unit == "ntk":
         params, manifest = whole_one.obtain(spec, seed, progress)
-        return WholeMachine(unit, spec, params, whole_one.describe(manifest), manifest["seed_used"], manifest)
+        return WholeMachine(unit, spec, params, whole_one.describe(manifest), manifest.seed_used, manifest)
     templates = spec.templates
     detail = f"one network of {templates.size:,} templates and {templates.state_bits:,} state bits"
-    return WholeMachine(unit, spec, whole_state.limit_params(templates), detail)
+    return WholeMachine(unit, spec, predictor.closed_form(templates), detail)

@@ -18,7 +18,7 @@ import numpy as np
 from learned_units.circuits import machine_one
 from learned_units.circuits.state_templates import StateTemplates
 from learned_units.networks import predictor, whole_state
-from learned_units.networks.whole_state import StateEnsemble, StateLimit
+from learned_units.networks.predictor import NetworkParams
 from learned_units.whole.state import Boundary, Iteration, changes
 
 
@@ -30,7 +30,7 @@ class Step(NamedTuple):
     matched: jax.Array  # float32 []
 
 
-def iterate(templates: StateTemplates, params: StateLimit | StateEnsemble, state: jax.Array) -> Step:
+def iterate(templates: StateTemplates, params: NetworkParams, state: jax.Array) -> Step:
     """Encode, predict, threshold."""
     matched = templates.match(templates.split(state))
     prediction = predictor.predict(templates, params, matched)
@@ -67,7 +67,7 @@ class OneNetwork:
         fields = self.templates.split(state)
         return Boundary(fields["memory"], fields["pc"], fields["fault"])
 
-    def instruction(self, params: StateLimit | StateEnsemble, state: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def instruction(self, params: NetworkParams, state: jax.Array) -> tuple[jax.Array, jax.Array]:
         """One instruction: the state after it, and the smallest margin of its iterations."""
 
         def iteration(_, carry):
@@ -77,7 +77,7 @@ class OneNetwork:
 
         return jax.lax.fori_loop(0, self.evaluations, iteration, (state, jnp.float32(jnp.inf)))
 
-    def explain(self, params: StateLimit | StateEnsemble, state: jax.Array) -> list[Iteration]:
+    def explain(self, params: NetworkParams, state: jax.Array) -> list[Iteration]:
         """The iterations of one instruction, by the code that `instruction` runs."""
         found = []
         for name in machine_one.phases(self.word_bits):
@@ -90,5 +90,5 @@ class OneNetwork:
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))
-def _iterate(params: StateLimit | StateEnsemble, state: jax.Array, *, spec: OneNetwork) -> Step:
+def _iterate(params: NetworkParams, state: jax.Array, *, spec: OneNetwork) -> Step:
     return iterate(spec.templates, params, state)

@@ -51,8 +51,8 @@ def _statement(unit: Unit, certified: Certificate, steps: int) -> str:
         ("covers", certified.covers),
         ("assumes", certified.assumes),
     ]
-    if unit.manifest:
-        rows.append(("weights", f"{unit.manifest['tensor_hash']} (SHA-256)"))
+    if unit.tensor_hash is not None:
+        rows.append(("weights", f"{unit.tensor_hash} (SHA-256)"))
     return terminal.table(rows)
 
 

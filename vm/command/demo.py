@@ -61,7 +61,6 @@ def run(options: argparse.Namespace) -> int:
 def _train(talk: Talk) -> tuple[Unit, bool]:
     """The default unit, and whether it was trained just now."""
     from learned_units import catalog
-    from learned_units.units import ntk_loading
     from learned_units.weights import recipes
 
     trained = False
@@ -79,7 +78,7 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
     unit = catalog.load_unit()
     source = f"Trained in {time.monotonic() - began:.1f} s" if trained else "Read from the cache"
     terminal.heading(f"1. {source}: five ensembles, by gradient descent on template examples")
-    table = ntk_loading.report(unit.manifest).table
+    table = recipe.report(unit.manifest).table
     terminal.write(terminal.table(table, right=range(1, len(table[0]))))
     terminal.flush()
     return unit, trained
@@ -88,15 +87,17 @@ def _train(talk: Talk) -> tuple[Unit, bool]:
 def _prove(unit: Unit, trained: bool, talk: Talk) -> None:
     """Run each network on every input it can receive, unless training has just done so."""
     from learned_units.proof import enumeration
-    from learned_units.units import ntk_loading
+    from learned_units.units import ntk
 
     terminal.heading("2. Proved exact")
     began = time.monotonic()
     if trained:
-        found = unit.manifest["verified"]
-        inputs, margin, when = found["inputs"], found["smallest_margin"], "while it was trained"
+        assert unit.manifest is not None
+        found, when = unit.manifest.verified, "while it was trained"
+        inputs, margin = found.inputs, found.smallest_margin
+        assert margin is not None
     else:
-        networks = enumeration.prove(unit.params, ntk_loading.DEFAULT_GROUP, talk.progress).values()
+        networks = enumeration.prove(unit.params, ntk.DEFAULT_GROUP, talk.progress).values()
         talk.clear()
         inputs = sum(network.inputs for network in networks)
         margin = min(network.smallest_margin for network in networks)
@@ -176,7 +177,7 @@ def scrambled(unit: Unit) -> Unit:
         name: weights._replace(inner=noise(weights.inner), outer=noise(weights.outer))
         for name, weights in unit.params.items()
     }
-    return dataclasses.replace(unit, params=params, detail="noise", manifest={})
+    return dataclasses.replace(unit, params=params, detail="noise", tensor_hash=None, manifest=None)
 
 
 def _image(name: str) -> Image:

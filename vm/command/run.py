@@ -7,8 +7,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from vm.console import jax_setup, program_files
-from vm.console.stopwatch import Stopwatch
+from vm.console import jax_setup, program_files, running
+from vm.console.running import Stopwatch
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
@@ -36,15 +36,16 @@ def run(options: argparse.Namespace) -> int:
     watch.lap("assembling")
     jax_setup.prepare()
     from vm import report
-    from vm.console import chosen_unit, running
+    from vm.console import chosen_unit
     from vm.execution import Machine
-    from vm.trace import TraceFile
 
     watch.lap("importing")
     resumed = running.resumed(options)
     with contextlib.ExitStack() as files:
         trace = None
         if options.trace is not None:
+            from vm.trace import TraceFile
+
             trace = files.enter_context(TraceFile(options.trace, image))
         unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
         watch.lap("weights")

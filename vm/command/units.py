@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from vm.console import jax_setup, terminal
+
+if TYPE_CHECKING:
+    from learned_units.store import Claim
 
 TEXT_COLUMNS = 100
 
@@ -41,26 +44,25 @@ def _describe(path: Path) -> str:
     from learned_units.weights import recipes
 
     try:
-        manifest = store.load(path, {})[1]
-        recipe = catalog.recipe_of(manifest)
-        recipes.read(recipe, path)
+        recipe = catalog.recipe_of(store.load(path, {})[1])
+        manifest = recipes.read(recipe, path)[1]
     except WeightsError as error:
         return f"{path.name}: refused: {str(error).removeprefix(f'{path}: ')}"
     report = recipe.report(manifest)
-    claims = "".join(f"\n  {_claim(claim)}" for claim in manifest.get("claims", {}).values())
+    claims = "".join(f"\n  {_claim(claim)}" for claim in manifest.claims.values())
     return (
-        f"{path.name}: {report.subject}, seed {manifest['seed_used']}, {report.sizes}\n"
+        f"{path.name}: {report.subject}, seed {manifest.seed_used}, {report.sizes}\n"
         f"  {report.verified}{claims}\n"
-        f"  {manifest['tensor_hash']} ({manifest['platform']}, jax {manifest['jax']})"
+        f"  {manifest.tensor_hash} ({manifest.platform}, jax {manifest.jax})"
     )
 
 
-def _claim(claim: dict[str, Any]) -> str:
+def _claim(claim: Claim) -> str:
     """One thing that `sbn verify` found to hold."""
-    margin = "" if claim["smallest_margin"] is None else f", smallest margin {claim['smallest_margin']:.2f}"
-    if "word_bits" not in claim:
-        return f"verified: {claim['operands']}: {claim['cases']:,}{margin}"
-    done, shards = claim["shards"]
+    margin = "" if claim.smallest_margin is None else f", smallest margin {claim.smallest_margin:.2f}"
+    if claim.word_bits is None:
+        return f"verified: {claim.operands}: {claim.cases:,}{margin}"
+    done, shards = claim.shards
     part = "" if done == shards else f" ({done:,} of {shards:,} shards)"
-    form = f"{claim['word_bits']}-bit {claim['isa']}"
-    return f"verified: {claim['operands']}, {form}: {claim['cases']:,} cases{part}{margin}"
+    form = f"{claim.word_bits}-bit {claim.isa}"
+    return f"verified: {claim.operands}, {form}: {claim.cases:,} cases{part}{margin}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vm.console import chosen_unit, grouping, jax_setup, terminal
+from vm.console import chosen_unit, jax_setup, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -40,17 +40,17 @@ def run(options: argparse.Namespace) -> int:
         return _run_whole(options, talk)
     from learned_units import processes, store
     from learned_units.catalog import DEFAULT_UNIT
-    from learned_units.units import ntk_loading
+    from learned_units.units import ntk
     from learned_units.weights import ensembles
 
-    grouping.settle(options, options.width or 16)
+    chosen_unit.settle_group(options, options.width or 16)
     name = options.unit or DEFAULT_UNIT
     held = None
     with stated_by_user():
-        group = ntk_loading.checked_group(options.group) if name.startswith("ntk") else None
+        group = ntk.checked_group(options.group) if name.startswith("ntk") else None
         if options.weights and name == "ntk":
             held = store.read_any(Path(options.weights))
-            group = ntk_loading.checked_group(_group_stated(options, held))
+            group = ntk.checked_group(_group_stated(options, held))
     enumerable = group is not None and group <= ensembles.ENUMERABLE_GROUP and options.cases is None
     width = options.width or (16 if group is None or group <= ensembles.ENUMERABLE_GROUP else group)
     if enumerable and options.shards is not None:
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         unit = chosen_unit.load(options, width, options.isa, talk)
         path = _path_of(unit, options, width)
     if enumerable and group is not None:
-        processes.agree({"unit": unit.name, "weights": unit.manifest.get("tensor_hash"), "group": group})
+        processes.agree({"unit": unit.name, "weights": unit.tensor_hash, "group": group})
         claim, failed = _prove(unit, group, talk), None
         said = "every input enumerated"
     else:
@@ -69,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
         claim, failed, said = _run_pairs(unit, group if paper else None, options, talk)
     if failed is not None or claim is None:
         return FAILED
-    if path is not None:
-        _record(path, unit.manifest["tensor_hash"], claim, said, talk)
+    if path is not None and unit.tensor_hash is not None:
+        _record(path, unit.tensor_hash, claim, said, talk)
     return 0
 
 
@@ -78,7 +78,7 @@ def _path_of(unit: Unit, options: argparse.Namespace, width: int) -> Path | None
     """Where the weights of a unit are, None where it has none."""
     from learned_units import catalog
 
-    if "tensor_hash" not in unit.manifest:
+    if unit.tensor_hash is None:
         return None
     recipe = catalog.recipe(unit.name, width, unit.isa, options.seed, group=options.group)
     return recipe.path if recipe else None
@@ -100,18 +100,18 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
     from learned_units.catalog import ISAS, UNITS
     from learned_units.store import WeightsError, tensor_hash
     from learned_units.unit import Unit
+    from learned_units.units import ntk
     from learned_units.units.ntk import NtkSpec
-    from learned_units.weights import ensembles
 
     path, (tensors, manifest) = Path(options.weights), held
     if options.isa not in ISAS or not bits.MIN_WORD_BITS <= width <= bits.MAX_WORD_BITS:
         raise UsageError(f"words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits, not {width}")
     try:
-        params = ensembles.as_params(tensors, group)
+        params = ntk.plan(group, width).params(tensors)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
-    known = {"group": group, "tensor_hash": tensor_hash(tensors)}
-    unit = Unit("ntk", NtkSpec(width, options.isa, group), params, UNITS["ntk"].scope, detail=str(path), manifest=known)
+    spec, known = NtkSpec(width, options.isa, group), tensor_hash(tensors)
+    unit = Unit("ntk", spec, params, UNITS["ntk"].scope, detail=str(path), tensor_hash=known)
     return unit, None if manifest is None else path
 
 
@@ -185,7 +185,7 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     assert shared is not None
     params, manifest = whole_grouped.obtain(options.seed, talk.progress)
     talk.clear()
-    processes.agree({name: manifest[name] for name in ("tensor_hash", "unit_tensor_hash")})
+    processes.agree({"own": manifest.tensor_hash, "shared": manifest.unit_tensor_hash})
     sets, own = machine_grouped.template_sets(), whole_grouped.own_sets()
     began = time.monotonic()
     enumeration.check_specifications(sets)
@@ -199,10 +199,13 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
         f"{format_margin(claim['smallest_margin'], 3)}. How they are wired is tested, not proved; "
         "docs/whole_machine.md says what is."
     )
-    files = {whole_grouped.recipe(options.seed).path: "tensor_hash", shared.path: "unit_tensor_hash"}
-    for path, name in files.items():
-        networks = [each for each in sets if (each in own) == (name == "tensor_hash")]
-        _record(path, manifest[name], _claim(found[each] for each in networks), ", ".join(networks), talk)
+    shared_sets = [name for name in sets if name not in own]
+    files = [
+        (whole_grouped.recipe(options.seed).path, manifest.tensor_hash, list(own)),
+        (shared.path, manifest.unit_tensor_hash, shared_sets),
+    ]
+    for path, known, networks in files:
+        _record(path, known, _claim(found[each] for each in networks), ", ".join(networks), talk)
     return 0
 
 
