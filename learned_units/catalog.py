@@ -7,14 +7,14 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from learned_units.names import ISAS
-
 if TYPE_CHECKING:
     from learned_units.store import Progress
     from learned_units.unit import Scope, Unit
     from learned_units.weights.recipes import Recipe
 
 DEFAULT_UNIT = "ntk"
+ISAS = ("sbn", "subleq")
+TASKS = ("permute", "add", "subtract", "multiply")  # outside the machine
 
 
 class Entry(NamedTuple):

@@ -218,6 +218,6 @@ print(sorted(name for name in before.keys() | after.keys() if before.get(name) !
 
 def test_the_two_packages_that_name_the_instruction_sets_name_the_same():
     from assembler.image import ISAS
-    from learned_units import names
+    from learned_units import catalog
 
-    assert ISAS == names.ISAS
+    assert ISAS == catalog.ISAS

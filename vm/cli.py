@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from assembler.files import DIALECTS, FORMATS
+from assembler.files import FORMATS
 from assembler.image import INPUT_MODES, ISAS
-from learned_units.catalog import DEFAULT_UNIT, UNITS
-from learned_units.names import TASKS
+from assembler.options import DIALECTS
+from learned_units.catalog import DEFAULT_UNIT, TASKS, UNITS
 
 GROWTH = ("width", "memory", "ensemble", "machines")
 WIDTH = 16

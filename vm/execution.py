@@ -328,10 +328,11 @@ class Machine:
         """Bring the machine to just before the diverging step. Returns the part of the chunk that agreed."""
         assert self._checker is not None
         k = mismatch.offset
-        from vm.divergence import describe
 
         step = chunk.first_step + k
         before = self._checker.before(step)
+        from vm.divergence import describe
+
         self.divergence = describe(self.image, self.unit, before, chunk, mismatch)
         self._state = self._boot(before.memory, before.pc)
         self._unread = bytearray(before.input[before.input_position :])

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from learned_units.unit import Scope, Unit
-from vm.console import grouping, terminal
+from vm.console import chosen_unit, terminal
 from vm.margin import format_margin
 
 if TYPE_CHECKING:
-    from learned_units.proof import certificate
+    from learned_units.proof.certificate import Certificate
     from learned_units.whole.machine import WholeMachine
 
 CONSOLE_KIND = "console"
@@ -56,7 +56,7 @@ def of_unit(unit: Unit) -> Computer:
         unit.scope,
         unit.spec.evaluations,
         unit.tensor_hash,
-        None if unit.tensor_hash is None else f"sbn train {unit.name} --force",
+        f"sbn train {unit.name} --force" if unit.tensor_hash is not None else None,
         unit,
     )
 
@@ -79,7 +79,7 @@ def of_whole(whole: WholeMachine) -> Computer:
         None if whole.manifest is None else whole.manifest.tensor_hash,
         None,
         None,
-        grouping.WORD if spec.form == "one" else grouping.EIGHT,
+        chosen_unit.WORD if spec.form == "one" else chosen_unit.EIGHT,
         spec.cells,
         f"between first and last state: predictions, {glue}",
     )
@@ -194,7 +194,7 @@ def statistics(account: Account) -> str:
     seed = "" if computer.seed is None else f", seed {computer.seed}"
     rows = [("unit", f"{computer.name}, {computer.word_bits}-bit {computer.isa}{seed}: {computer.detail}")]
     if computer.unit is None:
-        form = "one network, iterated" if computer.group == grouping.WORD else "small networks, grouped"
+        form = "one network, iterated" if computer.group == chosen_unit.WORD else "small networks, grouped"
         rows += [("form", form), ("everything", scope.step_kind)]
     else:
         rows += [("difference", scope.difference), ("branch decision", scope.decision), ("next pc", scope.select)]
@@ -214,7 +214,7 @@ def statistics(account: Account) -> str:
     return terminal.table(rows).rstrip("\n")
 
 
-def _certified(account: Account) -> certificate.Certificate | None:
+def _certified(account: Account) -> Certificate | None:
     from learned_units.proof import certificate
 
     unit = account.computer.unit

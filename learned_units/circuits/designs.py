@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+from learned_units.catalog import TASKS
 from learned_units.circuits import addition, multiplication, permutation, subtraction
 from learned_units.circuits.algorithm import Algorithm
-from learned_units.names import TASKS
 
 GROUP = 8  # positions a network of the grouped designs serves
 FORMS = ("grouped", "paper")

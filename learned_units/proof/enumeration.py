@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from learned_units import bits, devices, processes
+from learned_units.catalog import ISAS
 from learned_units.circuits.passes import Pass, Prediction, Read, Spread
 from learned_units.circuits.subtract_branch import (
     DIFFERENCE_TERMS,
@@ -35,7 +36,6 @@ from learned_units.circuits.subtract_branch import (
     template_sets,
 )
 from learned_units.circuits.templates import TemplateSet
-from learned_units.names import ISAS
 from learned_units.networks import predictor
 
 BLOCK = 1 << 11  # inputs a device predicts at once: what they take fits the caches

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from learned_units.catalog import DEFAULT_UNIT
-from vm.console import grouping, jax_setup, terminal
+from vm.console import chosen_unit, jax_setup, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -22,7 +22,7 @@ SIGNS = {"add": "+", "subtract": "-", "multiply": "*"}
 BITS = 16
 MOST_OPERAND_BITS = 1_000_000
 GROUPED, PAPER = "grouped", "paper"
-FORMS = {grouping.EIGHT: GROUPED, grouping.WORD: PAPER}
+FORMS = {chosen_unit.EIGHT: GROUPED, chosen_unit.WORD: PAPER}
 
 
 class Question(NamedTuple):
@@ -211,7 +211,7 @@ def _question(options: argparse.Namespace, talk: Talk) -> Question:
         if bits > MOST_OPERAND_BITS:
             raise UsageError(f"operands have up to {MOST_OPERAND_BITS:,} bits, not {bits:,}")
         operands = tuple(_number(text, bits) for text in (options.first, options.second))
-    form = grouping.form(options, FORMS, default=GROUPED) or GROUPED
+    form = chosen_unit.form_of_group(options, FORMS, default=GROUPED) or GROUPED
     if options.task == "subtract" and form == PAPER:
         raise UsageError("--group word is for permute, add and multiply; the paper subtracts in its SBN instruction")
     return Question(options.task, operands, bits, places, form, options.readout, options.seed, talk)

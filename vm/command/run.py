@@ -7,8 +7,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from vm.console import jax_setup, program_files
-from vm.console.meter import Stopwatch
+from vm.console import jax_setup, program_files, running
+from vm.console.running import Stopwatch
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     watch.lap("assembling")
     jax_setup.prepare()
     from vm import report
-    from vm.console import chosen_unit, running
+    from vm.console import chosen_unit
     from vm.execution import Machine
 
     watch.lap("importing")

@@ -15,9 +15,9 @@ def run(options: argparse.Namespace) -> int:
     jax_setup.prepare()
     from learned_units import catalog
     from learned_units.weights import recipes
-    from vm.console import grouping
+    from vm.console import chosen_unit
 
-    grouping.settle(options, options.width)
+    chosen_unit.settle_group(options, options.width)
     with stated_by_user():
         recipe = catalog.recipe(options.unit, options.width, options.isa, options.seed, group=options.group)
     if recipe is None:

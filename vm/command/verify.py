@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vm.console import chosen_unit, grouping, jax_setup, terminal
+from vm.console import chosen_unit, jax_setup, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from learned_units.units import ntk
     from learned_units.weights import ensembles
 
-    grouping.settle(options, options.width or 16)
+    chosen_unit.settle_group(options, options.width or 16)
     name = options.unit or DEFAULT_UNIT
     held = None
     with stated_by_user():

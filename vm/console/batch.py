@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 from assembler import Image
-from vm.console import terminal
-from vm.console.meter import Meter, Stopwatch
+from vm.console import running, terminal
 from vm.console.program_files import STDIN
+from vm.console.running import Meter, Stopwatch
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 from vm.outcome import Outcome
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
     watch.lap("assembling")
     from vm import report
     from vm.batch import CHECKED, memory_size, run_batch
-    from vm.console import chosen_unit, running
+    from vm.console import chosen_unit
 
     watch.lap("importing")
     unit = chosen_unit.load(options, image.word_bits, image.isa, talk)

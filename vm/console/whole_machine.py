@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
-from vm.console import grouping, jax_setup, program_files, running, terminal
+from vm.console import chosen_unit, jax_setup, program_files, running, terminal
 from vm.console.launch import FAILED
-from vm.console.meter import Stopwatch
+from vm.console.running import Stopwatch
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 SHOWN_CELLS = 16  # of the machine that `explain` makes, or half as many where words are too short
-FORMS = {grouping.EIGHT: "grouped", grouping.WORD: "one"}
+FORMS = {chosen_unit.EIGHT: "grouped", chosen_unit.WORD: "one"}
 NOT_FOR_WHOLE = ("input_mode", "batch", "cluster")
 
 
@@ -118,7 +118,7 @@ def _load(options: argparse.Namespace, cells: int, word_bits: int, isa: str, tal
     from learned_units.whole.machine import load_whole
 
     unit = options.unit or catalog.DEFAULT_UNIT
-    form = grouping.form(options, FORMS, default=None)
+    form = chosen_unit.form_of_group(options, FORMS, default=None)
     whole = load_whole(cells, word_bits, isa, unit, form, options.seed, talk.progress)
     talk.clear()
     return whole
