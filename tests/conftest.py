@@ -2,7 +2,9 @@
 
 import functools
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # Before anything imports jax: promotion of types and shapes must be meant, in the library and in the tests.
     os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
     os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+    # All workers and all commands they start share what is compiled. A limit of its size makes jax lock the folder.
+    if "SBN_TESTS_COMPILED" not in os.environ:
+        os.environ["SBN_TESTS_COMPILED"] = tempfile.mkdtemp(prefix="sbn-compiled-")
+        config.add_cleanup(functools.partial(shutil.rmtree, os.environ["SBN_TESTS_COMPILED"], ignore_errors=True))
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["SBN_TESTS_COMPILED"]
+    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(1 << 30)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
     # A shell that runs the tests in the background ignores Ctrl-C for them and for all they start; tests press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
