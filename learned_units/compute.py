@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from learned_units.circuits import algorithm
-from learned_units.circuits.algorithm import Algorithm, Outcome
+from learned_units.circuits.algorithm import Algorithm, Result
 from learned_units.circuits.designs import Design
 from learned_units.circuits.state_templates import TemplateList
 from learned_units.circuits.templates import TemplateSet
@@ -35,7 +35,7 @@ class Computed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Computer:
+class Computation:
     """An algorithm and the parameters its networks predict with; `detail` says in a few words what those are."""
 
     algorithm: Algorithm
@@ -75,12 +75,12 @@ class Computer:
 
 
 @functools.partial(jax.jit, static_argnames=("task",))
-def _run_block(params: Mapping[str, Any], inputs: Mapping[str, jax.Array], *, task: Algorithm) -> Outcome:
-    """Fields float32 [bits, cases] -> an Outcome of all cases."""
+def _run_block(params: Mapping[str, Any], inputs: Mapping[str, jax.Array], *, task: Algorithm) -> Result:
+    """Fields float32 [bits, cases] -> a Result of all cases."""
     return algorithm.run(task, inputs, predictor.bound(task.networks, params))
 
 
-def closed_form(design: Design, threshold: str = "calibrated") -> Computer:
+def closed_form(design: Design, threshold: str = "calibrated") -> Computation:
     """A task with the closed-form mean of its networks. threshold: one of READOUTS.
 
     Raises ValueError where the design does not go so far, or threshold 0 would be wrong.
@@ -90,13 +90,13 @@ def closed_form(design: Design, threshold: str = "calibrated") -> Computer:
         if threshold == "sign":
             readout.check_sign_readout(each)
         params[each.name] = predictor.closed_form(each, READOUTS[threshold])
-    return Computer(design.algorithm, params, f"closed form at infinite width, {threshold} readout")
+    return Computation(design.algorithm, params, f"closed form at infinite width, {threshold} readout")
 
 
-def trained(design: Design, seed: int = 0, progress: Progress | None = None) -> Computer:
+def trained(design: Design, seed: int = 0, progress: Progress | None = None) -> Computation:
     """A task with trained ensembles: made on first use, then read from the cache.
 
     Raises ValueError for a design that is not trained, WeightsError if there are no acceptable weights.
     """
     params, detail = task_weights.obtain(design, seed, progress)
-    return Computer(design.algorithm, params, detail)
+    return Computation(design.algorithm, params, detail)

@@ -33,6 +33,7 @@ def test_counted_inputs_are_those_that_enumeration_lists(group):
         assert counted == dict(zip(listed[0].tolist(), listed[1].tolist(), strict=True)), template_set.name
 
 
+@pytest.mark.slow
 def test_a_word_has_fewer_inputs_than_a_group_inside_one():
     first = subtract_branch.template_sets(8)["first"]
     assert inputs_by_matched(first, neighbour=True).total() == 122_969
@@ -184,6 +185,7 @@ def test_ensembles_of_the_certified_size_fail_less_often_than_delta(predictions,
 # --- the estimate from z ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_narrow_antisymmetric_networks_fail_about_as_often_as_their_z_says():
     """Five of 48 units each, on every input with two or more matched templates: the rate is within a factor of 2."""
     template_set = subtract_branch.template_sets(4)["difference"]
@@ -207,6 +209,7 @@ def test_narrow_antisymmetric_networks_fail_about_as_often_as_their_z_says():
     assert 0.5 < predicted / wrong < 2, (predicted, wrong)
 
 
+@pytest.mark.slow
 def test_z_is_measured_for_every_output():
     template_set = subtract_branch.template_sets(12)["select"]
     trained = training.train(template_set.labels(), networks=1, width=512, initialisation="variance-reduced", seed=SEED)

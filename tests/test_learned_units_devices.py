@@ -36,6 +36,7 @@ for count in (300, 5000):
 """
 
 
+@pytest.mark.slow
 def test_every_prediction_is_the_same_on_one_device_and_on_three(unit_of):
     unit_of("ntk")  # in the cache of this session
     one, three = (on_devices(count, ENUMERATED) for count in (1, 3))
@@ -55,6 +56,7 @@ print(store.tensor_hash(found.ensemble._asdict()))
 """
 
 
+@pytest.mark.slow
 def test_networks_are_trained_alike_on_one_device_on_two_and_on_three():
     told = [on_devices(count, TRAINED).split(" ", 1) for count in (1, 2, 4)]
     assert [used for used, _ in told] == ["1", "2", "3"]  # six networks are not divided by four

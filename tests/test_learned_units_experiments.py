@@ -60,6 +60,7 @@ def test_the_papers_figures_are_those_of_the_standard_parametrisation():
     assert [permutations.predicted(NTK, k, 0.9) for k in (20, 25, 30)] == [579, 708, 840]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [STANDARD, NTK], ids=["standard", "ntk"])
 def test_trained_networks_permute_as_their_form_predicts(form):
     k, count, width = 10, 256, 1024
@@ -74,6 +75,7 @@ def test_trained_networks_permute_as_their_form_predicts(form):
     assert share == pytest.approx(permutations.accuracy(form, k, 32), abs=0.12)
 
 
+@pytest.mark.slow
 def test_networks_are_added_until_each_target_is_reached():
     """One sequence of networks scatters, the more the fewer strings there are: of 10 bits there are 45."""
     table = quick("permutations")
@@ -89,6 +91,7 @@ def test_networks_are_added_until_each_target_is_reached():
 # --- moments ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_trained_networks_have_the_mean_and_variance_of_the_closed_form():
     table = quick("moments")
     for off, error in zip(numbers(table, "mean, largest deviation"), numbers(table, "its standard error"), strict=True):
@@ -164,6 +167,7 @@ def test_the_examples_of_groups_do_not_grow_with_the_word_and_those_of_words_do(
         assert examples["multiplication, the paper's ripple", bits] == 20 * bits + 2
 
 
+@pytest.mark.slow
 def test_the_error_of_antisymmetric_networks_falls_with_width_and_that_of_plain_ones_does_not():
     table = quick("widths")
     keys = zip(table.column("start"), table.column("width"), strict=True)

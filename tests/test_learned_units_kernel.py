@@ -7,9 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import slow
 
 from learned_units.circuits.subtract_branch import template_sets
 from learned_units.networks import kernel, readout, training, two_layer
+from learned_units.weights import ensembles
 
 RNG_SEED = 11  # printed by pytest with the failing test's locals
 
@@ -86,7 +88,13 @@ def some_inputs(templates: int) -> np.ndarray:
     return np.array([[(k in row) / math.sqrt(len(row)) for k in range(templates)] for row in rows])
 
 
-@pytest.mark.parametrize("initialisation", two_layer.INITIALISATIONS)
+@pytest.mark.parametrize(
+    "initialisation",
+    [
+        pytest.param(each, marks=() if each == ensembles.INITIALISATION else pytest.mark.slow)
+        for each in two_layer.INITIALISATIONS
+    ],
+)
 def test_the_tangent_kernel_of_a_wide_network_is_the_closed_form(initialisation):
     """The scale 1/sqrt(width) stands in the forward pass: otherwise the kernel would be off by a factor of the width.
 
@@ -105,6 +113,7 @@ def test_the_tangent_kernel_of_a_wide_network_is_the_closed_form(initialisation)
     assert np.abs(rows @ rows.T - expected).max() < 0.1
 
 
+@pytest.mark.slow
 def test_plainly_initialised_networks_scatter_as_the_closed_form_says():
     """600 networks of width 1,024 with 4 outputs: 2,400 samples, a relative standard error of 3 % for the variance.
 
@@ -127,7 +136,10 @@ def test_plainly_initialised_networks_scatter_as_the_closed_form_says():
         assert np.abs(found.mean(0) - expected).max() < 5 * math.sqrt(variance / networks) + 0.01, n
 
 
-@pytest.mark.parametrize("initialisation", ["antisymmetric", "variance-reduced", "mirrored"])
+@pytest.mark.parametrize(
+    "initialisation",
+    ["mirrored", *slow("antisymmetric", "variance-reduced")],
+)
 def test_an_antisymmetric_network_alone_is_close_to_the_mean(initialisation):
     """Its variance at infinite width is 0; a plain one is 0.2 away on average whatever its width."""
     k, n = 8, 4

@@ -154,6 +154,7 @@ def test_the_held_out_half_comes_long_after_the_training_half(grokked):
     assert curve.epoch[0] == 0 and curve.held_out_accuracy[0] < 0.05
 
 
+@slow
 def test_a_polynomial_without_the_form_stays_at_chance_however_well_it_is_fitted():
     labels = (A**3 + A * B**2 + B) % 97
     trained = training.train(labels, units=256, fraction=0.5, most_epochs=600)

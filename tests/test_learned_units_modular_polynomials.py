@@ -183,6 +183,7 @@ def test_what_is_no_polynomial_is_refused_with_a_caret_where_it_goes_wrong(text,
         assert shown[start : len(carets)] == marked or (marked == "" and start >= len(shown.rstrip()))
 
 
+@slow
 def test_the_longest_polynomials_that_are_read_are_also_compiled():
     many = " + ".join(f"a^{k}" for k in range(2, 139)) + " mod 257"
     assert len(many) <= syntax.MOST_CHARACTERS

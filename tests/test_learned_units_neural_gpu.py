@@ -279,6 +279,7 @@ def losses_of(seed: int, reports: int) -> list[float]:
     return seen
 
 
+@slow
 def test_training_is_repeatable_and_stops_when_told():
     one = losses_of(5, 3)
     assert one == losses_of(5, 3)

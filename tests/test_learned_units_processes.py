@@ -78,6 +78,7 @@ print(json.dumps(dataclasses.asdict(covered)))
 """
 
 
+@pytest.mark.slow
 def test_all_processes_learn_what_one_would_and_go_on_from_what_another_number_of_them_finished(start):
     unit = load_unit("ntk-limit", 7)
     plan = pairs.plan(unit)
@@ -90,6 +91,7 @@ def test_all_processes_learn_what_one_would_and_go_on_from_what_another_number_o
     assert pairs.finished(plan) == alone
 
 
+@pytest.mark.slow
 def test_processes_with_folders_of_their_own_tell_each_other_what_is_finished(start, tmp_path):
     first = (
         'unit = load_unit("ntk-limit", 7)\nverification.verify(unit, verification.plan(unit), most_shards=5)\nprint(1)'
@@ -150,6 +152,7 @@ print(json.dumps([covered.shards, dataclasses.asdict(example)]))
     assert shards == pairs.finished(pairs.plan(load_unit("ntk-limit", 7))).shards < 16
 
 
+@pytest.mark.slow
 def test_inputs_are_shared_and_counted_as_one_process_counts_them(start):
     code = """
 from learned_units.proof import enumeration as proof
@@ -165,6 +168,7 @@ print("alike")
     assert told(start(code)) == ["alike"] * 2
 
 
+@pytest.mark.slow
 def test_processes_with_other_weights_are_refused(start):
     code = """
 unit = load_unit("ntk-limit", 7)

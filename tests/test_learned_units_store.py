@@ -707,7 +707,7 @@ def test_two_processes_that_need_the_same_weights_end_with_the_same_ones(tmp_pat
 
 
 @pytest.mark.slow
-def test_training_anew_from_the_same_seed_gives_the_same_weights(tmp_path, monkeypatch):
+def test_training_again_from_the_same_seed_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
     recipe, other = (ntk.recipe(8, "sbn", seed, 2) for seed in (0, 1))
     first, again = (recipes.remake(recipe).tensor_hash for _ in range(2))

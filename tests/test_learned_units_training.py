@@ -1,5 +1,8 @@
 """Networks and their training: how they start, what they reach, and that merging changes nothing."""
 
+import functools
+from collections.abc import Callable
+
 import jax
 import numpy as np
 import pytest
@@ -11,7 +14,9 @@ from learned_units.weights import ensembles
 
 SETS = template_sets(8)
 initialise = jax.jit(two_layer.initialise, static_argnums=(1, 2, 3, 4))
-every_set = pytest.mark.parametrize("name", SETS)
+every_set = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ("difference", "any") else pytest.mark.slow) for name in SETS]
+)
 
 
 def predictions(each: two_layer.Network, x: np.ndarray) -> np.ndarray:
@@ -97,14 +102,16 @@ def test_the_forward_pass_is_the_definition(initialisation):
 
 
 @pytest.fixture(scope="module")
-def trained() -> dict[str, training.Trained]:
-    """A small ensemble for each template set of a group of 8, with the library's start."""
-    return {
-        name: training.train(
-            each.labels(), networks=2, width=256, initialisation=ensembles.INITIALISATION, seed=5
+def trained() -> Callable[[str], training.Trained]:
+    """trained(name): a small ensemble for that template set of a group of 8, with the library's start."""
+
+    @functools.cache
+    def of(name: str) -> training.Trained:
+        return training.train(
+            SETS[name].labels(), networks=2, width=256, initialisation=ensembles.INITIALISATION, seed=5
         )
-        for name, each in SETS.items()
-    }  # fmt: skip
+
+    return of
 
 
 def single(ensemble_: two_layer.Network, member: int) -> two_layer.Network:
@@ -115,15 +122,15 @@ def single(ensemble_: two_layer.Network, member: int) -> two_layer.Network:
 def test_training_fits_every_example_to_the_tolerance(trained, name):
     labels = SETS[name].labels()
     for member in range(2):
-        error = np.abs(predictions(single(trained[name].ensemble, member), np.eye(len(labels))) - labels).max()
+        error = np.abs(predictions(single(trained(name).ensemble, member), np.eye(len(labels))) - labels).max()
         assert error <= training.TOLERANCE
-    assert trained[name].error <= training.TOLERANCE
-    assert trained[name].iterations <= 200
+    assert trained(name).error <= training.TOLERANCE
+    assert trained(name).iterations <= 200
 
 
 @every_set
 def test_the_merged_network_is_the_mean_of_the_separate_ones(trained, name):
-    inner, outer = two_layer.merge(trained[name].ensemble)
+    inner, outer = two_layer.merge(trained(name).ensemble)
     assert inner.dtype == outer.dtype == np.float32
     inputs = SETS[name].reachable_inputs()
     chosen = inputs[np.random.default_rng(0).integers(0, len(inputs), 200)]
@@ -132,7 +139,7 @@ def test_the_merged_network_is_the_mean_of_the_separate_ones(trained, name):
     for case, families in enumerate(chosen):
         matched = families >= 0
         x[case, families[matched] * SETS[name].group + rows[matched]] = 1 / np.sqrt(max(matched.sum(), 1))
-    mean = np.mean([predictions(single(trained[name].ensemble, member), x) for member in range(2)], axis=0)
+    mean = np.mean([predictions(single(trained(name).ensemble, member), x) for member in range(2)], axis=0)
     assert np.abs(np.maximum(x @ inner, 0) @ outer - mean).max() < 1e-6
     # and so predicts the running unit, from its weights and matches in their own layout
     params = ensemble.make_params(SETS[name], inner, outer, readout.calibrated(SETS[name]))
@@ -140,6 +147,7 @@ def test_the_merged_network_is_the_mean_of_the_separate_ones(trained, name):
     assert np.abs(np.asarray(predicted.value) - mean).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_two_trainings_from_one_seed_give_equal_weights_and_another_seed_others():
     def weights(seed: int) -> list[np.ndarray]:
         found = training.train(
@@ -153,7 +161,7 @@ def test_two_trainings_from_one_seed_give_equal_weights_and_another_seed_others(
 
 
 def test_the_members_of_an_ensemble_differ(trained):
-    hidden = np.asarray(trained["first"].ensemble.hidden)
+    hidden = np.asarray(trained("difference").ensemble.hidden)
     assert (hidden[0] != hidden[1]).any()
 
 

@@ -310,7 +310,7 @@ def test_a_claim_about_other_weights_is_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     stored(path)
     before = path.read_bytes()
-    with pytest.raises(WeightsError, match="holds other weights now"):
+    with pytest.raises(WeightsError, match="now holds other weights"):
         recipes.record(path, "0" * 64, "one", {})
     assert path.read_bytes() == before
 

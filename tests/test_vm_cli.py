@@ -225,6 +225,7 @@ def test_two_processes_share_a_batch_and_the_first_writes_what_one_would(tmp_pat
     assert "halted: 30 of 30 machines (30 halted); " in err
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_verification_and_the_first_writes_what_one_would():
     arguments = ("verify", "--unit", "ntk-limit", "--group", "4")
     codes, (out, other), err = two_processes(*arguments)

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from marks import slow
 
 import programs
 from vm.benchmark import growth, start
@@ -462,6 +463,7 @@ def test_units_says_what_is_learned_and_refuses_damaged_weights_by_name(sbn, uni
     assert "every input enumerated" in sbn.text
 
 
+@pytest.mark.slow
 def test_train_prints_sizes_margins_and_where_the_weights_are(sbn, trained_cache):
     arguments = ("train", "ntk", "--group", "2", "--seed", "1")
     assert sbn(*arguments) == 0
@@ -556,6 +558,7 @@ def test_bench_says_what_the_networks_use_of_the_machine(sbn, unit_of, monkeypat
     assert lines[-1].startswith("one machine") and "measured peaks" in sbn.err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_bench_says_what_a_start_consists_of():
     cold, warm = start.measure(1, lambda *_: None)
     assert (cold.kind, warm.kind) == ("cold", "warm")
@@ -566,7 +569,7 @@ def test_bench_says_what_a_start_consists_of():
     assert cold.parts["weights"] > 2 * warm.parts["weights"]  # in a cold start they are proved
 
 
-@pytest.mark.parametrize("what", ["width", "memory", "ensemble", "machines"])
+@pytest.mark.parametrize("what", ["width", *slow("memory", "ensemble", "machines")])
 def test_bench_measures_and_draws_growth(sbn, unit_of, what, monkeypatch, tmp_path):
     unit_of("ntk")
     monkeypatch.setitem(growth.SIZES, what, growth.SIZES[what][:2])

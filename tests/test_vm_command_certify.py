@@ -48,6 +48,7 @@ def test_plain_ensembles_are_bounded_with_what_the_union_covers(sbn):
     assert ["first", "64", "8", "24", "2", "48"] in rows
 
 
+@pytest.mark.slow
 def test_what_is_said_of_sampled_weights_is_called_an_estimate(sbn, unit_of, monkeypatch):
     import dataclasses
 

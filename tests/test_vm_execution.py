@@ -114,7 +114,7 @@ def test_messages_name_the_source_line(native):
     machine = Machine(Image([70, 70, 3], source_map=runs), native, memory=SIZE)
     assert "the instruction at pc 0 (prog.sbn:7) has an operand A = 70" in machine.run().message
     stuck = Machine(Image([3, 3, 0, 0], source_map=runs), native, memory=SIZE).run(0)
-    assert "at pc 0 (prog.sbn:7); to go on, run again with a larger one" in stuck.message
+    assert "at pc 0 (prog.sbn:7); to continue, run again with a larger one" in stuck.message
 
 
 # --- what a machine is made of ----------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_misuse_is_refused_before_anything_runs(native):
         Machine("sbn nowhere", native)
     with pytest.raises(ValueError, match="unknown unit 'nativ'"):
         Machine(Image([0]), "nativ")
-    with pytest.raises(ValueError, match="'set', 'add' or 'sub', not 'xor'"):
+    with pytest.raises(ValueError, match="'set', 'add', 'sub', not 'xor'"):
         Machine(Image([0]), native, input_mode="xor")
     with pytest.raises(TypeError, match="input is bytes or None, not str"):
         Machine(Image([0]), native, input="text")  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Whatever is in a program's file, it is refused with a diagnostic or it runs in lockstep: no traceback, no hang."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,10 +67,14 @@ mutated_files = st.one_of(mutated_sources(), mutated_images())
 memories = st.sampled_from(MEMORIES)
 
 
-@settings(derandomize=True, deadline=None, max_examples=2_000)
-@given(mutated_files, memories)
-def test_two_thousand_mutated_programs_run_in_lockstep_or_are_refused(file: tuple[str, bytes], memory: int) -> None:
-    runs_or_is_refused(file, memory)
+@pytest.mark.parametrize("count", [200, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_mutated_programs_run_in_lockstep_or_are_refused(count: int) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=count, database=None)
+    @given(mutated_files, memories)
+    def try_each(file: tuple[str, bytes], memory: int) -> None:
+        runs_or_is_refused(file, memory)
+
+    try_each()
 
 
 def test_the_mutations_give_runs_and_refusals_alike() -> None:

@@ -130,6 +130,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_while_saving_the_file_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "state"
     rng = np.random.default_rng(1)

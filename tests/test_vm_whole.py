@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from marks import slow
 
 import programs
 from assembler import Image, assemble
@@ -25,6 +26,11 @@ both_isas = pytest.mark.parametrize("isa", ["sbn", "subleq"])
 MACHINES = [("ntk", "grouped"), ("ntk-limit", "one")]
 every_machine = pytest.mark.parametrize(("unit", "form"), MACHINES)
 OTHERS = [("ntk-limit", "grouped")]
+quick_machines = pytest.mark.parametrize(
+    ("unit", "form", "isa"),
+    [("ntk", "grouped", "subleq"), ("ntk-limit", "one", "sbn")]
+    + slow(("ntk", "grouped", "sbn"), ("ntk-limit", "one", "subleq")),
+)
 
 
 def image_of(name: str) -> Image:
@@ -77,8 +83,7 @@ def run_random_programs(unit: str, form: str, isa: str, cells: int, word_bits: i
     return ran
 
 
-@both_isas
-@every_machine
+@quick_machines
 def test_random_self_modifying_programs_are_exact_after_every_instruction(unit, form, isa):
     assert run_random_programs(unit, form, isa, 32, 8, 12, seed=1) > 500
 
@@ -108,6 +113,7 @@ def test_random_programs_are_exact_on_machines_of_other_sizes(unit, form, cells,
     assert run_random_programs(unit, form, isa, cells, word_bits, 50, seed=3) > 500
 
 
+@pytest.mark.slow
 def test_all_forms_give_the_same_states():
     rng = np.random.default_rng(4)
     for words in (random_program(rng, 32, 8, "sbn") for _ in range(5)):
@@ -166,8 +172,7 @@ def stopped_at(unit: str, form: str, isa: str, words: list[int], pc: int) -> Who
     return machine
 
 
-@every_machine
-@both_isas
+@quick_machines
 def test_a_negative_pc_is_a_fixpoint(unit, form, isa):
     whole, following = whole_of(32, 8, isa, unit, form), following_of(unit, form, isa)
     for pc in (0x80, 0xFF, 0xA0):
@@ -223,7 +228,13 @@ def test_a_planted_fault_is_caught_and_named():
     assert "cell 7" in outcome.divergence.report
 
 
-@pytest.mark.parametrize("network", ["decode", "read", "first", "prefix", "difference", "select", "any"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        "read",
+        *slow("decode", "first", "prefix", "difference", "select", "any"),
+    ],
+)
 def test_scrambled_weights_of_any_network_break_the_trained_machine(network):
     whole = whole_of(32, 8, "sbn", "ntk", "grouped")
     inner = np.asarray(whole.params[network].inner)

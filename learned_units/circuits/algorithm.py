@@ -62,14 +62,14 @@ class Algorithm:
         return count
 
 
-class Outcome(NamedTuple):
+class Result(NamedTuple):
     """What an algorithm computed: output bits, bool [bits, ...], and the smallest margin of all, float32 [...]."""
 
     bits: jax.Array
     margin: jax.Array
 
 
-def run(algorithm: Algorithm, inputs: Mapping[str, jax.Array], predict: Predictor) -> Outcome:
+def run(algorithm: Algorithm, inputs: Mapping[str, jax.Array], predict: Predictor) -> Result:
     """Run every step. Inputs are float32 [bits, ...] of 0 and 1 by field; a shorter one fills low bits.
 
     Further axes are a batch; they lie last, as in `passes`.
@@ -90,7 +90,7 @@ def run(algorithm: Algorithm, inputs: Mapping[str, jax.Array], predict: Predicto
         else:
             lists = [network for name in step.networks if isinstance(network := named[name], TemplateList)]
             fields, margin = _rewrite(lists, step.times, fields, margin, predict)
-    return Outcome(jnp.stack([fields[field][index] for field, index in algorithm.output]) > 0, margin)
+    return Result(jnp.stack([fields[field][index] for field, index in algorithm.output]) > 0, margin)
 
 
 def _start(algorithm: Algorithm, batch: tuple[int, ...]) -> dict[str, jax.Array]:

@@ -163,7 +163,7 @@ def _accepted(
                 continue
             found = verify(network, rows, right)
             if found.smallest_margin >= floor:
-                return Expert(network._replace(nominal=np.float32(found.nominal)), found, k)
+                return Expert(make_network(inner, outer, found.nominal), found, k)
         if units is not None:
             break
         width *= 2

@@ -168,7 +168,7 @@ LIMIT = Scope(
 
 
 def load_trained(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
-    """The trained unit. Raises ValueError for a group out of range, WeightsError if no weights can be had."""
+    """The trained unit. Raises ValueError for a group out of range, WeightsError if there are none."""
     tensors, manifest = recipes.obtain(recipe(word_bits, isa, seed, group), progress)
     spec = NtkSpec(word_bits, isa, checked_group(group))
     params, detail = plan(spec.group, word_bits).params(tensors), ensembles.describe(manifest)

@@ -75,7 +75,7 @@ def resumed(options: argparse.Namespace) -> Snapshot | None:
     if options.resume is None:
         return None
     if options.input is not None or options.input_text is not None:
-        raise UsageError("--resume goes on with the input the run was saved with; leave --input and --input-text out")
+        raise UsageError("--resume continues with the input the run was saved with; leave --input and --input-text out")
     from vm import snapshot
 
     with stated_by_user():
@@ -180,7 +180,7 @@ class Execution:
         elif halt == "diverged":
             message = f"the unit and the reference disagree at step {machine.steps:,}, as reported above"
             if self._computer.trained_with is not None:
-                message += f"; train its weights anew with `{self._computer.trained_with}`"
+                message += f"; train its weights again with `{self._computer.trained_with}`"
         return Account(
             halt=halt,
             message=message,
