@@ -12,8 +12,8 @@ import numpy as np
 
 from learned_units.circuits import algorithm
 from learned_units.circuits.algorithm import Algorithm, Result
-from learned_units.circuits.designs import Design
 from learned_units.circuits.state_templates import TemplateList
+from learned_units.circuits.tasks import Task
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor, readout
 from learned_units.networks.readout import Readout
@@ -80,23 +80,23 @@ def _run_block(params: Mapping[str, Any], inputs: Mapping[str, jax.Array], *, ta
     return algorithm.run(task, inputs, predictor.bound(task.networks, params))
 
 
-def closed_form(design: Design, threshold: str = "calibrated") -> Computation:
+def closed_form(task: Task, threshold: str = "calibrated") -> Computation:
     """A task with the closed-form mean of its networks. threshold: one of READOUTS.
 
     Raises ValueError where the design does not go so far, or threshold 0 would be wrong.
     """
     params: dict[str, Any] = {}
-    for each in design.algorithm.networks:
+    for each in task.algorithm.networks:
         if threshold == "sign":
             readout.check_sign_readout(each)
         params[each.name] = predictor.closed_form(each, READOUTS[threshold])
-    return Computation(design.algorithm, params, f"closed form at infinite width, {threshold} readout")
+    return Computation(task.algorithm, params, f"closed form at infinite width, {threshold} readout")
 
 
-def trained(design: Design, seed: int = 0, progress: Progress | None = None) -> Computation:
+def trained(task: Task, seed: int = 0, progress: Progress | None = None) -> Computation:
     """A task with trained ensembles: made on first use, then read from the cache.
 
     Raises ValueError for a design that is not trained, WeightsError if there are no acceptable weights.
     """
-    params, detail = task_weights.obtain(design, seed, progress)
-    return Computation(design.algorithm, params, detail)
+    params, detail = task_weights.obtain(task, seed, progress)
+    return Computation(task.algorithm, params, detail)

@@ -2,9 +2,7 @@
 
 import functools
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,26 +25,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
-def _compiled_folder(config: pytest.Config) -> Path:
-    """Where compiled loops are kept: in pytest's cache, or in a folder that goes where it keeps none."""
-    if hasattr(config, "cache"):
-        return config.cache.mkdir("compiled")
-    folder = Path(tempfile.mkdtemp(prefix="sbn-compiled-"))
-    config.add_cleanup(functools.partial(shutil.rmtree, folder, ignore_errors=True))
-    return folder
-
-
 def pytest_configure(config: pytest.Config) -> None:
     # Before anything imports jax: promotion of types and shapes must be meant, in the library and in the tests.
     os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
     os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
-    # All workers and all commands they start share what is compiled, and the next run of the tests finds it again.
-    # A limit of its size makes jax lock the folder.
-    if "SBN_TESTS_COMPILED" not in os.environ:
-        os.environ["SBN_TESTS_COMPILED"] = str(_compiled_folder(config))
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["SBN_TESTS_COMPILED"]
-    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(1 << 30)
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+    # A worker and the commands it starts share what is compiled, and the next run of the tests finds it again. Each
+    # worker has a folder of its own, since jax locks a shared one only where it also searches all of it at each write.
+    if (cache := getattr(config, "cache", None)) is not None:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.mkdir("compiled") / worker)
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
     # A shell that runs the tests in the background ignores Ctrl-C for them and for all they start; tests press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

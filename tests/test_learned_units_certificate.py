@@ -219,6 +219,7 @@ def test_z_is_measured_for_every_output():
     assert len(set(found.z_of_output)) == 12 and max(found.z_of_output) < 100
 
 
+@pytest.mark.slow
 def test_a_network_that_predicts_no_number_has_no_z():
     template_set = subtract_branch.template_sets(12)["select"]
     trained = training.train(template_set.labels(), networks=1, width=512, initialisation="variance-reduced", seed=SEED)

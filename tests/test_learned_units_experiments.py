@@ -129,6 +129,7 @@ def test_an_output_that_nothing_asserts_is_not_decided_by_the_sign_readout():
 # --- summands ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_all_summands_are_added_by_both_readouts_and_both_designs():
     table = quick("summands")
     assert table.column("pairs") == [4**bits for bits in range(1, 6)]

@@ -88,6 +88,7 @@ def some_inputs(templates: int) -> np.ndarray:
     return np.array([[(k in row) / math.sqrt(len(row)) for k in range(templates)] for row in rows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "initialisation",
     [

@@ -164,6 +164,7 @@ def test_weights_that_do_not_suffice_are_refused(spoil, said):
 # --- that it can be wrong ---------------------------------------------------------------------------------------------
 
 
+@slow
 def test_weights_as_they_were_before_training_know_nothing(modular):
     """And those that fit the training half by heart but have not generalised are wrong on the other half."""
     from learned_units.modular import training

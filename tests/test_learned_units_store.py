@@ -24,7 +24,7 @@ from learned_units.circuits import subtract_branch
 from learned_units.networks import ensemble, predictor, readout
 from learned_units.proof import enumeration
 from learned_units.units import ntk
-from learned_units.weights import ensembles, recipes, whole_grouped
+from learned_units.weights import ensembles, recipes, tasks, whole_grouped
 
 TENSORS = {"first.inner": np.arange(12, dtype=np.float32).reshape(3, 4), "first.outer": np.ones((4, 2), np.float32)}
 MANIFEST = {"unit": "ntk", "group": 8, "seed": 3, "design": "abc", "verified": {"smallest_margin": 0.3}}
@@ -411,6 +411,7 @@ def recipe_of(unit: str, isa: str = "sbn") -> recipes.Recipe:
 SHIPPED = {
     "ntk": lambda: recipe_of("ntk"),
     "whole": lambda: whole_grouped.recipe(0),
+    "tasks": lambda: tasks.recipe(None, 0),
     "modular": lambda: recipe_of("modular"),
     "neural-gpu, sbn": lambda: recipe_of("neural-gpu"),
     "neural-gpu, subleq": lambda: recipe_of("neural-gpu", "subleq"),

@@ -241,6 +241,7 @@ def test_the_sign_readout_is_right_on_all_pairs(task, length):
     assert margin == 0  # at one matched template the mean of an output not asserted is exactly 0
 
 
+@pytest.mark.slow
 def test_the_condition_names_what_breaks_it_and_padding_mends_it():
     """20 templates that can all match at once assert one output: threshold 0 would miss that one of them matches."""
     templates = [Template(((("x", i), 1),), (("y", 0),) if i < 20 else (("y", 1),)) for i in range(40)]

@@ -249,6 +249,7 @@ verification.verify(unit, verification.plan(unit), progress=lambda what, part: p
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_at_most_one_shard(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, env={**os.environ, "SBN_CACHE_DIR": str(tmp_path)}

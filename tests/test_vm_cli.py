@@ -194,6 +194,7 @@ def test_the_environment_may_have_the_last_word_on_xla():
     assert flags(other).startswith(f"{other} --xla_backend_extra_options=")
 
 
+@pytest.mark.slow
 def test_every_core_is_a_device_unless_the_environment_says_otherwise():
     code = "from vm.console import jax_setup; jax_setup.prepare(); import jax; print(len(jax.devices()))"
 
@@ -216,6 +217,7 @@ def two_processes(*arguments: str) -> tuple[list[int], list[bytes], str]:
     return [process.returncode for process in both], [out for out, _ in said], said[0][1].decode()
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_batch_and_the_first_writes_what_one_would(tmp_path):
     lines = tmp_path / "lines"
     lines.write_text("".join(f"{k} {3 * k}\n" for k in range(30)))

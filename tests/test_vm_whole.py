@@ -24,13 +24,8 @@ from vm.whole import WholeRun
 whole_of = functools.cache(load_whole)
 both_isas = pytest.mark.parametrize("isa", ["sbn", "subleq"])
 MACHINES = [("ntk", "grouped"), ("ntk-limit", "one")]
-every_machine = pytest.mark.parametrize(("unit", "form"), MACHINES)
+every_machine = pytest.mark.parametrize(("unit", "form"), [MACHINES[1], *slow(MACHINES[0])])
 OTHERS = [("ntk-limit", "grouped")]
-quick_machines = pytest.mark.parametrize(
-    ("unit", "form", "isa"),
-    [("ntk", "grouped", "subleq"), ("ntk-limit", "one", "sbn")]
-    + slow(("ntk", "grouped", "sbn"), ("ntk-limit", "one", "subleq")),
-)
 
 
 def image_of(name: str) -> Image:
@@ -83,7 +78,8 @@ def run_random_programs(unit: str, form: str, isa: str, cells: int, word_bits: i
     return ran
 
 
-@quick_machines
+@both_isas
+@every_machine
 def test_random_self_modifying_programs_are_exact_after_every_instruction(unit, form, isa):
     assert run_random_programs(unit, form, isa, 32, 8, 12, seed=1) > 500
 
@@ -172,7 +168,8 @@ def stopped_at(unit: str, form: str, isa: str, words: list[int], pc: int) -> Who
     return machine
 
 
-@quick_machines
+@both_isas
+@every_machine
 def test_a_negative_pc_is_a_fixpoint(unit, form, isa):
     whole, following = whole_of(32, 8, isa, unit, form), following_of(unit, form, isa)
     for pc in (0x80, 0xFF, 0xA0):
@@ -379,6 +376,7 @@ def test_options_that_are_gone_say_what_to_give_instead(capfdbinary, arguments):
     assert re.search(rb"is gone: `--group word` is .* and `--group 8`", capfdbinary.readouterr().err)
 
 
+@pytest.mark.slow
 def test_the_group_chooses_the_form_of_the_whole_machine(capfdbinary):
     for group, told in ((8, "closed form of seven networks"), ("word", "one network of ")):
         options = ["--unit", "ntk-limit", "--input-text", "6 7", "--group", str(group), "--json"]

@@ -86,7 +86,7 @@ def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> R
     del word_bits, isa
     if _checked(weights) == "analytic":
         raise ValueError("analytic weights are written down, not trained")
-    constants = (MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.recipe())
+    constants = (MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.constants())
     design = hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
     expected = {"unit": "modular", "seed": seed, "design": design}
     return Recipe(GrokkedManifest, f"modular-seed{seed}", expected, functools.partial(make, seed), check, report, prove)

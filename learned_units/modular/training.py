@@ -113,7 +113,7 @@ def train(
     return Trained(inner, outer, start, chosen, nominal, smallest, curve)
 
 
-def recipe() -> tuple[float | int, ...]:
+def constants() -> tuple[float | int, ...]:
     """All constants that decide the weights a training ends with."""
     return (LEARNING_RATE, *MOMENTA, WEIGHT_DECAY, INNER_SCALE, EPOCHS_PER_CALL, MOST_EPOCHS)
 

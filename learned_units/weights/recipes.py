@@ -76,7 +76,10 @@ def obtain(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
     found = _cached(recipe, progress)
     if found is not None and _holds_here(found[1]):
         return found
-    with _locked(recipe, progress) as alive:
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(store.UnwritableError):  # what is made will say so when it is to be stored
+            held.enter_context(_locked(recipe, progress))
+        alive = progress or _silent
         if recipe.path.exists():
             found = _cached(recipe, progress)
         if found is not None and _holds_here(found[1]):
@@ -92,14 +95,14 @@ def train(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
     found = _cached(recipe, progress)
     if found is not None and not found[1].shipped:
         return found
-    with _locked(recipe, progress) as alive:
-        return _make(recipe, alive, store.save)
+    with _locked(recipe, progress):
+        return _make(recipe, progress or _silent, store.save)
 
 
 def remake(recipe: Recipe[M], progress: Progress | None = None) -> M:
     """Make the weights once more and store them, replacing what is there. Returns the manifest."""
-    with _locked(recipe, progress) as alive:
-        return _make(recipe, alive, store.save)[1]
+    with _locked(recipe, progress):
+        return _make(recipe, progress or _silent, store.save)[1]
 
 
 def read(recipe: Recipe[M], path: Path) -> tuple[Tensors, M]:
@@ -177,14 +180,15 @@ def _save_or_warn(path: Path, tensors: Tensors, manifest: Fields) -> Fields:
 
 
 @contextlib.contextmanager
-def _locked(recipe: Recipe, progress: Progress | None) -> Iterator[Progress]:
-    """Hold the lock of the file, if the cache can be written; yields `progress`, or a function that says nothing."""
-    report = progress or (lambda what, part: None)
+def _locked(recipe: Recipe, progress: Progress | None) -> Iterator[None]:
+    """Hold the lock of the file. Raises UnwritableError, before anything is made, if the cache cannot be written."""
     waiting = "waiting for another process that is making the same weights"
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(store.UnwritableError):  # what is made will say so when it is to be stored
-            held.enter_context(store.lock(recipe.path, lambda: report(waiting, 0.0)))
-        yield report
+    with store.lock(recipe.path, lambda: (progress or _silent)(waiting, 0.0)):
+        yield
+
+
+def _silent(what: str, part: float) -> None:
+    """Progress that nobody asked for."""
 
 
 def _warn(message: str, progress: Progress | None) -> None:

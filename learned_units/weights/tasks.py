@@ -16,8 +16,8 @@ import jax
 import numpy as np
 
 from learned_units.circuits import addition, multiplication
-from learned_units.circuits.designs import GROUP, Design
 from learned_units.circuits.state_templates import TemplateList
+from learned_units.circuits.tasks import GROUP, Task
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor
 from learned_units.proof.reached import reached
@@ -34,16 +34,16 @@ _predict = jax.jit(predictor.predict, static_argnums=0)
 MOST_TRAINED_BITS = {"permute": 64, "add": 32, "multiply": 8}  # of the paper's designs: beyond, networks get very wide
 
 
-def obtain(design: Design, seed: int, progress: Progress | None) -> tuple[dict[str, Any], str]:
+def obtain(task: Task, seed: int, progress: Progress | None) -> tuple[dict[str, Any], str]:
     """The parameters of a task's networks and a few words on them.
 
     Raises ValueError for a design that is not trained, WeightsError if there are no acceptable weights.
     """
-    networks = design.algorithm.networks
-    most = MOST_TRAINED_BITS.get(design.task, 0)
-    if design.form == "paper" and design.bits > most:
+    networks = task.algorithm.networks
+    most = MOST_TRAINED_BITS.get(task.name, 0)
+    if task.form == "paper" and task.bits > most:
         raise ValueError(
-            f"the paper's design of '{design.task}' is trained for up to {most} bits, not {design.bits}; "
+            f"the paper's design of '{task.name}' is trained for up to {most} bits, not {task.bits}; "
             "the grouped design and the unit ntk-limit go further"
         )
     params: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def obtain(design: Design, seed: int, progress: Progress | None) -> tuple[dict[s
         tensors, manifest = recipes.obtain(ntk.recipe(16, "sbn", seed), progress)
         params |= ntk.plan(GROUP, 16).params(tensors)
         manifests.append(manifest)
-    plans = {None: any(each.name in own_sets() for each in networks), design: bool(_lists(design))}
+    plans = {None: any(each.name in own_sets() for each in networks), task: bool(_lists(task))}
     for each in (each for each, needed in plans.items() if needed):
         tensors, manifest = recipes.obtain(recipe(each, seed), progress)
         params |= plan(each).params(tensors)
@@ -65,35 +65,35 @@ def own_sets() -> dict[str, TemplateSet]:
     return {each.name: each for each in (addition.first(GROUP), multiplication.full_adder())}
 
 
-def _lists(design: Design) -> list[TemplateList]:
-    return [each for each in design.algorithm.networks if isinstance(each, TemplateList)]
+def _lists(task: Task) -> list[TemplateList]:
+    return [each for each in task.algorithm.networks if isinstance(each, TemplateList)]
 
 
-def plan(design: Design | None) -> Plan:
+def plan(task: Task | None) -> Plan:
     """The networks of a design's template lists, or, for None, of `own_sets`."""
-    if design is None:
+    if task is None:
         return Plan(
             "addition and multiplication in groups, any number of bits",
             {name: ensembles.every_input(each) for name, each in own_sets().items()},
         )
     return Plan(
-        f"{design.task}, the {design.form} design, {design.bits} bits",
+        f"{task.name}, the {task.form} task, {task.bits} bits",
         {
-            each.name: Planned(each, ensembles.WORD_UNITS, functools.partial(_judge_reached, design, each))
-            for each in _lists(design)
+            each.name: Planned(each, ensembles.WORD_UNITS, functools.partial(_judge_reached, task, each))
+            for each in _lists(task)
         },
     )
 
 
-def recipe(design: Design | None, seed: int) -> Recipe[EnsembleManifest]:
+def recipe(task: Task | None, seed: int) -> Recipe[EnsembleManifest]:
     """The weights of `plan`."""
-    if design is None:
+    if task is None:
         expected = {"unit": UNIT, "seed": seed, "task": "arithmetic", "group": GROUP}
         return plan(None).recipe(f"tasks-arithmetic-g{GROUP}", expected)
-    expected = {"unit": UNIT, "seed": seed, "task": design.task, "form": design.form, "bits": design.bits}
-    places = f"-{hashlib.sha256(repr(design.places).encode()).hexdigest()[:8]}" if design.places else ""
-    file = f"tasks-{design.task}-{design.form}-{design.bits}{places}"
-    return plan(design).recipe(file, {**expected, "places": list(design.places)})
+    expected = {"unit": UNIT, "seed": seed, "task": task.name, "form": task.form, "bits": task.bits}
+    places = f"-{hashlib.sha256(repr(task.places).encode()).hexdigest()[:8]}" if task.places else ""
+    file = f"tasks-{task.name}-{task.form}-{task.bits}{places}"
+    return plan(task).recipe(file, {**expected, "places": list(task.places)})
 
 
 def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
@@ -102,12 +102,12 @@ def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     if written["task"] == "arithmetic":
         return recipe(None, written["seed"])
     places = tuple(written["places"])
-    return recipe(Design(written["task"], written["form"], written["bits"], places), written["seed"])
+    return recipe(Task(written["task"], written["form"], written["bits"], places), written["seed"])
 
 
-def _judge_reached(design: Design, network: TemplateList) -> Judge:
+def _judge_reached(task: Task, network: TemplateList) -> Judge:
     """Accepts an ensemble by its margins on the states its task reaches and, if those are a sample, by z as well."""
-    matched, every = reached(design.algorithm, network)
+    matched, every = reached(task.algorithm, network)
 
     def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
         params = predictor.trained(network, inner, outer)

@@ -76,15 +76,15 @@ def _networks(question: Question, kind: str) -> Answer:
         )
     jax_setup.prepare()
     from learned_units import compute as computing
-    from learned_units.circuits.designs import Design
+    from learned_units.circuits.tasks import Task
 
     bits, modulus = _words(question)
-    design = Design(question.task, question.form, bits, question.places)
+    task = Task(question.task, question.form, bits, question.places)
     with stated_by_user():
         if kind == "learned":
-            computer = computing.trained(design, question.seed, question.talk.progress)
+            computer = computing.trained(task, question.seed, question.talk.progress)
         else:
-            computer = computing.closed_form(design, question.readout)
+            computer = computing.closed_form(task, question.readout)
     question.talk.clear()
     found = computer.compute(*([operand % (1 << bits)] for operand in question.operands))
     value = found.values[0]

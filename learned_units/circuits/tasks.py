@@ -1,4 +1,4 @@
-"""The designs of the tasks by name."""
+"""The tasks outside the machine, by name and form."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FORMS = ("grouped", "paper")
 
 
 @dataclass(frozen=True)
-class Design:
+class Task:
     """One of TASKS on operands of `bits` bits in one of FORMS; `places` is the permutation, for "permute" alone."""
 
-    task: str
+    name: str
     form: str
     bits: int
     places: tuple[int, ...] = ()
@@ -25,17 +25,17 @@ class Design:
     @functools.cached_property
     def algorithm(self) -> Algorithm:
         """Its networks and steps. Raises ValueError for a name that is none, or more bits than the design takes."""
-        if self.task not in TASKS or self.form not in FORMS:
-            raise ValueError(f"no design '{self.task}', '{self.form}' (tasks: {TASKS}, forms: {FORMS})")
+        if self.name not in TASKS or self.form not in FORMS:
+            raise ValueError(f"no task '{self.name}', '{self.form}' (tasks: {TASKS}, forms: {FORMS})")
         if self.bits < 1:
             raise ValueError(f"operands must have 1 bit or more, not {self.bits}")
         grouped = self.form == "grouped"
-        if self.task == "permute":
+        if self.name == "permute":
             return permutation.grouped(self.places) if grouped else permutation.paper(self.places)
-        if self.task == "subtract":
+        if self.name == "subtract":
             if not grouped:
                 raise ValueError("the paper subtracts in its SBN instruction; 'subtract' has only the grouped design")
             return subtraction.grouped(self.bits, GROUP)
-        if self.task == "add":
+        if self.name == "add":
             return addition.grouped(self.bits, GROUP) if grouped else addition.ripple(self.bits)
         return multiplication.grouped(self.bits, GROUP) if grouped else multiplication.ripple(self.bits)
