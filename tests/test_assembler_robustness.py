@@ -151,17 +151,17 @@ HUGE = {
 
 @pytest.mark.parametrize("source", HUGE.values(), ids=HUGE.keys())
 def test_what_is_huge_or_deep_is_answered_soon(source):
-    start = time.perf_counter()
+    start = time.process_time()
     outcome(source)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 60  # at most five, but a reader that takes quadratic time needs hours
 
 
 def test_an_image_of_60000_words_is_assembled_in_seconds():
     lines = [f"l{index}: sbn one, counter + {index % 7}, l{index} ; {index}" for index in range(20_000)]
-    start = time.perf_counter()
+    start = time.process_time()
     image = assemble("\n".join([*lines, "one: .word 1", "counter: .space 7"]))
     assert len(image.words) == 60_008
-    assert time.perf_counter() - start < 12  # two on an idle machine
+    assert time.process_time() - start < 60  # two on an idle machine
 
 
 def test_the_number_of_statements_is_limited(monkeypatch):

@@ -146,6 +146,7 @@ def failures(predictions: np.ndarray, networks: int, chosen: str) -> tuple[float
     return wrong.mean(), wrong.any(1).mean(), ensembles
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "networks, chosen", [(1, "calibrated"), (3, "calibrated"), (6, "calibrated"), (1, "sign"), (6, "sign")]
 )

@@ -30,7 +30,7 @@ WEIGHTS = {
 QUICK = {
     "ntk": {(16, "sbn"), (64, "subleq")},
     "ntk-limit": {(16, "sbn"), (33, "subleq")},
-    "neural-gpu": {(16, "sbn"), (33, "subleq")},
+    "neural-gpu": {(16, "sbn")},
     "modular": {(16, "sbn"), (33, "subleq")},
     ANALYTIC: {(16, "sbn"), (64, "subleq")},
     "native": {(width, isa) for width in WIDTHS for isa in ISAS},

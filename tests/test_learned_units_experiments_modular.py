@@ -16,6 +16,7 @@ def polynomials():
     return modular.measure(True, lambda what, part: None)
 
 
+@pytest.mark.slow
 def test_polynomials_of_the_form_are_learned_and_the_others_stay_at_chance(polynomials):
     expected = polynomials.column("paper expects")
     assert expected.count("yes") == 7 and expected.count("no") == 4

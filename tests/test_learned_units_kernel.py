@@ -137,6 +137,7 @@ def test_plainly_initialised_networks_scatter_as_the_closed_form_says():
         assert np.abs(found.mean(0) - expected).max() < 5 * math.sqrt(variance / networks) + 0.01, n
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "initialisation",
     ["mirrored", *slow("antisymmetric", "variance-reduced")],

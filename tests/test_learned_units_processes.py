@@ -133,6 +133,7 @@ except processes.ProcessLost as lost:
     assert (after.shards, after.cases, example) == (256, 1 << 18, None)
 
 
+@pytest.mark.slow
 def test_a_counterexample_that_one_process_finds_ends_it_for_all(start):
     code = """
 unit = load_unit("ntk-limit", 7)

@@ -335,6 +335,7 @@ def test_the_closed_form_of_changed_labels_gives_other_answers(name):
         assert (answers != given.specify(np.asarray(inputs))).any(), (f, o)
 
 
+@pytest.mark.slow
 def test_a_network_trained_on_one_wrong_label_is_found_wrong(monkeypatch):
     labels = SETS["select"].labels()
     labels[3, 3] = 1 - labels[3, 3]

@@ -133,6 +133,7 @@ def test_a_unit_that_is_wrong_is_told_with_operands_and_the_decision(cases):
     assert (int(told.difference), int(told.next_pc)) == (example.difference, example.next_pc)
 
 
+@pytest.mark.slow
 def test_the_decision_to_blame_is_the_first_wrong_one_of_a_trained_unit(unit_of):
     unit = unit_of("ntk", 6)
     weights = unit.params["difference"]

@@ -178,6 +178,7 @@ def test_output_is_utf_8_in_any_locale():
     assert "…" in out.decode()
 
 
+@pytest.mark.slow
 def test_the_environment_may_have_the_last_word_on_xla():
     code = "import os; from vm.console import jax_setup; jax_setup.prepare(); print(os.environ['XLA_FLAGS'])"
 
