@@ -293,7 +293,7 @@ def test_noise_on_a_network_is_reported_and_one_request_mends_it(ask):
         {"type": "seek", "step": 40},
         {"type": "break", "replaced": ["difference"]},
         {"type": "run"},
-        {"type": "run"},
+        {"type": "step", "count": 20},
         {"type": "mend"},
         {"type": "run"},
     ]

@@ -45,7 +45,8 @@ export class Client {
 export function connect(data, engineSource, onState) {
   /** @type {any[]} requests made before the engine is there */
   let early = [];
-  let send = (/** @type {any} */ message) => void early.push(message);
+  /** @type {(message: any) => void} */
+  let send = (message) => void early.push(message);
   let close = () => {};
   const client = new Client((message) => send(message), onState, () => close());
   const begin = (/** @type {(message: any) => void} */ to) => {

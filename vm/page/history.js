@@ -1,16 +1,15 @@
 /**
  * What happened, step by step: enough to go back to any step that is kept, and forward again, without a network.
  *
- * The cursor at step k: steps 0 .. k-1 have been executed. A row holds the word that was there and the word that came, so a step is
- * undone and done again by one write each; a million of them take some 20 ms.
+ * The cursor at step k: steps 0 .. k-1 have been executed. A row holds the word that was there and the word that came, so
+ * a step is undone by one write and done again by one.
  */
 import { CONSOLE, CONSOLE_STORED } from "./machine.js";
 
 const BLOCK = 1 << 16; // steps
 export const KEPT_STEPS = 1 << 21; // at least so many of the last steps are kept
 const CONSUMED = 1; // flags of a row: a byte of input was consumed,
-const BY_CONSOLE = 2; // no network was asked,
-const DIFFERS = 4; // the reference did something else
+const BY_CONSOLE = 2; // no network was asked
 
 class Block {
   /** @param {boolean} wide words have more than 32 bits */
@@ -72,7 +71,8 @@ export class History {
 
   /**
    * Log a step that was recorded elsewhere, at the end, and let the machine do it.
-   * @param {{ address: number, low: number, high: number, margin: number, consumed: boolean, next: { low: number, high: number } }} row
+   * @param {{ address: number, low: number, high: number, margin: number, consumed: boolean,
+   *   next: { low: number, high: number } }} row
    */
   replay(row) {
     const { machine } = this;
@@ -123,18 +123,6 @@ export class History {
     this.end++;
     this.cursor = this.end;
     this._endPc = [this.machine.pcLow, this.machine.pcHigh];
-  }
-
-  /** Note that the reference did something else at the step that was logged last. */
-  markDiffering() {
-    const index = this.end - 1 - this.first;
-    this._blocks[Math.floor(index / BLOCK)].flags[index % BLOCK] |= DIFFERS;
-  }
-
-  /** Whether the reference did something else at a logged step. @param {number} step */
-  differs(step) {
-    const index = step - this.first;
-    return (this._blocks[Math.floor(index / BLOCK)].flags[index % BLOCK] & DIFFERS) !== 0;
   }
 
   _grow() {
@@ -201,7 +189,10 @@ export class History {
     while (this.cursor < step) this.forward();
   }
 
-  /** What a machine that stood at another step would show, which it stands at again afterwards. @template T @param {number} step @param {() => T} look */
+  /**
+   * What is seen where the machine stands at another step; afterwards it stands where it stood.
+   * @template T @param {number} step @param {() => T} look
+   */
   lookAt(step, look) {
     const here = this.cursor;
     this.go(step);
@@ -240,10 +231,10 @@ export class History {
   /** The step with the smallest margin of all that are kept. @returns {{ step: number, margin: number } | null} */
   least() {
     let found = null;
-    this._blocks.forEach((block, index) => {
-      if (block.leastAt < 0 || (found && block.least >= found.margin)) return;
+    for (const [index, block] of this._blocks.entries()) {
+      if (block.leastAt < 0 || (found && block.least >= found.margin)) continue;
       found = { step: this.first + index * BLOCK + block.leastAt, margin: block.least };
-    });
+    }
     return found;
   }
 

@@ -19,7 +19,7 @@ export class Points {
   constructor(size) {
     this.mask = new Uint8Array(size);
     this.floor = -Infinity;
-    this.divergence = true;
+    this.divergence = true; // at the first step that differs
   }
 
   /** @param {{ addresses: number[], watches: number[], marginBelow: number | null, divergence: boolean }} asked */
@@ -80,11 +80,14 @@ function arrived(session, motion) {
   return motion.marks !== null && pc >= 0 && motion.marks[pc] !== 0;
 }
 
-/** Why to stop after the step that was executed last; null where there is no reason. @param {Session} session @param {Points} points @returns {Stop | null} */
+/**
+ * Why to stop after the step that was executed last; null where there is no reason.
+ * @param {Session} session @param {Points} points @returns {Stop | null}
+ */
 function worthStopping(session, points) {
   const { history, machine } = session;
   const step = history.cursor - 1;
-  if (points.divergence && history.differs(step)) return { kind: "divergence", text: session.difference(step).text };
+  if (points.divergence && session.divergence?.step === step) return { kind: "divergence", text: session.divergence.text };
   const margin = history.marginAt(step);
   if (points.floor > -Infinity && !(margin >= points.floor)) {
     return { kind: "margin", text: `step ${step.toLocaleString("en")} decided with a margin of ${margin.toFixed(3)}` };
@@ -168,7 +171,10 @@ export function runBack(session, points) {
   return oldest(session);
 }
 
-/** Before the last step that wrote a word, of those before the cursor. @param {Session} session @param {number} address @returns {boolean} whether there is one */
+/**
+ * Before the last step that wrote a word, of those before the cursor; returns whether there is one.
+ * @param {Session} session @param {number} address
+ */
 export function lastWrite(session, address) {
   const { history } = session;
   for (let step = history.cursor - 1; step >= history.first; step--) {
@@ -179,7 +185,10 @@ export function lastWrite(session, address) {
   return false;
 }
 
-/** Before the next step that wrote a word, of those that are known. @param {Session} session @param {number} address @returns {boolean} whether there is one */
+/**
+ * Before the next step that wrote a word, of those that are known; returns whether there is one.
+ * @param {Session} session @param {number} address
+ */
 export function nextWrite(session, address) {
   const { history } = session;
   for (let step = history.cursor + 1; step < history.end; step++) {

@@ -76,7 +76,7 @@ export class Network {
     const scale = 1 / Math.sqrt(count);
     for (let block = 0; block < this._blocks; block++) {
       const base = block * units * SWEEP;
-      let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0; // prettier-ignore
+      let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
       for (let k = 0; k < living; k++) {
         const unit = active[k];
         const value = hidden[unit];

@@ -39,6 +39,15 @@ export class Session {
     this._kept = kept;
     this._receive(fromBase64(data.input.bytes), data.input.ended);
     this.damage = NO_DAMAGE;
+    this.history = new History(this.machine, kept);
+    /** the step at which the reference stands; -1: it has to be put there */
+    this._referenceAt = -1;
+    /** @type {number[]} steps of the history at which machine and reference differed */
+    this.differing = [];
+    /** @type {Divergence | null} the first of them */
+    this.divergence = null;
+    /** with which weights the steps from `from` on were computed */
+    this.epochs = [{ from: 0, damage: this.damage }];
     this._begin();
   }
 
@@ -55,12 +64,9 @@ export class Session {
   _begin() {
     this.machine.boot();
     this.history = new History(this.machine, this._kept);
-    this._referenceAt = -1; // the step at which the reference stands; -1: it has to be put there
-    /** @type {number[]} steps of the history at which machine and reference differed */
+    this._referenceAt = -1;
     this.differing = [];
-    /** @type {Divergence | null} the first of them */
-    this._divergence = null;
-    /** with which weights the steps from `from` on were computed */
+    this.divergence = null;
     this.epochs = [{ from: 0, damage: this.damage }];
     if (this.recorded) this._replay();
   }
@@ -139,27 +145,26 @@ export class Session {
       found.address === address &&
       found.word === BigInt(wordOfLimbs(done.low, done.high, wordBits)) &&
       found.nextPc === BigInt(machine.pc);
-    if (!agrees) {
-      this._referenceAt = -1; // it goes on from the state the machine is in
-      this.differing.push(this.history.end - 1);
-      this.history.markDiffering();
-    } else if (machine.status() !== "ready" && !this._memoryAgrees()) {
+    if (!agrees) this._noteDifference(this.history.end - 1);
+    else if (machine.status() !== "ready" && !this._memoryAgrees()) {
       throw new Error("the memories of machine and reference differ though every step agreed");
     }
+  }
+
+  /** @param {number} step the one logged last */
+  _noteDifference(step) {
+    const { history } = this;
+    this._referenceAt = -1; // it goes on from the state the machine is in
+    this.differing.push(step);
+    if (this.differing.length === 1) this.divergence = this.difference(step);
+    if (this.differing.length > 2 * history.kept) this.differing = this.differing.filter((each) => each >= history.first);
   }
 
   _memoryAgrees() {
     const { low, high } = this.machine;
     const { limbs } = this.reference;
-    return low.every((word, k) => limbs[2 * k] === word) && (!high || high.every((word, k) => limbs[2 * k + 1] === word));
-  }
-
-  /** The first step of the history at which machine and reference differed. @returns {Divergence | null} */
-  get divergence() {
-    const [step] = this.differing;
-    if (step === undefined || step < this.history.first) return null;
-    if (this._divergence?.step !== step) this._divergence = this.difference(step);
-    return this._divergence;
+    const differs = low.some((word, k) => limbs[2 * k] !== word || (high !== null && limbs[2 * k + 1] !== high[k]));
+    return !differs;
   }
 
   /** What machine and reference did at a step of the history. @param {number} step @returns {Divergence} */
@@ -190,8 +195,12 @@ export class Session {
   _replay() {
     const { recording } = this.data;
     const column = (/** @type {string} */ name) => uint32FromBase64(recording[name]);
-    const high = recording.high && Object.fromEntries(Object.entries(recording.high).map(([name, text]) => [name, uint32FromBase64(/** @type {string} */ (text))]));
     const [pcs, addresses, words] = [column("pc"), column("address"), column("new")];
+    const high = recording.high && {
+      pc: uint32FromBase64(recording.high.pc),
+      address: uint32FromBase64(recording.high.address),
+      new: uint32FromBase64(recording.high.new),
+    };
     const margins = float32FromBase64(recording.margin);
     const consumed = fromBase64(recording.consumed);
     const last = limbsOf(BigInt(recording.nextPc));
@@ -255,7 +264,10 @@ export class Session {
     };
   }
 
-  /** Break the weights from the cursor on: what the history holds after it is forgotten. @param {Partial<import("./damage.js").Damage>} asked */
+  /**
+   * Break the weights from the cursor on: what the history holds after it is forgotten.
+   * @param {Partial<import("./damage.js").Damage>} asked
+   */
   break(asked) {
     if (!this.unit) throw new Error("this is a recording: the page has no networks of this unit that could be broken");
     const damage = checkedDamage(asked, this.unit.networks);
@@ -268,8 +280,12 @@ export class Session {
 
   /** The weights as stored again; with `rewind`, from just before the first step that differed. @param {boolean} rewind */
   mend(rewind) {
-    const [first] = this.differing;
-    if (rewind && first !== undefined) this.history.go(Math.max(first, this.history.first));
+    const { divergence, history } = this;
+    if (rewind && divergence) {
+      const step = divergence.step.toLocaleString("en");
+      if (divergence.step < history.first) throw new Error(`step ${step} differed and is not kept any more: restart`);
+      history.go(divergence.step);
+    }
     this.break(NO_DAMAGE);
   }
 
@@ -279,10 +295,14 @@ export class Session {
     if (this.recorded) return;
     history.truncate();
     this.differing = this.differing.filter((step) => step < history.cursor);
+    if (this.divergence && this.divergence.step >= history.cursor) this.divergence = null;
     this.epochs = this.epochs.filter((epoch) => epoch.from <= history.cursor);
   }
 
-  /** Limbs of minuend, subtrahend, target and fall-through of the instruction at a step; null where no network decides. @param {number} step @returns {[number, number][] | null} */
+  /**
+   * Limbs of minuend, subtrahend, target and fall-through of the instruction at a step; null where no network decides.
+   * @param {number} step @returns {[number, number][] | null}
+   */
   _words(step) {
     return this.history.lookAt(step, () => {
       const { machine } = this;
@@ -323,7 +343,10 @@ export class Session {
     return { step, pc, minuend, subtrahend, target, fallThrough, difference, nextPc, margin, damaged: isDamage(damage), passes };
   }
 
-  /** The hidden layer at one decision of a step. @param {{ step: number, pass: number, group: number, output: number, position: number }} asked */
+  /**
+   * The hidden layer at one decision of a step.
+   * @param {{ step: number, pass: number, group: number, output: number, position: number }} asked
+   */
   hidden({ step, pass, group, output, position }) {
     this.checkStep(step);
     const words = this.unit && this._words(step);

@@ -45,7 +45,10 @@ export class SourceMap {
     return address >= 0 && address < this._runOf.length ? this._runOf[address] : -1;
   }
 
-  /** From the line the user wrote to the line that made the word; empty where there is no source. @param {number} address @returns {Place[]} */
+  /**
+   * From the line the user wrote to the line that made the word; empty where there is no source.
+   * @param {number} address @returns {Place[]}
+   */
   pathAt(address) {
     return this._path(this._runAt(address)).map((place) => this.place(place));
   }
@@ -90,11 +93,11 @@ export class SourceMap {
   /** The first address made by a line of the main file, or by the next line that made any. @param {number} line @returns {number | null} */
   firstAddress(line) {
     let best = null;
-    this.runs.forEach(([start], run) => {
+    for (const [run, [start]] of this.runs.entries()) {
       const [file, at] = this.data?.places[this._path(run)[0]] ?? [-1, 0];
-      if (file !== this.main || at < line) return;
+      if (file !== this.main || at < line) continue;
       if (!best || at < best.line || (at === best.line && start < best.start)) best = { line: at, start };
-    });
+    }
     return best && best.start;
   }
 
@@ -140,7 +143,10 @@ export class SourceMap {
     return marks;
   }
 
-  /** All words outside the innermost macro call round this address; null outside of any. @param {number} address @returns {Uint8Array | null} */
+  /**
+   * All words outside the innermost macro call round this address; null outside of any.
+   * @param {number} address @returns {Uint8Array | null}
+   */
   outside(address) {
     const call = this._path(this._runAt(address)).slice(0, -1);
     if (!call.length) return null;

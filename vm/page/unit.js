@@ -152,7 +152,7 @@ export class Unit {
    * @param {[number, number][]} words limbs of minuend, subtrahend, target and fall-through
    */
   explain(words) {
-    this._load(words.map(([low]) => low), words.map(([, high]) => high)); // prettier-ignore
+    this._load(words.map(([low]) => low), words.map(([, high]) => high));
     const passes = this.passes.map((pass, index) => this._explainPass(pass, index));
     this._store();
     const W = this.wordBits;
@@ -166,7 +166,7 @@ export class Unit {
    * @param {number} pass @param {number} group @param {number} output index @param {number} position in the group
    */
   inspect(words, pass, group, output, position) {
-    this._load(words.map(([low]) => low), words.map(([, high]) => high)); // prettier-ignore
+    this._load(words.map(([low]) => low), words.map(([, high]) => high));
     for (let k = 0; k < pass; k++) this._explainPass(this.passes[k], k);
     const wiring = this.passes[pass];
     const decision = this._explainPass(wiring, pass).decisions.find(
@@ -199,7 +199,8 @@ export class Unit {
           const value = distance > 0 ? 1 : 0;
           const margin = Math.abs(distance);
           this._bits[pass.target[outputIndex] + bit] = value;
-          decisions.push({ pass: index, network: network.name, output, outputIndex, bit, group, position, matched: count, prediction, threshold, halfGap, value, margin }); // prettier-ignore
+          const where = { pass: index, network: network.name, output, outputIndex, bit, group, position, matched: count };
+          decisions.push({ ...where, prediction, threshold, halfGap, value, margin });
         }
       }
     });

@@ -7,7 +7,6 @@ const SLICE_MS = 12; // computing between two looks at the messages
 const STATE_MS = 33; // between two states sent while running
 const RATE_MS = 500; // over which steps/s are measured
 const SHOWN_BYTES = 1 << 16;
-const PATIENCE_MS = 16; // a paced run that is due sooner is not waited for
 
 /** @typedef {{ id: number, type: string, [field: string]: any }} Message */
 
@@ -102,11 +101,12 @@ export class Host {
     if (stop || (steps > 0 && now - this._sent >= STATE_MS)) this.send();
     if (stop) return;
     if (this.session.status() === "needs-input") {
+      this._rate.found = 0;
       this.send();
       return; // `input` and `endInput` go on
     }
     const due = motion.speed === null ? 0 : this._began + (1000 * this._paced) / motion.speed - now;
-    this.later(() => this._slice(turn), due > PATIENCE_MS ? Math.min(due, 100) : 0);
+    this.later(() => this._slice(turn), Math.min(Math.max(due, 0), 100));
   }
 
   /** Go on with a motion that waited for input. */
@@ -299,7 +299,9 @@ const REQUESTS = {
     const found = unit ? unit.histogram : { low: 0, high: 2, bins: new Float64Array(80), decisions: 0, smallest: Infinity };
     return { ...found, bins: found.bins.slice(), verified: verified ? verified.smallestMargin : null };
   },
-  words: (host, { addresses }) => addresses.map((/** @type {number} */ address) => host.session.machine.word(checkedAddress(host, address))),
+  words(host, { addresses }) {
+    return addresses.map((/** @type {number} */ each) => host.session.machine.word(checkedAddress(host, each)));
+  },
   snapshot: (host) => host.state(),
 };
 
@@ -310,7 +312,7 @@ function laterWithoutDelay() {
   const waiting = [];
   channel.port1.onmessage = () => waiting.shift()?.();
   return (/** @type {() => void} */ call, /** @type {number} */ ms) => {
-    if (ms > 0) {
+    if (ms >= 1) {
       setTimeout(call, ms);
       return;
     }
