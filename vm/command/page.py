@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
+from assembler import format_of
 from vm.console import jax_setup, program_files, result_file, terminal
 from vm.console.program_files import STDIN
 from vm.console.terminal import Talk
@@ -66,21 +67,10 @@ def _write_all(options: argparse.Namespace) -> int:
 def _page(options: argparse.Namespace, image: Image, name: str, given: bytes | None, talk: Talk) -> Page:
     jax_setup.prepare()
     from vm.console import chosen_unit
-    from vm.page.data import page_data
-    from vm.page.document import make_page
+    from vm.page.document import program_page
 
     unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
-    text = _source(options)
-    data = page_data(
-        image, unit, name=name, input=given or b"", input_ended=given is not None, sources=_named(image, text)
-    )
-    return make_page(data, _described(text))
-
-
-def _described(text: str | None) -> str:
-    """What a program does, in the words its source begins with: its first line, if that is a comment."""
-    first = (text or "").partition("\n")[0].strip()
-    return first.lstrip(";#/ ") if first.startswith((";", "#", "//")) else ""
+    return program_page(image, unit, name, given, _source(options))
 
 
 def _name(options: argparse.Namespace) -> str:
@@ -91,18 +81,10 @@ def _source(options: argparse.Namespace) -> str | None:
     """The text of the program's own file, None where it has none that can be shown."""
     if options.program == STDIN:
         return None
-    if program_files.is_file(options.program):
-        return Path(options.program).read_bytes().decode("utf-8-sig", "replace")
-    return programs.source(options.program)
-
-
-def _named(image: Image, text: str | None) -> dict[str, str]:
-    """The source by the name that the image's source map gives it."""
-    runs = image.source_map.runs if image.source_map is not None else ()
-    if text is None or not runs:
-        return {}
-    origin = runs[0].origin
-    return {(origin.calls[-1] if origin.calls else origin).file: text}
+    if not program_files.is_file(options.program):
+        return programs.source(options.program)
+    known = options.format or (format_of(options.program) if program_files.has_known_suffix(options.program) else "sbn")
+    return Path(options.program).read_bytes().decode("utf-8-sig", "replace") if known == "sbn" else None
 
 
 def _input(options: argparse.Namespace) -> bytes | None:

@@ -12,7 +12,9 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from vm.page.data import client_source, data_json, engine_source, strip_modules
+from assembler import Image
+from learned_units.unit import Unit
+from vm.page.data import client_source, data_json, engine_source, page_data, strip_modules
 
 STYLES = ("base.css", "layout.css", "views.css")
 # In this order: a script may use at once only what stands before it.
@@ -49,6 +51,19 @@ class Page(str):
         )
 
 
+def program_page(image: Image, unit: Unit, name: str, input: bytes | None, source: str | None) -> Page:
+    """The page of a program on a unit.
+
+    name: what the page calls it. input: what the program reads; None lets whoever looks at the page type it. (Of a unit
+    without an engine in the page a run is recorded; with None that is a run without input.) source: the text of the
+    program's own file, where it is known. Raises ValueError for a unit of another width or instruction set.
+    """
+    runs = image.source_map.runs if image.source_map is not None else ()
+    sources = {} if source is None or not runs else {(runs[0].origin.calls or (runs[0].origin,))[-1].file: source}
+    data = page_data(image, unit, name=name, input=input or b"", input_ended=input is not None, sources=sources)
+    return make_page(data, _described(source or ""))
+
+
 def make_page(data: Mapping[str, Any], description: str = "") -> Page:
     """The page that shows this data (`vm.page.data.page_data`), with a line on what the program does.
 
@@ -72,6 +87,12 @@ def make_page(data: Mapping[str, Any], description: str = "") -> Page:
     )
 
 
+def _described(source: str) -> str:
+    """What a program does, in the words its source begins with: its first line, if that is a comment."""
+    first = source.partition("\n")[0].strip()
+    return first.lstrip(";#/ ") if first.startswith((";", "#", "//")) else ""
+
+
 @functools.cache
 def _style() -> str:
     return "".join(map(part, STYLES))
@@ -85,7 +106,7 @@ def _script() -> str:
 
 def part(name: str) -> str:
     """A file of this package, as text."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("vm.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def digest(text: str) -> str:

@@ -34,12 +34,7 @@ export function makeBreaking(app) {
     await app.ask("break", wanted());
     await app.ask("run", { speed: null });
   }
-  async function mend() {
-    noise.value = bits.value = removed.value = "0";
-    scrambled.value = "";
-    showValues();
-    await app.ask("mend", { rewind: true });
-  }
+  const mend = () => app.ask("mend", { rewind: true });
   for (const control of [noise, bits, removed, scrambled]) {
     control.addEventListener("input", showValues);
     control.addEventListener("change", () => {
@@ -103,7 +98,7 @@ function damageInWords(damage) {
   const parts = [];
   if (damage.noise > 0) parts.push(`${decimal(damage.noise * 100, 1).replace(".0", "")} % noise`);
   if (damage.bits < 32) parts.push(`${damage.bits}-bit weights`);
-  if (damage.removedShare > 0) parts.push(`${decimal(damage.removedShare * 100, 0)} % of the hidden units removed`);
+  if (damage.removedShare > 0) parts.push(`${decimal(damage.removedShare * 100, 1).replace(".0", "")} % of the hidden units removed`);
   if (damage.replaced.length > 0) parts.push(`the weights of ${damage.replaced.join(", ")} replaced by noise`);
   return parts.length > 0 ? parts.join(", ") : "mended since";
 }

@@ -114,14 +114,14 @@ function rowAt(rows, pc, line) {
   return rows.find((row) => row.inner && holds(row)) ?? rows.find((row) => (line !== null && row.line === line && !row.inner) || (line === null && holds(row))) ?? null;
 }
 
-/** ", line 12" or ", line 12, in mul (std.sbn:120)". */
+/** ", line 12", or for what a macro made ", line 12 → std.sbn:120". */
 function whereInWords(app, pc) {
   const path = app.map.pathAt(pc);
   if (path.length === 0) return "";
   const file = (place) => printable(app.data.source.files[place.file].name);
   const own = path[0].file === app.data.source.main ? `line ${path[0].line}` : `${file(path[0])}:${path[0].line}`;
   const last = path[path.length - 1];
-  return `, ${own}${path.length > 1 ? `, inside it ${file(last)}:${last.line}` : ""}`;
+  return `, ${own}${path.length > 1 ? ` → ${file(last)}:${last.line}` : ""}`;
 }
 
 function reveal(box, node) {
