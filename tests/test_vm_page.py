@@ -252,7 +252,7 @@ def test_a_unit_without_an_engine_is_shown_as_a_recording(shown):
     hello = shown("hello", unit="native")
     hello.page.keyboard.press("ArrowRight")
     hello.until("step-count", "^Step 1")
-    assert "This is a recording" in hello.text("footer") and hello.text("lockstep") == "recorded run"
+    assert "This is a recording" in hello.text("footer") and "recorded steps compared, all agree" in hello.text("lockstep")
 
 
 def violations(page: Any) -> list[str]:

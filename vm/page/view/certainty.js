@@ -10,6 +10,10 @@ const LEFT = 46;
 export function makeCertainty(app) {
   const canvas = byId("histogram");
   let histogram = null;
+  if (app.data.recording !== null) {
+    canvas.hidden = true;
+    setText(byId("histogram-words"), "A recording holds the smallest margin of each step, which is drawn above the slider, and not those of all predictions.");
+  }
   byId("to-weakest").addEventListener("click", () => app.ask("leastCertain"));
   const draw = () => {
     if (histogram !== null && canvas.clientWidth > 0) drawHistogram(canvas, histogram, verifiedMinimum(app.data));
@@ -28,7 +32,7 @@ export function makeCertainty(app) {
   });
   return () => {
     byId("to-weakest").disabled = app.state.least === null;
-    if (app.view === "certainty") refresh();
+    if (app.view === "certainty" && app.data.recording === null) refresh();
   };
 }
 

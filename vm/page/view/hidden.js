@@ -79,7 +79,7 @@ function showWords(found) {
   const key = found.templates.map((each) => `${each.template}`).join(" ") + found.output + found.bit;
   showOnce(byId("templates"), key, () => found.templates.length === 0
     ? [element("li", {}, "None: the network is given zeros.")]
-    : found.templates.map((each) => element("li", {}, element("span", { class: "place" }, `bit ${each.bit}`), element("span", {}, each.text), element("span", {}, `→ ${each.then.join(", ")}`))));
+    : found.templates.map((each) => element("li", {}, element("span", { class: "place" }, `bit ${each.bit}`), element("span", {}, `${each.text.replaceAll(" = ", "=")} → ${each.then.join(", ")}`))));
 }
 
 function unitInWords(found, unit) {

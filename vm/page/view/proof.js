@@ -8,7 +8,7 @@ export function makeProof(app) {
   const heading = (text) => element("h3", {}, text);
   const nodes = [];
   if (recording !== null) {
-    nodes.push(element("p", { class: "banner" }, recordedInWords(app)));
+    nodes.push(element("p", { class: "banner" }, recordedInWords(app.data)));
   }
   nodes.push(heading("What is learned"), element("p", {}, unit.scope.sentence), scopeTable(unit.scope));
   nodes.push(heading("What was verified"));
@@ -34,11 +34,11 @@ export function makeProof(app) {
     ].map((text) => element("li", {}, text))));
   byId("proof").replaceChildren(...nodes);
   const hash = unit.tensorHash === null ? "" : ` Weights ${unit.tensorHash.replace(/^sha256:/, "").slice(0, 12)}….`;
-  setText(byId("footer"), recording !== null ? recordedInWords(app) : `Every difference, branch and next pc here is predicted live by trained networks and compared with exact arithmetic.${hash}`);
+  setText(byId("footer"), recording !== null ? recordedInWords(app.data) : `Every difference, branch and next pc here is predicted live by trained networks and compared with exact arithmetic.${hash}`);
 }
 
-function recordedInWords(app) {
-  const { unit, recording } = app.data;
+/** That the page plays a recording, and of what. */
+export function recordedInWords({ unit, recording }) {
   const end = recording.complete ? "the whole run" : "the beginning of the run";
   return `This is a recording: ${end} of ${counted(recording.steps)} steps on the unit ${unit.name}, which has no engine in this page. You can travel through it; you cannot change it.`;
 }

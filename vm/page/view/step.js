@@ -1,6 +1,7 @@
 // One step, down the page: the operands' bits, each pass with its predictions about their thresholds, and the result.
 import { bitsOf, signed } from "../words.js";
 import { byId, countedOf, decimal, element, newestOnly, setText } from "./elements.js";
+import { recordedInWords } from "./proof.js";
 
 const FARTHEST = 1.6; // margins above are drawn at the edge of the strip
 const REACH = 0.74; // of half the strip: where that edge is
@@ -14,7 +15,14 @@ export function makeStep(app) {
   const explain = newestOnly(async (state) => {
     const subject = app.subject();
     showStatement(app, state, subject);
-    if (app.view !== "step" || app.data.recording !== null) return;
+    if (app.view !== "step") return;
+    if (app.data.recording !== null) {
+      figure ??= makeFigure(app, box, { passes: [] }, "", choose);
+      const done = subject !== null && subject.console === null && "new" in subject;
+      if (done) figure.show({ passes: [], minuend: subject.minuend, subtrahend: subject.subtrahend, difference: subject.new, nextPc: subject.nextPc }, true);
+      else figure.clear();
+      return;
+    }
     const explained = subject === null || subject.console !== null ? null : await app.ask("explain", { step: subject.step });
     box.classList.toggle("idle", explained === null);
     if (explained === null) {
@@ -56,6 +64,7 @@ function showStatement(app, state, subject) {
     both: "Passes a byte from input to output: nothing is predicted.",
   };
   if (subject.console !== null) setText(byId("arithmetic"), words[subject.console]);
+  else if (app.data.recording !== null && !("new" in subject)) setText(byId("arithmetic"), "");
   else if (app.data.recording !== null) setText(byId("arithmetic"), resultInWords(app, subject.minuend, subject.subtrahend, subject.new, subject.nextPc, subject.branched, subject.margin));
 }
 
@@ -94,6 +103,7 @@ function makeFigure(app, box, explained, shape, choose) {
     const lane = afterPass(pass);
     if (lane !== null) nodes.push(lane.node);
   });
+  if (passes.length === 0) nodes.push(...results.map((lane) => lane.node));
   box.replaceChildren(...nodes, legend(app));
   return {
     shape,
@@ -113,8 +123,9 @@ function makeFigure(app, box, explained, shape, choose) {
 }
 
 function legend(app) {
+  if (app.data.recording !== null) return element("p", { class: "passes-legend" }, recordedInWords(app.data));
   const verified = app.data.networks.some((network) => network.smallestMargin !== null);
-  const parts = ["● above the threshold: 1", "○ below: 0", "◆ wrong", "dashed: the threshold, which is not learned", "on the right: the smallest margin", "select a point to open its network"];
+  const parts = ["● above the threshold: 1", "○ below: 0", "◆ wrong", "dashed: the threshold, which is not learned", "on the right: the smallest margin", "between the passes bits are moved, never combined", "select a point to open its network"];
   if (verified) parts.splice(4, 0, "tinted: so near none of the verified inputs came");
   return element("p", { class: "passes-legend" }, ...parts.map((part) => element("span", {}, part)));
 }

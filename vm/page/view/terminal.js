@@ -32,7 +32,7 @@ export function makeTerminal(app) {
     document.documentElement.classList.toggle("waiting", state.status === "needs-input");
     setText(send, input.ended ? "Run again with it" : "Send");
     byId("end-input").hidden = input.ended;
-    const read = input.length > 0 ? `; ${counted(input.read)} of ${countedOf(input.length, "byte")} of input read` : "";
-    setText(byId("console-words"), `${countedOf(state.outputLength, "byte")} written${read}${input.ended ? ", no more to come" : ""}`);
+    const read = input.length > 0 ? `, ${counted(input.read)} of ${counted(input.length)} read` : "";
+    setText(byId("console-words"), `${countedOf(state.outputLength, "byte")} written${read}`);
   };
 }
