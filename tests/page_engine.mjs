@@ -9,6 +9,7 @@ const { Unit } = await load("unit");
 const { Session } = await load("session");
 const { Points, motion, proceed } = await load("motions");
 const { Host } = await load("worker");
+const { SourceMap } = await load("source");
 const { limbsOf } = await load("words");
 const dataOf = (path) => JSON.parse(readFileSync(path, "utf8"));
 const plain = (value) => JSON.stringify(value, (_, each) => (typeof each === "bigint" ? String(each) : ArrayBuffer.isView(each) ? Array.from(each) : each));
@@ -45,6 +46,45 @@ const KINDS = {
     }
     const output = Buffer.from(machine.output.tail(machine.output.length, Infinity)).toString("base64");
     return { rows: Array.from(rows, (value) => (value === Infinity ? -1 : value)), output, stop, compared: session.compared, differing: session.differing };
+  },
+
+  // For every address the marks of the next statement and of the way out of the macro call, and where calls begin and end
+  source({ data, size }) {
+    const source = new SourceMap(dataOf(data).source, size);
+    const addresses = Array.from({ length: size }, (_, address) => address);
+    const set = (marks) => marks && addresses.filter((address) => marks[address]);
+    return {
+      over: addresses.map((address) => set(source.otherStatements(address))),
+      out: addresses.map((address) => set(source.outside(address, source.level(address)))),
+      outermost: addresses.map((address) => source.outermost(address)),
+      lines: addresses.map((address) => source.userLine(address)),
+      calls: source.calls(),
+    };
+  },
+
+  // A long run on native arithmetic, with a short history -> how far back it reaches, and whether states come back as they were
+  travel({ data, steps, kept, stops }) {
+    const session = new Session(dataOf(data), kept ?? undefined);
+    const { result } = session.unit;
+    session.unit.evaluate = (a, _a, b, _b, c, _c, f) => {
+      const low = (a - b) & 0xffff;
+      Object.assign(result, { low, pcLow: low & 0x8000 ? c : f, margin: 1 + (low & 7) });
+    };
+    const { history, machine } = session;
+    const look = () => plain([history.cursor, machine.pcLow, machine.low.slice(0, 200), machine.output.length, history.executed.slice(0, 200), history.written.slice(0, 200), history.consoleSteps]); // prettier-ignore
+    const seen = new Map();
+    while (history.cursor < steps) {
+      if (stops.includes(history.cursor)) seen.set(history.cursor, look());
+      session.compute();
+    }
+    const end = look();
+    const reached = stops.filter((step) => step >= history.first);
+    const same = reached.map((step) => (history.go(step), look() === seen.get(step)));
+    const began = performance.now();
+    history.go(history.first);
+    history.go(history.end);
+    const nanoseconds = ((performance.now() - began) * 1e6) / (2 * (history.end - history.first));
+    return { first: history.first, end: history.end, reached, same, ends: look() === end, least: history.least(), nanoseconds };
   },
 
   // Requests to the host, one after the other, each answered and run to rest before the next -> replies and the state after each

@@ -18,6 +18,7 @@ import programs
 from assembler import Image, assemble
 from learned_units import Unit, bits
 from vm import Halt, Machine
+from vm.debugger.source import Source
 from vm.page import data as page
 from vm.page.data import data_json, engine_source, page_data, strip_modules
 from vm.reference import ReferenceMachine, Stop
@@ -384,6 +385,85 @@ def test_the_last_write_of_a_word_is_found_backwards(ask):
     assert again["state"]["step"] == least["step"]
     timeline = forth["reply"]["result"]
     assert min(margin for margin in timeline["smallest"] if margin is not None) == pytest.approx(least["margin"])
+
+
+# --- the source map ---------------------------------------------------------------------------------------------------
+
+
+CALLS = """
+        set  5, n
+again:  call show
+        dec  n
+        jpos n, again
+        halt
+show:   jneg n, skip
+        putn n
+skip:   out  newline
+        ret
+n:      .word 0
+newline:.word 10
+"""
+
+
+def test_a_statement_ends_where_pythons_debugger_says(engine, unit_of: UnitOf):
+    image = assemble(CALLS)
+    size = len(image.words)
+    data = data_of(image, unit_of("ntk", image.word_bits, image.isa))
+    found = json.loads(engine(data, kind="source", size=size))
+    known = Source(image, size)
+
+    def marked(marks: np.ndarray | None) -> list[int] | None:
+        return None if marks is None else np.flatnonzero(marks).tolist()
+
+    levels = [max(len(known.path(address)) - 1, 0) for address in range(size)]
+    assert found["over"] == [marked(known.other_statements(address, 0)) for address in range(size)]
+    assert found["out"] == [marked(known.outside(address, level)) for address, level in enumerate(levels)]
+    assert found["outermost"] == [known.outermost(address) for address in range(size)]
+    assert [tuple(call) for call in found["calls"]] == known.calls()
+    lines = [path[0].line if (path := known.path(address)) else None for address in range(size)]
+    assert found["lines"] == lines and max(levels) > 1 and found["calls"]
+
+
+def test_a_motion_goes_over_a_macro_and_out_of_a_call(engine, unit_of: UnitOf):
+    image = assemble(CALLS)
+    names = ("step", "stepOver", "stepOver", "stepOver", "stepOut", "backOver", "stepOut", "backOver")
+    data = data_of(image, unit_of("ntk"))
+    seen = json.loads(engine(data, kind="requests", requests=[{"type": name} for name in names]))
+    known = Source(image, len(image.words))
+    lines = [known.path(each["state"]["pc"])[0].line for each in seen]
+    # Inside `set`; over it to the call; into the routine; over its first line; out of the call; back to `ret`; ...
+    assert lines == [2, 3, 7, 8, 4, 10, 4, 10]
+
+
+COUNTS = """
+loop:   sbn  one, x
+        sbn  x, -1
+        sbn  y, x
+        sbn  minus1, y
+        sbn  zero, minus1, loop
+zero:   .word 0
+one:    .word 1
+minus1: .word -1
+x:      .word 9
+y:      .word 3
+"""
+
+
+def test_a_long_history_forgets_its_beginning_and_nothing_else(engine, unit_of: UnitOf):
+    data = data_of(assemble(COUNTS), unit_of("ntk"))
+    stops = [1000, 65_535, 70_000, 131_071, 131_072, 180_000]
+    found = json.loads(engine(data, kind="travel", steps=200_000, kept=100_000, stops=stops))
+    assert (found["first"], found["end"]) == (65_536, 200_000)
+    assert found["reached"] == stops[2:] and found["same"] == [True] * 4 and found["ends"]
+    assert found["least"]["margin"] == 1 and found["least"]["step"] >= found["first"]
+
+
+@slow
+def test_a_million_steps_are_kept_and_crossed_in_a_moment(engine, unit_of: UnitOf):
+    data = data_of(assemble(COUNTS), unit_of("ntk"))
+    found = json.loads(engine(data, kind="travel", steps=1_000_001, kept=None, stops=[0, 1, 500_000]))
+    assert found["first"] == 0 and found["same"] == [True] * 3 and found["ends"]
+    assert found["nanoseconds"] < 1_000  # a step; less than a second for a million
 
 
 # --- recordings -------------------------------------------------------------------------------------------------------

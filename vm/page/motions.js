@@ -110,10 +110,14 @@ export function over(session) {
   return known ? motion({ marks: source.otherStatements(machine.pcLow) }) : motion({ goal: session.history.cursor + 1 });
 }
 
-/** Out of the innermost macro call round pc; in none, out of the last `call` that has not returned. @param {Session} session */
+/**
+ * Out of the macro call whose statement pc stands at or in, seen from the outermost one that begins there; at a statement of
+ * the user's, out of the last `call` that has not returned.
+ * @param {Session} session
+ */
 export function out(session) {
   const { machine, source } = session;
-  const marks = machine.pcHigh === 0 ? source.outside(machine.pcLow) : null;
+  const marks = machine.pcHigh === 0 ? source.outside(machine.pcLow, source.outermost(machine.pcLow)) : null;
   if (marks) return motion({ marks });
   const call = openCall(session);
   return call ? motion({ call: { start: call[0], end: call[1], depth: 1 } }) : over(session);

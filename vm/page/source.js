@@ -143,12 +143,20 @@ export class SourceMap {
     return marks;
   }
 
+  /** The outermost level at which a statement begins at this word; where none does, its own. @param {number} address */
+  outermost(address) {
+    const path = this._path(this._runAt(address));
+    const before = this._path(this._runAt(address - 1));
+    const level = path.findIndex((place, k) => before[k] !== place);
+    return level < 0 ? this.level(address) : level;
+  }
+
   /**
-   * All words outside the innermost macro call round this address; null outside of any.
-   * @param {number} address @returns {Uint8Array | null}
+   * All words outside the macro call that holds this word at a level; null at level 0.
+   * @param {number} address @param {number} level @returns {Uint8Array | null}
    */
-  outside(address) {
-    const call = this._path(this._runAt(address)).slice(0, -1);
+  outside(address, level) {
+    const call = this._path(this._runAt(address)).slice(0, level);
     if (!call.length) return null;
     const marks = new Uint8Array(this.size).fill(1);
     this.runs.forEach(([start, end], run) => {
@@ -162,18 +170,19 @@ export class SourceMap {
   calls() {
     /** @type {[number, number][]} */
     const found = [];
+    const met = new Set();
     let last = "";
     let lastEnd = -1;
     this.runs.forEach(([start, end], run) => {
       const path = this._path(run);
       const level = path.slice(0, -1).findIndex((place) => CALL.test(this.place(place).text));
-      if (level < 0) {
-        last = "";
-        return;
+      let call = path.slice(0, level + 1).join(); // empty where there is none
+      if (call && call === last && start === lastEnd) found[found.length - 1][1] = end;
+      else if (met.has(call) && start >= this._programEnd) call = ""; // the stack and the routines that serve all calls
+      else if (call) {
+        found.push([start, end]);
+        met.add(call);
       }
-      const call = path.slice(0, level + 1).join();
-      if (call === last && start === lastEnd) found[found.length - 1][1] = end;
-      else found.push([start, end]);
       last = call;
       lastEnd = end;
     });
