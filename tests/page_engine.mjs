@@ -14,6 +14,21 @@ const { limbsOf } = await load("words");
 const dataOf = (path) => JSON.parse(readFileSync(path, "utf8"));
 const plain = (value) => JSON.stringify(value, (_, each) => (typeof each === "bigint" ? String(each) : ArrayBuffer.isView(each) ? Array.from(each) : each));
 
+// The rows of the history and the output of a run
+function traced(data, most) {
+  const session = new Session(data);
+  const { stop } = proceed(session, new Points(session.machine.size), motion({}), most, Infinity);
+  const { history, machine } = session;
+  const rows = new Float64Array(history.end * 5);
+  for (let k = 0; k < history.end; k++) {
+    const [low, high] = history.wordAt(k);
+    rows.set([history.pcAt(k), history.addressAt(k), low, high, history.marginAt(k)], 5 * k);
+  }
+  const output = Buffer.from(machine.output.tail(machine.output.length, Infinity)).toString("base64");
+  const { compared, differing } = session;
+  return { rows: Array.from(rows, (value) => (value === Infinity ? -1 : value)), output, stop, compared, differing };
+}
+
 const KINDS = {
   // cases: uint32 [cases, 4, 2], limbs of minuend, subtrahend, target, fall-through -> float64 [cases, 5]: limbs of both answers, margin
   answers({ data, cases }) {
@@ -34,18 +49,13 @@ const KINDS = {
     return cases.map((words) => unit.explain(words.map((word) => Object.values(limbsOf(BigInt(word))))));
   },
 
-  // A run to its end -> the rows of the history, and the output
-  trace({ data, most }) {
-    const session = new Session(dataOf(data));
-    const { stop } = proceed(session, new Points(session.machine.size), motion({}), most, Infinity);
-    const { history, machine } = session;
-    const rows = new Float64Array(history.end * 5);
-    for (let k = 0; k < history.end; k++) {
-      const [low, high] = history.wordAt(k);
-      rows.set([history.pcAt(k), history.addressAt(k), low, high, history.marginAt(k)], 5 * k);
-    }
-    const output = Buffer.from(machine.output.tail(machine.output.length, Infinity)).toString("base64");
-    return { rows: Array.from(rows, (value) => (value === Infinity ? -1 : value)), output, stop, compared: session.compared, differing: session.differing };
+  // A run to its end, or of so many steps
+  trace: ({ data, most }) => traced(dataOf(data), most),
+
+  // The same of other programs and inputs on one unit
+  traces({ data, programs, most }) {
+    const base = dataOf(data);
+    return programs.map(({ program, input }) => traced({ ...base, program, input }, most));
   },
 
   // For every address the marks of the next statement and of the way out of the macro call, and where calls begin and end

@@ -207,15 +207,54 @@ def test_console_and_errors_are_those_of_python(source, word_bits, isa, mode, en
     text = f".isa {isa}\n.width {word_bits}\n.input {mode}\n{source}"
     image = assemble(text.replace("sbn ", f"{isa} "))
     input = b"\x00\xffA"
-    reference = ReferenceMachine(image.words, word_bits, isa, image.entry, image.memory_size(), image.input_mode, input)
-    expected = reference.run(40)
     found = json.loads(engine(data_of(image, unit_of("ntk", word_bits, isa), input), kind="trace", most=40))
-    pcs, addresses, words = columns(found, word_bits)
-    assert (pcs, addresses, words) == (expected.pcs, expected.addresses, expected.words)
+    check_reference(found, image, input, 40)
+
+
+def check_reference(found: dict[str, Any], image: Image, input: bytes, most: int) -> Stop:
+    """The page's run is that of the reference; returns how it ended."""
+    reference = ReferenceMachine(
+        image.words, image.word_bits, image.isa, image.entry, image.memory_size(), image.input_mode, input
+    )
+    expected = reference.run(most)
+    assert columns(found, image.word_bits) == (expected.pcs, expected.addresses, expected.words)
     assert base64.b64decode(found["output"]) == bytes(reference.output)
+    assert found["compared"] == len(expected.pcs) and found["differing"] == []
     said = {Stop.HALTED: "halted: pc is", Stop.BAD_ADDRESS: "bad address: the instr", Stop.PC_OUTSIDE: "pc "}
     assert expected.stop is Stop.BUDGET or found["stop"]["text"].startswith(said[expected.stop])
     assert expected.bad_address is None or f" = {expected.bad_address}, outside" in found["stop"]["text"]
+    return expected.stop
+
+
+def any_image(rng: np.random.Generator, word_bits: int, isa: str) -> Image:
+    """Words that are mostly small addresses and the console, now and then anything: programs that modify themselves."""
+    size = int(rng.integers(3, min(1 << word_bits, 48)))
+    kinds = rng.random(size)
+    high = (1 << word_bits) - 1
+    words = [
+        int(rng.integers(0, size)) if kind < 0.8 else high if kind < 0.92 else int.from_bytes(rng.bytes(8)) & high
+        for kind in kinds
+    ]
+    mode = ("set", "add", "sub")[int(rng.integers(3))]
+    memory = int(rng.integers(size, min(1 << word_bits, 64) + 1))
+    return Image(words, word_bits, isa, entry=int(rng.integers(0, size)), memory=memory, input_mode=mode)
+
+
+@both_isas
+@pytest.mark.parametrize(
+    ("word_bits", "count"), [(8, 40), (16, 40)] + [pytest.param(w, 200, marks=slow) for w in (4, 5, 16, 31, 32, 33, 64)]
+)
+def test_any_words_at_all_run_as_in_the_reference(word_bits, count, isa, engine, unit_of: UnitOf):
+    rng = np.random.default_rng(exactness.SEED)
+    unit = unit_of("ntk", word_bits, isa)
+    images = [any_image(rng, word_bits, isa) for _ in range(count)]
+    inputs = [rng.bytes(int(rng.integers(6))) for _ in images]
+    data = [data_of(image, unit, input) for image, input in zip(images, inputs, strict=True)]
+    runs = [{"program": each["program"], "input": each["input"]} for each in data]
+    found = json.loads(engine(data[0], kind="traces", programs=runs, most=40))
+    stops = [check_reference(each, image, input, 40) for each, image, input in zip(found, images, inputs, strict=True)]
+    assert {Stop.HALTED, Stop.BAD_ADDRESS} < set(stops)
+    assert sum(each["compared"] for each in found) > count
 
 
 # --- breaking ---------------------------------------------------------------------------------------------------------
