@@ -1,5 +1,5 @@
 // How certain the run was: all margins so far, and the smallest that was verified.
-import { cleanCanvas, colours, onAppearance, penFont } from "./drawing.js";
+import { boxOf, cleanCanvas, colours, onAppearance, penFont } from "./drawing.js";
 import { byId, counted, decimal, element, seldom, setText, showOnce } from "./elements.js";
 import { verifiedMinimum } from "./timeline.js";
 
@@ -16,7 +16,7 @@ export function makeCertainty(app) {
   }
   byId("to-weakest").addEventListener("click", () => app.ask("leastCertain"));
   const draw = () => {
-    if (histogram !== null && canvas.clientWidth > 0) drawHistogram(canvas, histogram, verifiedMinimum(app.data));
+    if (histogram !== null && boxOf(canvas).width > 0) drawHistogram(canvas, histogram, verifiedMinimum(app.data));
   };
   onAppearance(canvas, draw);
   const refresh = seldom(200, async () => {

@@ -1,34 +1,50 @@
 // Canvases: sharp on every screen, in the colours of the scheme that is in force.
 
+/** The box of each element that `onAppearance` watches: asking for it again and again would make the browser lay out. */
+const boxes = new WeakMap();
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const COLOURS = ["surface", "raised", "ink", "muted", "line", "accent", "read", "write", "bad", "band", "positive", "negative", "strong"];
+/** @type {Record<string, string>|null} */
+let style = null;
+dark.addEventListener("change", () => {
+  style = null;
+});
+
+/** Width and height of an element in CSS pixels. @returns {{ width: number, height: number }} */
+export function boxOf(node) {
+  return boxes.get(node) ?? { width: node.clientWidth, height: node.clientHeight };
+}
+
 /**
  * Size the canvas's pixels to its box and clear it.
- * @param {HTMLCanvasElement} canvas @param {number} [width] @param {number} [height] in CSS pixels; default: its box
+ * @param {HTMLCanvasElement} canvas @param {{ width: number, height: number }} [box] in CSS pixels
  * @returns {{ pen: CanvasRenderingContext2D, width: number, height: number }}
  */
-export function cleanCanvas(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
+export function cleanCanvas(canvas, box = boxOf(canvas)) {
   const scale = window.devicePixelRatio || 1;
-  const [columns, rows] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+  const [columns, rows] = [Math.max(1, Math.round(box.width * scale)), Math.max(1, Math.round(box.height * scale))];
   if (canvas.width !== columns || canvas.height !== rows) {
     canvas.width = columns;
     canvas.height = rows;
   }
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   pen.setTransform(scale, 0, 0, scale, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  return { pen, width, height };
+  pen.clearRect(0, 0, box.width, box.height);
+  return { pen, width: box.width, height: box.height };
 }
 
-const COLOURS = ["ground", "surface", "raised", "ink", "muted", "line", "accent", "read", "write", "bad", "band", "positive", "negative", "strong"];
-
-/** The colours of the style sheet, by name. @returns {Record<string, string>} */
+/** The colours of the style sheet, by name, and its font `mono`. */
 export function colours() {
-  const style = getComputedStyle(document.documentElement);
-  return Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  if (style === null) {
+    const computed = getComputedStyle(document.documentElement);
+    style = Object.fromEntries([...COLOURS, "mono"].map((name) => [name, computed.getPropertyValue(`--${name}`).trim()]));
+  }
+  return style;
 }
 
 /** The font of a canvas, in CSS pixels. */
 export function penFont(pixels) {
-  return `${pixels}px ${getComputedStyle(document.documentElement).getPropertyValue("--mono")}`;
+  return `${pixels}px ${colours().mono}`;
 }
 
 /** A colour given as #rrggbb, mixed with a share 0..1 of another one. @returns {string} #rrggbb */
@@ -50,6 +66,9 @@ function levels(colour) {
 
 /** Call `redraw` when the scheme or the size of an element changes. */
 export function onAppearance(node, redraw) {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  new ResizeObserver(redraw).observe(node);
+  dark.addEventListener("change", redraw);
+  new ResizeObserver(() => {
+    boxes.set(node, { width: node.clientWidth, height: node.clientHeight });
+    redraw();
+  }).observe(node);
 }

@@ -52,7 +52,7 @@ export function makeHidden(app) {
     unit = Math.min(shown.units - 1, Math.max(0, to));
     draw();
   });
-  onAppearance(canvas, draw);
+  for (const id of ["activations", "contributions", "running-sum"]) onAppearance(byId(id), draw);
   byId("close-hidden").addEventListener("click", () => close());
 
   function close() {

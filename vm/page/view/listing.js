@@ -4,7 +4,7 @@ import { byId, countedOf, element, printable, seldom, setText } from "./elements
 const MOST_ROWS = 20000;
 
 /**
- * @typedef {{ node: any, stop: any, open: any, number: any, ranges: [number, number][], place: number|null, line: number|null, name: string, inner: boolean }} Row
+ * @typedef {{ node: any, stop: any, open: any, number: any, ranges: [number, number][], place: number|null, line: number|null, name: string, inner: boolean, count: number }} Row
  */
 
 /** @returns {{ show: (state: any) => void, toggleStop: (address: number) => void }} */
@@ -89,6 +89,7 @@ export function makeListing(app) {
     event.stopPropagation();
   });
 
+  const follow = seldom(60, () => current && reveal(box, current.node));
   const heat = seldom(250, () => showHeat(rows, app.state));
   function show(state) {
     heat();
@@ -100,7 +101,7 @@ export function makeListing(app) {
       if (now) now.node.classList.add("current");
       if (now) now.node.setAttribute("aria-current", "step");
       current = now;
-      if (now) reveal(box, now.node);
+      if (now) follow();
     }
     const words = `pc ${String(state.pc)}${whereInWords(app, pc)}`;
     setText(byId("listing-words"), state.status === "halted" ? "halted" : words);
@@ -140,6 +141,8 @@ function showHeat(rows, state) {
   });
   const most = Math.log(1 + counts.reduce((best, count) => Math.max(best, count), 1));
   rows.forEach((row, k) => {
+    if (counts[k] === 0 && row.count === 0) return;
+    row.count = counts[k];
     const heat = counts[k] > 0 ? Math.log(1 + counts[k]) / most : 0;
     row.node.classList.toggle("hot", heat > 0);
     row.node.style.setProperty("--heat", heat.toFixed(2));
@@ -223,7 +226,7 @@ function makeRow({ number, text, ranges, place, line, expands, inner, depth, nam
     stop ?? element("span"), open ?? element("span"), element("span", { class: "number" }, number),
     element("span", { class: "text" }, code, remark === "" ? null : element("span", { class: "remark" }, remark)));
   node.style.setProperty("--depth", String(depth));
-  return { node, stop, open, number, ranges, place, line, name, inner };
+  return { node, stop, open, number, ranges, place, line, name, inner, count: 0 };
 }
 
 /** A line of source up to its comment, and the comment. */

@@ -1,6 +1,6 @@
 // Memory as a map: a cell for every word, coloured by its value or by how often it was used.
 import { signed, wordAt, hex } from "../words.js";
-import { cleanCanvas, colours, legibleOn, mixed, onAppearance, penFont } from "./drawing.js";
+import { boxOf, cleanCanvas, colours, legibleOn, mixed, onAppearance, penFont } from "./drawing.js";
 import { byId, counted, element, setText, showOnce } from "./elements.js";
 
 const LARGEST = 46;
@@ -60,14 +60,15 @@ export function makeMemory(app) {
 
   function show(state) {
     const { from, low } = state.memory;
-    if (box.clientWidth === 0) return;
+    const room = boxOf(box);
+    if (room.width === 0) return;
     const cells = Math.min(low.length, MOST_CELLS);
-    grid = layOut(cells, box.clientWidth - 28, Math.max(120, box.clientHeight - 16));
+    grid = layOut(cells, room.width - 28, Math.max(120, room.height - 16));
     const width = grid.columns * grid.size;
     const height = Math.ceil(cells / grid.columns) * grid.size;
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
-    drawCells(cleanCanvas(canvas, width, height).pen, grid, cells, state, colour.value, wordBits);
+    drawCells(cleanCanvas(canvas, { width, height }).pen, grid, cells, state, colour.value, wordBits);
     drawMarks(canvas.getContext("2d"), grid, from, cells, app.subject(), app.chosen.word, pointed);
     showLegend(colour.value, state, from, cells);
     showWord(app, state, pointed ?? app.chosen.word, label);

@@ -1,9 +1,10 @@
 // One step, down the page: the operands' bits, each pass with its predictions about their thresholds, and the result.
 import { bitsOf, signed } from "../words.js";
-import { byId, countedOf, decimal, element, newestOnly, setText } from "./elements.js";
+import { byId, countedOf, decimal, element, newestOnly, seldom, setText } from "./elements.js";
 import { recordedInWords } from "./proof.js";
 
 const FARTHEST = 1.6; // margins above are drawn at the edge of the strip
+const FAST_PAUSE = 80; // ms between two steps that are shown of a fast run
 const REACH = 0.74; // of half the strip: where that edge is
 
 /** @returns {{ show: (state: any) => void, choose: (place: any, byHand?: boolean) => void, forget: () => void }} */
@@ -45,7 +46,12 @@ export function makeStep(app) {
     chosen = null;
     for (const each of box.querySelectorAll(".decision.chosen")) each.classList.remove("chosen");
   }
-  return { show: explain, choose, forget };
+  const explainSeldom = seldom(FAST_PAUSE, () => explain(app.state));
+  function show(state) {
+    if (state.playing && (state.speed === null || state.speed > 1000 / FAST_PAUSE)) explainSeldom();
+    else explain(state);
+  }
+  return { show, choose, forget };
 }
 
 /** The instruction at the cursor, as text. */

@@ -18,14 +18,16 @@ export function makeTerminal(app) {
 
   let shown = "";
   return (state) => {
-    const key = `${state.outputLength} ${state.output.length} ${state.differed} ${state.step < state.end}`;
-    if (key !== shown || state.outputLength === state.output.length) {
-      const atEnd = output.scrollTop + output.clientHeight >= output.scrollHeight - 8;
+    const key = `${state.outputLength} ${state.differed}`;
+    if (key !== shown || !state.playing) {
       const hidden = state.outputLength - state.output.length;
       const text = (hidden > 0 ? `… ${counted(hidden)} bytes before this …\n` : "") + textOf(state.output);
       output.setAttribute("aria-live", state.playing ? "off" : "polite");
-      setText(output, text);
-      if (atEnd) output.scrollTop = output.scrollHeight;
+      if (output.textContent !== text) {
+        const atEnd = output.scrollTop + output.clientHeight >= output.scrollHeight - 8;
+        output.textContent = text;
+        if (atEnd) output.scrollTop = output.scrollHeight;
+      }
     }
     shown = key;
     const { input } = state;

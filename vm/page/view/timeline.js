@@ -1,5 +1,5 @@
 // The run from its first step to its last: the smallest margin of each stretch, and the slider that travels.
-import { cleanCanvas, colours, onAppearance, penFont } from "./drawing.js";
+import { boxOf, cleanCanvas, colours, onAppearance, penFont } from "./drawing.js";
 import { byId, counted, newestOnly, seldom } from "./elements.js";
 
 const INSET = 8; // half of the slider's thumb: where its first and last step are drawn
@@ -24,7 +24,7 @@ export function makeTimeline(app) {
   };
   const refresh = seldom(120, async () => {
     if (app.state === null) return;
-    const pixels = Math.floor(canvas.clientWidth - 2 * INSET);
+    const pixels = Math.floor(boxOf(canvas).width - 2 * INSET);
     const buckets = Math.max(1, Math.min(pixels, app.state.end - app.state.first));
     timeline = await app.ask("timeline", { buckets });
     draw();
