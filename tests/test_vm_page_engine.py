@@ -519,6 +519,24 @@ def test_a_unit_without_an_engine_is_a_recording_compared_with_the_reference(ask
     assert broken["reply"]["error"].startswith("this is a recording")
 
 
+def test_a_recording_of_an_endless_run_ends_and_says_so(engine, unit_of: UnitOf):
+    data = data_of(assemble(COUNTS), unit_of("native"))
+    requests = [{"type": "run"}, {"type": "step"}, {"type": "explain", "step": 5}]
+    run, step, explained = json.loads(engine(data, kind="requests", requests=requests))
+    assert (run["state"]["step"], run["state"]["end"], run["state"]["compared"]) == (20_000, 20_000, 20_000)
+    assert run["state"]["status"] == "recording-ends" and run["state"]["differed"] == 0
+    assert step["state"]["stop"] == {"kind": "status", "text": "the recording ends here"}
+    assert explained["reply"]["result"] is None
+
+
+@slow
+@pytest.mark.parametrize("word_bits", [40, 64])
+def test_wide_words_are_recorded_whole(word_bits, engine, unit_of: UnitOf):
+    image = assemble(f".width {word_bits}\n.input sub\n{ECHO}")
+    found = json.loads(engine(data_of(image, unit_of("native", word_bits), b"\x00A"), kind="trace", most=100))
+    check_reference(found, image, b"\x00A", 100)
+
+
 # --- what the page is made of -----------------------------------------------------------------------------------------
 
 
