@@ -16,7 +16,7 @@ import pytest
 
 import programs
 from assembler import Image, assemble
-from learned_units import Unit, bits
+from learned_units import Unit, bits, load_unit
 from vm import Halt, Machine
 from vm.debugger.source import Source
 from vm.page import data as page
@@ -105,6 +105,11 @@ def test_every_pair_of_8_bit_words_gets_pythons_answer_and_margin(isa, engine, u
 )
 def test_hard_and_random_words_get_pythons_answers_and_margins(word_bits, count, isa, engine, unit_of, tmp_path):
     check_answers(engine, unit_of("ntk", word_bits, isa), exactness.hard_and_random(word_bits, count), tmp_path)
+
+
+@slow
+def test_another_group_is_evaluated_too(engine, tmp_path):
+    check_answers(engine, load_unit("ntk", 11, "subleq", group=5), exactness.hard_and_random(11, 500), tmp_path)
 
 
 @both_isas
