@@ -341,8 +341,9 @@ def test_noise_on_a_network_is_reported_and_one_request_mends_it(ask):
         {"type": "step", "count": 20},
         {"type": "mend"},
         {"type": "run"},
+        {"type": "histogram"},
     ]
-    *_, caught, further, mended, done = ask("hello", requests)
+    *_, caught, further, mended, done, counted = ask("hello", requests)
     state = caught["state"]
     divergence = state["divergence"]
     assert state["stop"] == {"kind": "divergence", "text": divergence["text"]}
@@ -354,6 +355,9 @@ def test_noise_on_a_network_is_reported_and_one_request_mends_it(ask):
     assert mended["state"]["step"] == divergence["step"] and not mended["state"]["damaged"]
     assert mended["state"]["differed"] == 0
     assert done["state"]["status"] == "halted" and text(done["state"]) == programs.sample_output("hello")
+    histogram = counted["reply"]["result"]  # of the weights as stored again
+    assert sum(histogram["bins"]) == histogram["decisions"] > 0
+    assert histogram["smallest"] >= histogram["verified"]
 
 
 def test_a_step_is_explained_with_the_weights_it_was_computed_with(ask):

@@ -32,9 +32,9 @@ RECORDED_STEPS = 20_000  # of a unit without an engine in the page
 # What is concatenated, in this order: each module stands after those it imports.
 ENGINE = (
     "words",
+    "damage",
     "network",
     "unit",
-    "damage",
     "reference",
     "machine",
     "history",

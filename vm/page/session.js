@@ -1,7 +1,7 @@
 /** A machine on the unit with the reference beside it, its history, and its weights that can be broken and mended. */
 import { LIMB, limbsOf, uint32FromBase64, float32FromBase64, fromBase64, wordOfLimbs } from "./words.js";
 import { Unit } from "./unit.js";
-import { NO_DAMAGE, applyDamage, checkedDamage, isDamage } from "./damage.js";
+import { NO_DAMAGE, checkedDamage, isDamage } from "./damage.js";
 import { Reference } from "./reference.js";
 import { CONSOLE, CONSOLE_STORED, Machine } from "./machine.js";
 import { History } from "./history.js";
@@ -273,7 +273,7 @@ export class Session {
     const damage = checkedDamage(asked, this.unit.networks);
     this._forget();
     this.damage = damage;
-    applyDamage(this.unit.networks, damage);
+    this.unit.damage(damage);
     const { cursor } = this.history;
     this.epochs = [...this.epochs.filter((epoch) => epoch.from < cursor), { from: cursor, damage }];
   }
@@ -318,7 +318,7 @@ export class Session {
     const { damage } = this.epochs.filter((epoch) => epoch.from <= step).slice(-1)[0];
     if (damage === this.damage) return { unit: /** @type {Unit} */ (this.unit), damage };
     if (!this._viewer) this._viewer = new Unit(this.data);
-    if (this._viewed !== damage) applyDamage(this._viewer.networks, damage);
+    if (this._viewed !== damage) this._viewer.damage(damage);
     this._viewed = damage;
     return { unit: this._viewer, damage };
   }

@@ -4,6 +4,7 @@
  * never combines them. What is learned is the networks; encoder, wiring and threshold are not.
  */
 import { LIMB, wordOf } from "./words.js";
+import { applyDamage } from "./damage.js";
 import { Network } from "./network.js";
 
 /**
@@ -68,6 +69,11 @@ class Wiring {
   }
 }
 
+/** Decisions by margin: bins from `low` to `high`, what is above in the last one. */
+export function emptyHistogram() {
+  return { low: 0, high: HISTOGRAM_TOP, bins: new Float64Array(HISTOGRAM_BINS), decisions: 0, smallest: Infinity };
+}
+
 export class Unit {
   /** @param {{ program: { wordBits: number }, networks: import("./network.js").NetworkData[], schedule: PassData[] }} data */
   constructor(data) {
@@ -96,10 +102,15 @@ export class Unit {
     this._pc = fields.get("pc")?.at ?? 0;
     this._bits = new Uint8Array(free);
     this._rows = new Int32Array(Math.max(1, ...this.networks.map((each) => each.group)));
-    /** all decisions made by `evaluate`, by margin: HISTOGRAM_BINS bins from 0 to HISTOGRAM_TOP */
-    this.histogram = { low: 0, high: HISTOGRAM_TOP, bins: new Float64Array(HISTOGRAM_BINS), decisions: 0, smallest: Infinity };
+    this.histogram = emptyHistogram();
     /** what `evaluate` found last: limbs of the difference and of the next pc, and the smallest margin */
     this.result = { low: 0, high: 0, pcLow: 0, pcHigh: 0, margin: Infinity };
+  }
+
+  /** Let the networks predict with damaged weights, and count their decisions anew. @param {import("./damage.js").Damage} damage */
+  damage(damage) {
+    applyDamage(this.networks, damage);
+    this.histogram = emptyHistogram();
   }
 
   /**

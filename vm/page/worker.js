@@ -1,6 +1,7 @@
 /** Messages in, replies and states out: what runs the session, in a worker or, where there is none, in slices in the page. */
 import { isDamage } from "./damage.js";
 import { Session } from "./session.js";
+import { emptyHistogram } from "./unit.js";
 import { Points, backOver, lastWrite, motion, nextWrite, oldest, out, over, proceed, runBack } from "./motions.js";
 
 const SLICE_MS = 12; // computing between two looks at the messages
@@ -296,7 +297,7 @@ const REQUESTS = {
   histogram(host) {
     const { unit, data } = host.session;
     const { verified } = data.unit;
-    const found = unit ? unit.histogram : { low: 0, high: 2, bins: new Float64Array(80), decisions: 0, smallest: Infinity };
+    const found = unit ? unit.histogram : emptyHistogram();
     return { ...found, bins: found.bins.slice(), verified: verified ? verified.smallestMargin : null };
   },
   words(host, { addresses }) {
