@@ -177,4 +177,4 @@ function showNames(data) {
   setText(byId("word-size"), `${data.program.wordBits}-bit ${data.program.isa}`);
 }
 
-window.machine = openPage(JSON.parse(byId("sbn-data").textContent), byId("sbn-engine").textContent).client; // for whoever opens the console
+/** @type {any} */ (window).machine = openPage(JSON.parse(byId("sbn-data").textContent), byId("sbn-engine").textContent).client; // for whoever opens the console

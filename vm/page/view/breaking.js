@@ -1,5 +1,6 @@
 // Damaging the networks, the report of what the reference caught, and mending them.
 import { byId, counted, countedOf, decimal, element, setText, showOnce } from "./elements.js";
+import { firstWrong } from "./step.js";
 import { signed } from "../words.js";
 
 const WEIGHT_BITS = [32, 16, 12, 10, 8, 7, 6, 5, 4];
@@ -67,14 +68,27 @@ function showReport(app, state, mend) {
   showOnce(report, key, () => [
     element("p", {}, element("strong", {}, `Caught at step ${counted(divergence.step)}.`), ` ${capitalised(damageInWords(state.damage))}.`),
     comparison(app, divergence),
-    element("p", { id: "later", "aria-live": "off" }),
     element("div", { class: "actions" },
       element("button", { type: "button", onclick: () => app.ask("toDivergence").then(() => app.show("step")) }, "Show that step"),
       element("button", { type: "button", class: "primary", onclick: () => mend().then(() => app.ask("run", { speed: null })) }, "Mend it and go on from there")),
+    element("p", { id: "first-wrong" }),
+    element("p", { id: "later", "aria-live": "off" }),
   ]);
   const later = state.differed - 1;
   setText(byId("later"), later === 0 ? "" : `The machine goes on with what its networks say: ${countedOf(later, "later step")} differ${later === 1 ? "s" : ""}, too.`);
-  if (isNew && app.view === "break") report.scrollIntoView({ block: "nearest" });
+  if (!isNew) return;
+  showFirstWrong(app, divergence.step);
+  if (app.view === "break") report.scrollIntoView({ block: "nearest" });
+}
+
+/** Which prediction was the first to be wrong in a step. */
+async function showFirstWrong(app, step) {
+  const explained = await app.ask("explain", { step });
+  const wrong = explained === null ? null : firstWrong(explained, app.data.networks);
+  const shown = document.getElementById("first-wrong");
+  if (wrong === null || shown === null) return;
+  setText(shown, `The first prediction that is wrong: pass ${wrong.pass + 1}, ${wrong.network}, output ${wrong.output} at bit ${wrong.bit}, `
+    + `${decimal(wrong.prediction, 3)} where the threshold is ${decimal(wrong.threshold, 3)}.`);
 }
 
 /** What the machine and the reference made of the same operands, side by side. */

@@ -45,9 +45,10 @@ export function countedOf(number, one) {
   return `${counted(number)} ${one}${number === 1 ? "" : "s"}`;
 }
 
-/** A margin or prediction as people read it: two or three digits that matter. */
+/** A margin or prediction as people read it: a few digits, and more of a number that they would show as 0. */
 export function decimal(value, digits = 2) {
-  return Number.isFinite(value) ? value.toFixed(digits) : "–";
+  if (!Number.isFinite(value)) return "–";
+  return value !== 0 && Math.abs(value) < 10 ** -digits ? value.toPrecision(1) : value.toFixed(digits);
 }
 
 /** Bytes as text: UTF-8; what is none becomes U+FFFD. */

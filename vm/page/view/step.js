@@ -156,6 +156,25 @@ function wordLane(wordBits, field, name) {
   };
 }
 
+/** The bits that the matched templates of a pass say are 1, as "output bit". @returns {Set<string>} */
+function assertedBits(pass, network) {
+  const asserted = new Set();
+  pass.matched.forEach((found, group) => {
+    for (const each of found) for (const output of each.then) asserted.add(`${output} ${network.pooled ? group : group * pass.group + each.position}`);
+  });
+  return asserted;
+}
+
+/** The first decision of a step that is not what the matched templates say, or null. */
+export function firstWrong(explained, networks) {
+  for (const pass of explained.passes) {
+    const asserted = assertedBits(pass, networks.find((each) => each.name === pass.network));
+    const wrong = pass.decisions.find((each) => (each.value === 1) !== asserted.has(`${each.output} ${each.bit}`));
+    if (wrong !== undefined) return wrong;
+  }
+  return null;
+}
+
 /** A pass: its name, and for each output a strip of predictions. */
 function passLanes(app, pass, wordBits, choose) {
   const network = app.data.networks.find((each) => each.name === pass.network);
@@ -166,10 +185,7 @@ function passLanes(app, pass, wordBits, choose) {
   return {
     nodes: [head, ...strips.map((each) => each.node)],
     show(now, atRest) {
-      const asserted = new Set();
-      now.matched.forEach((found, group) => {
-        for (const each of found) for (const output of each.then) asserted.add(`${output} ${network.pooled ? group : group * now.group + each.position}`);
-      });
+      const asserted = assertedBits(now, network);
       for (const each of strips) each.show(now.decisions, asserted, atRest);
     },
     clear() {
