@@ -181,6 +181,18 @@ def test_finish_leaves_a_shared_routine_and_returns_from_a_call() -> None:
     assert session.source.path(session.present.pc)[0].text.split()[0] == "putn"
 
 
+def test_what_a_call_puts_after_the_program_is_no_call() -> None:
+    source = "again: call show\n dec n\n jpos n, again\n halt\nshow: out n\n ret\nn: .word 3\n"
+    session = session_on(assemble(source, "main.sbn"))
+    assert [start for start, _ in session.source.calls()] == [0]
+    for place in ("show", "ret"):
+        execute(session, "until show")
+        if place == "ret":
+            execute(session, "next")
+        execute(session, "finish")
+        assert session.source.path(session.present.pc)[0].text.strip() == "dec n"
+
+
 RECURSION = """
 ; f(n): if n > 0, f(n - 1). `call` is one jump here, and the return is one, too.
 start:  sbn     zero, minus, f

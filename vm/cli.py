@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_program(command("list", "show addresses, words and source lines side by side"), "FILE")
     _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
     _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
+    _add_page(command("page", "write a program as one HTML file in which it runs on the networks", PAGE_EPILOG))
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
@@ -115,6 +116,11 @@ comes only from --input, --input-text or the command `input`.
 REPL_EPILOG = """\
 A line is a statement: it is assembled at the end of the program so far and, if it is an instruction or a macro,
 executed. Debugger commands begin with a colon; `:help` lists them.
+"""
+PAGE_EPILOG = """\
+Open the file in any browser: it needs no server and no network. There the program runs live on the unit ntk; for
+other units the page plays a recorded run of up to 20,000 steps. Unless --input or --input-text gives the input, the
+reader types it. --all -o FOLDER writes a page for each bundled program, on its sample input, and an index.
 """
 COMPUTE_EPILOG = """\
   sbn compute add 200 100 --bits 8          300: the exact sum, one bit longer than the operands
@@ -294,6 +300,24 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
     given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
     parser.add_argument("--tui", action="store_true", help="show source, memory, output and margins on one screen")
     _add_session(parser)
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("program", nargs="?", metavar="PROGRAM", help="a file, the name of a bundled program, or -")
+    parser.add_argument("--all", action="store_true", help="write a page for each bundled program")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="file to write, or folder with --all; - is stdout (default: PROGRAM.html)",
+    )
+    parser.add_argument("--format", choices=FORMATS, help="format of the program's file, if its suffix does not tell")
+    _add_dialect(parser)
+    _add_stated(parser)
+    _add_unit(parser)
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument("--input", metavar="FILE", help="the program's input, from a file")
+    given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
 
 
 def _add_repl(parser: argparse.ArgumentParser) -> None:

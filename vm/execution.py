@@ -23,6 +23,7 @@ from vm.run import Pace, check_budget, deferred_interrupt
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
 
 if TYPE_CHECKING:
+    from vm.page.document import Page
     from vm.snapshot import Snapshot
 
 TRACE_ROWS = 1 << 16  # steps a chunk records at most
@@ -56,6 +57,7 @@ class Machine:
         progress: Progress | None = None,
     ) -> None:
         image = assemble(program) if isinstance(program, str) else program
+        self._source = program if isinstance(program, str) else None
         if isinstance(unit, str):
             unit = catalog.load_unit(unit, image.word_bits, image.isa, seed, progress)
         check_unit(unit, image)
@@ -71,6 +73,7 @@ class Machine:
         self.divergence: Divergence | None = None
         self._output = bytearray()
         self._unread = bytearray(input or b"")
+        self._given = None if input is None else bytes(input)
         self._received = len(self._unread)  # bytes of input since boot, read or not
         self._written = 0  # bytes of output before those in _output: none, but in a restored machine
         self._input_ended = input is not None
@@ -161,6 +164,16 @@ class Machine:
             self.divergence,
             time.monotonic() - began,
         )
+
+    def page(self) -> Page:
+        """The run page of the program on this unit, as HTML text; a notebook shows it.
+
+        The run in it starts from the beginning, with the input this machine was made with; that of an interactive
+        machine is typed in the page.
+        """
+        from vm.page.document import program_page
+
+        return program_page(self.image, self.unit, "program", self._given, self._source)
 
     def record_operands(self) -> None:
         """From here on, chunks hold the operands A and C of their steps. The loop is compiled for that."""

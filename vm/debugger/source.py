@@ -92,17 +92,18 @@ class Source:
         """First address, and address after the last, of each expansion of the macro `call`."""
         found: list[tuple[int, int]] = []
         last: Path = ()
+        met: set[Path] = set()
         end = 0
         for run, path in zip(self._runs, self._paths, strict=True):
             level = next((k for k, origin in enumerate(path[:-1]) if _CALL.match(origin.text)), None)
-            if level is None:
-                last = ()
-                continue
-            call = path[: level + 1]
-            if call == last and run.start == end and found:
+            call = () if level is None else path[: level + 1]
+            if call and call == last and run.start == end:
                 found[-1] = (found[-1][0], run.end)
-            else:
+            elif call in met and run.start >= self._program_end:
+                call = ()  # what the first call puts after the program: its stack and the routines that serve it
+            elif call:
                 found.append((run.start, run.end))
+                met.add(call)
             last, end = call, run.end
         return found
 

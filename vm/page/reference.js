@@ -1,0 +1,65 @@
+/**
+ * The integer reference: the machine in exact integers, which shares no code with the one that is checked.
+ *
+ * mem[B] <- mem[B] - mem[A]; if the result is negative (subleq: or zero), pc <- C, else pc <- pc + 3. Address -1 is the console.
+ */
+
+/** @typedef {{ pc: bigint, address: bigint, word: bigint, nextPc: bigint }} ReferenceStep */
+
+export class Reference {
+  /** @param {number} wordBits @param {string} isa @param {string} inputMode @param {number} size words of memory */
+  constructor(wordBits, isa, inputMode, size) {
+    this.width = BigInt(wordBits);
+    this.isa = isa;
+    this.inputMode = inputMode;
+    this.console = (1n << this.width) - 1n;
+    this.memory = new BigUint64Array(size);
+    this.limbs = new Uint32Array(this.memory.buffer); // of the same words, low limb first
+    this.pc = 0n;
+  }
+
+  /**
+   * Take over the state of a machine.
+   * @param {Uint32Array} low @param {Uint32Array | null} high limbs of its memory @param {bigint} pc
+   */
+  restore(low, high, pc) {
+    for (let k = 0; k < low.length; k++) {
+      this.limbs[2 * k] = low[k];
+      this.limbs[2 * k + 1] = high ? high[k] : 0;
+    }
+    this.pc = pc;
+  }
+
+  /**
+   * Execute one instruction. input: the next byte, or -1 at the end; it is used by an instruction that reads.
+   * @param {number} input
+   * @returns {ReferenceStep | null} null, and nothing done, where the machine has to stop
+   */
+  step(input) {
+    const { memory, console, pc } = this;
+    const size = BigInt(memory.length);
+    const top = 1n << (this.width - 1n);
+    if (pc >= top || pc + 2n >= size) return null;
+    const a = memory[Number(pc)];
+    const b = memory[Number(pc) + 1];
+    const c = memory[Number(pc) + 2];
+    if ((a !== console && a >= size) || (b !== console && b >= size)) return null;
+    let nextPc = (pc + 3n) & console;
+    let word;
+    if (a === console || b === console) {
+      const value = a === console ? BigInt(input) : memory[Number(a)];
+      if (b === console) word = value & 255n;
+      else {
+        const before = memory[Number(b)];
+        word = this.inputMode === "add" ? before + value : this.inputMode === "sub" ? before - value : value;
+        word &= console;
+      }
+    } else {
+      word = (memory[Number(b)] - memory[Number(a)]) & console;
+      if (word >= top || (this.isa === "subleq" && word === 0n)) nextPc = c;
+    }
+    if (b !== console) memory[Number(b)] = word;
+    this.pc = nextPc;
+    return { pc, address: b, word, nextPc };
+  }
+}
