@@ -15,7 +15,13 @@ export function makeHidden(app) {
   const ask = newestOnly(async (wanted, byHand) => {
     const subject = app.subject();
     if (subject === null || subject.console !== null) return;
-    const found = await app.ask("hidden", { step: subject.step, pass: wanted.pass, group: wanted.group, output: wanted.outputIndex, position: wanted.position });
+    const found = await app.ask("hidden", {
+      step: subject.step,
+      pass: wanted.pass,
+      group: wanted.group,
+      output: wanted.outputIndex,
+      position: wanted.position,
+    });
     if (found === null || place === null) return;
     shown = found;
     box.hidden = false;
@@ -31,7 +37,13 @@ export function makeHidden(app) {
     drawSum(byId("running-sum"), shown, unit);
     setText(byId("unit-words"), unit === null ? "Point at a unit, or move with the arrow keys." : unitInWords(shown, unit));
   };
-  const unitAt = (event) => (shown === null ? null : Math.min(shown.units - 1, Math.max(0, Math.floor((event.offsetX / (event.currentTarget.clientWidth - TAIL)) * shown.units))));
+  const unitAt = (event) =>
+    shown === null
+      ? null
+      : Math.min(
+          shown.units - 1,
+          Math.max(0, Math.floor((event.offsetX / (event.currentTarget.clientWidth - TAIL)) * shown.units)),
+        );
   for (const id of ["activations", "contributions", "running-sum"]) {
     byId(id).addEventListener("pointermove", (event) => {
       unit = unitAt(event);
@@ -45,7 +57,9 @@ export function makeHidden(app) {
   canvas.addEventListener("keydown", (event) => {
     if (shown === null) return;
     const now = unit ?? -1;
-    const to = { ArrowRight: now + 1, ArrowLeft: now - 1, ArrowDown: now + 10, ArrowUp: now - 10, Home: 0, End: shown.units - 1 }[event.key];
+    const to = { ArrowRight: now + 1, ArrowLeft: now - 1, ArrowDown: now + 10, ArrowUp: now - 10, Home: 0, End: shown.units - 1 }[
+      event.key
+    ];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
@@ -70,21 +84,40 @@ export function makeHidden(app) {
 }
 
 function showWords(found) {
+  const count = found.templates.length;
   setText(byId("hidden-title"), `Inside “${found.network}”: output ${found.output}, bit ${found.bit}`);
-  setText(byId("hidden-words"),
-    `${countedOf(found.templates.length, "template")} matched, so the input is ${found.templates.length === 0 ? "0" : `${found.templates.length} of its coordinates at 1/√${found.templates.length}`}. `
-    + `The prediction is ${decimal(found.prediction, 4)}; the threshold for that many templates is ${decimal(found.threshold, 4)}; `
-    + `the bit is ${found.value}, with a margin of ${decimal(found.margin)} half gaps of ${decimal(found.halfGap, 4)}.`);
-  setText(byId("activations-title"), `2. The ${counted(found.units)} hidden units${found.removed.length > 0 ? `, ${counted(found.removed.length)} of them removed` : ""}`);
+  setText(
+    byId("hidden-words"),
+    `${countedOf(count, "template")} matched, so the input is ${count === 0 ? "0" : `${count} of its coordinates at 1/√${count}`}. ` +
+      `The prediction is ${decimal(found.prediction, 4)}; the threshold for that many templates is ${decimal(found.threshold, 4)}; ` +
+      `the bit is ${found.value}, with a margin of ${decimal(found.margin)} half gaps of ${decimal(found.halfGap, 4)}.`,
+  );
+  setText(
+    byId("activations-title"),
+    `2. The ${counted(found.units)} hidden units${found.removed.length > 0 ? `, ${counted(found.removed.length)} of them removed` : ""}`,
+  );
   const key = found.templates.map((each) => `${each.template}`).join(" ") + found.output + found.bit;
-  showOnce(byId("templates"), key, () => found.templates.length === 0
-    ? [element("li", {}, "None: the network is given zeros.")]
-    : found.templates.map((each) => element("li", {}, element("span", { class: "place" }, `bit ${each.bit}`), element("span", {}, `${each.text.replaceAll(" = ", "=")} → ${each.then.join(", ")}`))));
+  showOnce(byId("templates"), key, () =>
+    found.templates.length === 0
+      ? [element("li", {}, "None: the network is given zeros.")]
+      : found.templates.map((each) =>
+          element(
+            "li",
+            {},
+            element("span", { class: "place" }, `bit ${each.bit}`),
+            element("span", {}, `${each.text.replaceAll(" = ", "=")} → ${each.then.join(", ")}`),
+          ),
+        ),
+  );
 }
 
 function unitInWords(found, unit) {
   if (found.removed.includes(unit)) return `Unit ${unit} is removed.`;
-  return `Unit ${unit}: sum ${decimal(found.sums[unit], 3)}, after ReLU ${decimal(found.activations[unit], 3)}, times its weight ${decimal(found.weights[unit], 4)} and ${decimal(found.scale, 3)} = ${decimal(found.contributions[unit], 5)}`;
+  const [sum, activation, weight] = [found.sums[unit], found.activations[unit], found.weights[unit]];
+  return (
+    `Unit ${unit}: sum ${decimal(sum, 3)}, after ReLU ${decimal(activation, 3)}, times its weight ${decimal(weight, 4)} ` +
+    `and ${decimal(found.scale, 3)} = ${decimal(found.contributions[unit], 5)}`
+  );
 }
 
 /** A bar for every unit, up from the foot, or from the middle where both signs occur. */
