@@ -88,6 +88,15 @@ function openPage(data, engineSource) {
       app.chosen.decision = null;
       step.forget();
     },
+    /** Remove a hidden unit from the step that is looked at on, or put it back. */
+    async toggleUnit(network, unit) {
+      const subject = app.subject();
+      if (subject.step !== app.state.step) await app.seekAndWait(subject.step);
+      const { damage } = app.state;
+      const removed = new Set(damage.removedUnits[network] ?? []);
+      if (!removed.delete(unit)) removed.add(unit);
+      await app.ask("break", { ...damage, removedUnits: { ...damage.removedUnits, [network]: [...removed] } });
+    },
     toggleStopHere() {
       const subject = app.state.next;
       if (subject !== null) listing.toggleStop(subject.pc);
@@ -180,7 +189,6 @@ function decisionNamed(data, name) {
 function showNames(data) {
   setText(byId("name"), printable(data.name));
   setText(byId("description"), printable(data.description ?? ""));
-  setText(byId("unit-name"), `${data.unit.name}, ${data.unit.stepKind}`);
   setText(byId("word-size"), `${data.program.wordBits}-bit ${data.program.isa}`);
 }
 

@@ -171,6 +171,8 @@ function damageInWords(damage) {
   if (damage.bits < 32) parts.push(`${damage.bits}-bit weights`);
   if (damage.removedShare > 0)
     parts.push(`${decimal(damage.removedShare * 100, 1).replace(".0", "")} % of the hidden units removed`);
+  const units = Object.entries(damage.removedUnits).filter(([, removed]) => removed.length > 0);
+  for (const [network, removed] of units) parts.push(`${countedOf(removed.length, "unit")} of ${network} removed`);
   if (damage.replaced.length > 0) parts.push(`the weights of ${damage.replaced.join(", ")} replaced by noise`);
   return parts.length > 0 ? parts.join(", ") : "mended since";
 }

@@ -2,6 +2,7 @@
 import { cleanCanvas, colours, onAppearance, penFont } from "./drawing.js";
 import { byId, counted, countedOf, decimal, element, newestOnly, setText, showOnce } from "./elements.js";
 
+const CANVASES = ["activations", "contributions", "running-sum"];
 const TAIL = 112; // room on the right for figures
 
 /** @returns {{ open: (place: any, byHand: boolean) => void, close: () => void }} */
@@ -9,7 +10,8 @@ export function makeHidden(app) {
   const box = byId("hidden");
   const canvas = byId("activations");
   let shown = null;
-  let unit = null;
+  let unit = null; // the one that was chosen
+  let pointed = null; // the one under the pointer
   let place = null;
 
   const ask = newestOnly(async (wanted, byHand) => {
@@ -32,10 +34,18 @@ export function makeHidden(app) {
   const draw = () => {
     if (shown === null || box.hidden) return;
     if (unit !== null && unit >= shown.units) unit = null;
-    drawBars(canvas, shown.activations, unit, shown.removed, false);
-    drawBars(byId("contributions"), shown.contributions, unit, shown.removed, true);
-    drawSum(byId("running-sum"), shown, unit);
-    setText(byId("unit-words"), unit === null ? "Point at a unit, or move with the arrow keys." : unitInWords(shown, unit));
+    const looked = pointed ?? unit;
+    drawBars(canvas, shown.activations, looked, shown.removed, false);
+    drawBars(byId("contributions"), shown.contributions, looked, shown.removed, true);
+    drawSum(byId("running-sum"), shown, looked);
+    setText(byId("unit-words"), looked === null ? "Choose a unit by a click or with the arrow keys." : unitInWords(shown, looked));
+    byId("remove-unit").disabled = unit === null;
+    setText(
+      byId("remove-unit"),
+      unit !== null && shown.removed.includes(unit)
+        ? `Put unit ${unit} back`
+        : `Remove ${unit === null ? "this unit" : `unit ${unit}`}`,
+    );
   };
   const unitAt = (event) =>
     shown === null
@@ -44,16 +54,23 @@ export function makeHidden(app) {
           shown.units - 1,
           Math.max(0, Math.floor((event.offsetX / (event.currentTarget.clientWidth - TAIL)) * shown.units)),
         );
-  for (const id of ["activations", "contributions", "running-sum"]) {
+  const choose = (next) => {
+    unit = next;
+    draw();
+  };
+  for (const id of CANVASES) {
     byId(id).addEventListener("pointermove", (event) => {
-      unit = unitAt(event);
+      pointed = unitAt(event);
       draw();
     });
     byId(id).addEventListener("pointerleave", () => {
-      unit = null;
+      pointed = null;
       draw();
     });
+    byId(id).addEventListener("click", (event) => choose(unitAt(event)));
+    onAppearance(byId(id), draw);
   }
+  byId("remove-unit").addEventListener("click", () => app.toggleUnit(shown.network, unit));
   canvas.addEventListener("keydown", (event) => {
     if (shown === null) return;
     const now = unit ?? -1;
@@ -63,10 +80,8 @@ export function makeHidden(app) {
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    unit = Math.min(shown.units - 1, Math.max(0, to));
-    draw();
+    choose(Math.min(shown.units - 1, Math.max(0, to)));
   });
-  for (const id of ["activations", "contributions", "running-sum"]) onAppearance(byId(id), draw);
   byId("close-hidden").addEventListener("click", () => close());
 
   function close() {

@@ -50,6 +50,8 @@ export function makeTransport(app) {
       byId("rate"),
       state.recorded ? "recording" : state.stepsPerSecond > 0 ? `${counted(Math.round(state.stepsPerSecond))} steps/s` : "–",
     );
+    const { unit } = app.data;
+    setText(byId("unit-name"), `${unit.name}, ${state.damaged ? "damaged" : unit.stepKind}`);
     const lockstep = byId("lockstep");
     document.documentElement.classList.toggle("diverged", state.divergence !== null);
     if (state.divergence !== null) setText(lockstep, `differs since step ${counted(state.divergence.step)}`);
