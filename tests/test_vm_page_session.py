@@ -10,7 +10,8 @@ import pytest
 from page_engine import COUNTS, ECHO, Engine, UnitOf, check_reference, data_of, started
 
 import programs
-from assembler import assemble
+from assembler import Image, assemble
+from vm import Machine
 from vm.debugger.source import Source
 from vm.page.data import data_json, engine_source, page_data, strip_modules
 
@@ -280,6 +281,21 @@ def test_the_engine_is_one_script_that_no_tag_can_end():
 def test_an_import_or_export_of_another_form_is_refused(text):
     with pytest.raises(ValueError, match="cannot be taken out"):
         strip_modules(text)
+
+
+def test_a_page_has_the_memory_and_the_input_of_its_machine(unit_of: UnitOf):
+    machine = Machine(ECHO, unit_of("ntk"), input=b"ab", memory=100, input_mode="sub")
+    found = re.search(r'id="sbn-data">(.*?)</script>', machine.page(), re.DOTALL)
+    assert found is not None
+    data = json.loads(found[1])
+    assert (data["program"]["memorySize"], data["program"]["inputMode"]) == (100, "sub")
+    assert data["input"] == {"bytes": "YWI=", "ended": True}
+
+
+def test_a_memory_that_no_browser_holds_is_refused(unit_of: UnitOf):
+    image = Image([0, 0, 0], 32, memory=1 << 23)
+    with pytest.raises(ValueError, match="at most 4,194,304 words of memory, and this is 8,388,608"):
+        data_of(image, unit_of("ntk", 32))
 
 
 def test_hostile_text_stays_text(unit_of: UnitOf):
