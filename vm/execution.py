@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -169,11 +169,12 @@ class Machine:
         """The run page of the program on this unit, as HTML text; a notebook shows it.
 
         The run in it starts from the beginning, with the input this machine was made with; that of an interactive
-        machine is typed in the page.
+        machine is typed in the page. Raises ValueError for a memory that is too large for a browser.
         """
         from vm.page.document import program_page
 
-        return program_page(self.image, self.unit, "program", self._given, self._source)
+        image = replace(self.image, memory=self.size, input_mode=self.input_mode)
+        return program_page(image, self.unit, "program", self._given, self._source)
 
     def record_operands(self) -> None:
         """From here on, chunks hold the operands A and C of their steps. The loop is compiled for that."""

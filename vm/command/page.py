@@ -12,7 +12,7 @@ from assembler import format_of
 from vm.console import jax_setup, program_files, result_file, terminal
 from vm.console.program_files import STDIN
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError
+from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from assembler import Image
@@ -70,7 +70,8 @@ def _page(options: argparse.Namespace, image: Image, name: str, given: bytes | N
     from vm.page.document import program_page
 
     unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
-    return program_page(image, unit, name, given, _source(options))
+    with stated_by_user():
+        return program_page(image, unit, name, given, _source(options))
 
 
 def _name(options: argparse.Namespace) -> str:

@@ -28,6 +28,7 @@ from learned_units.units.ntk import NtkSpec
 
 FORMAT = 1
 RECORDED_STEPS = 20_000  # of a unit without an engine in the page
+MOST_MEMORY = 1 << 22  # words: what a page holds of each takes 30 bytes
 
 # What is concatenated, in this order: each module stands after those it imports.
 ENGINE = (
@@ -71,11 +72,13 @@ def page_data(
 
     input: what the console is given; without its end, whoever looks may type more. sources: whole texts by the names
     that the source map gives their files. Raises ValueError for a unit of another width or instruction set than the
-    image's.
+    image's, and for more memory than MOST_MEMORY.
     """
     from vm.execution import check_unit
 
     check_unit(unit, image)
+    if image.memory_size() > MOST_MEMORY:
+        raise ValueError(f"a page holds at most {MOST_MEMORY:,} words of memory, and this is {image.memory_size():,}")
     live = isinstance(unit.spec, NtkSpec) and all(isinstance(each, EnsembleParams) for each in unit.params.values())
     networks, schedule = _networks(unit) if live else ([], [])
     low, high = _limbs(image.words, image.word_bits)

@@ -16,7 +16,7 @@ from assembler import Image
 from learned_units.unit import Unit
 from vm.page.data import client_source, data_json, engine_source, page_data, strip_modules
 
-STYLES = ("base.css", "layout.css", "views.css")
+STYLES = ("base.css", "layout.css", "step.css", "views.css")
 # In this order: a script may use at once only what stands before it.
 SCRIPTS = (
     "elements",
@@ -28,6 +28,7 @@ SCRIPTS = (
     "memory",
     "hidden",
     "proof",
+    "lanes",
     "step",
     "certainty",
     "breaking",

@@ -55,12 +55,12 @@ function openPage(data, engineSource) {
     /** The step that is looked at: the one to come, or at the end, and in a recording, the last one. */
     subject() {
       if (app.state === null) return null;
-      return data.recording !== null ? app.state.last ?? app.state.next : app.state.next ?? app.state.last;
+      return data.recording !== null ? (app.state.last ?? app.state.next) : (app.state.next ?? app.state.last);
     },
     /** An address by its label. */
     nameOf(address) {
       const at = Number(signed(address, data.program.wordBits));
-      return at === -1 ? "console" : label(Number(address)) ?? String(address);
+      return at === -1 ? "console" : (label(Number(address)) ?? String(address));
     },
     lineOf(address) {
       const line = app.map.userLine(Number(address));
@@ -88,6 +88,15 @@ function openPage(data, engineSource) {
       app.chosen.decision = null;
       step.forget();
     },
+    /** Remove a hidden unit from the step that is looked at on, or put it back. */
+    async toggleUnit(network, unit) {
+      const subject = app.subject();
+      if (subject.step !== app.state.step) await app.seekAndWait(subject.step);
+      const { damage } = app.state;
+      const removed = new Set(damage.removedUnits[network] ?? []);
+      if (!removed.delete(unit)) removed.add(unit);
+      await app.ask("break", { ...damage, removedUnits: { ...damage.removedUnits, [network]: [...removed] } });
+    },
     toggleStopHere() {
       const subject = app.state.next;
       if (subject !== null) listing.toggleStop(subject.pc);
@@ -112,7 +121,12 @@ function openPage(data, engineSource) {
   const follow = seldom(400, () => {
     if (app.state.playing) return;
     const { decision } = app.chosen;
-    writeLink({ step: app.state.step, view: app.view, word: app.chosen.word, bit: decision === null ? null : `${decision.pass}.${decision.output}.${decision.bit}` });
+    writeLink({
+      step: app.state.step,
+      view: app.view,
+      word: app.chosen.word,
+      bit: decision === null ? null : `${decision.pass}.${decision.output}.${decision.bit}`,
+    });
   });
 
   function draw() {
@@ -166,14 +180,15 @@ function decisionNamed(data, name) {
   const network = step && data.networks.find((each) => each.name === step.network);
   const outputIndex = network ? network.outputs.indexOf(output) : -1;
   if (outputIndex < 0 || !/^\d+$/.test(bit ?? "") || Number(bit) >= step.positions) return null;
-  const [group, position] = network.pooled ? [Number(bit), 0] : [Math.floor(Number(bit) / network.group), Number(bit) % network.group];
+  const [group, position] = network.pooled
+    ? [Number(bit), 0]
+    : [Math.floor(Number(bit) / network.group), Number(bit) % network.group];
   return { pass: Number(pass), network: network.name, group, position, output, outputIndex, bit: Number(bit) };
 }
 
 function showNames(data) {
   setText(byId("name"), printable(data.name));
   setText(byId("description"), printable(data.description ?? ""));
-  setText(byId("unit-name"), `${data.unit.name}, ${data.unit.stepKind}`);
   setText(byId("word-size"), `${data.program.wordBits}-bit ${data.program.isa}`);
 }
 

@@ -12,7 +12,10 @@ export function makeCertainty(app) {
   let histogram = null;
   if (app.data.recording !== null) {
     canvas.hidden = true;
-    setText(byId("histogram-words"), "A recording holds the smallest margin of each step, which is drawn above the slider, and not those of all predictions.");
+    setText(
+      byId("histogram-words"),
+      "A recording holds the smallest margin of each step, which is drawn above the slider, and not those of all predictions.",
+    );
   }
   byId("to-weakest").addEventListener("click", () => app.ask("leastCertain"));
   const draw = () => {
@@ -24,10 +27,15 @@ export function makeCertainty(app) {
     if (histogram === null) return;
     draw();
     const verified = verifiedMinimum(app.data);
-    const words = `${counted(histogram.decisions)} predictions by their margin, the counts on a logarithmic scale. `
-      + (verified === null ? "" : `Dashed: ${decimal(verified, 3)}, the smallest margin over every input the networks can receive. While the weights are as stored, nothing can lie to the left of it.`);
-    setText(byId("histogram-words"), words);
-    canvas.setAttribute("aria-label", `Histogram of ${counted(histogram.decisions)} margins; the smallest is ${decimal(histogram.smallest, 3)}`);
+    const meaning =
+      `Dashed: ${decimal(verified, 3)}, the smallest margin over every input the networks can receive. ` +
+      "While the weights are as stored, nothing can lie to the left of it.";
+    const words = `${counted(histogram.decisions)} predictions by their margin, the counts on a logarithmic scale. `;
+    setText(byId("histogram-words"), verified === null ? words : words + meaning);
+    canvas.setAttribute(
+      "aria-label",
+      `Histogram of ${counted(histogram.decisions)} margins; the smallest is ${decimal(histogram.smallest, 3)}`,
+    );
     showFigures(app, histogram, verified);
   });
   return () => {
@@ -46,7 +54,8 @@ function showFigures(app, histogram, verified) {
     ["verified minimum", verified === null ? "–" : decimal(verified, 3)],
   ];
   showOnce(byId("certainty-figures"), JSON.stringify(figures), () =>
-    figures.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+    figures.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+  );
 }
 
 function drawHistogram(canvas, histogram, verified) {
@@ -55,7 +64,8 @@ function drawHistogram(canvas, histogram, verified) {
   const { low, high, bins } = histogram;
   const highest = Math.max(10, ...bins);
   const x = (margin) => LEFT + ((margin - low) / (high - low)) * (width - LEFT - 14);
-  const y = (count) => height - FOOT - (count > 0 ? (Math.log10(count) + 0.15) / (Math.log10(highest) + 0.15) : 0) * (height - FOOT - 16);
+  const y = (count) =>
+    height - FOOT - (count > 0 ? (Math.log10(count) + 0.15) / (Math.log10(highest) + 0.15) : 0) * (height - FOOT - 16);
   pen.font = penFont(11);
   pen.textBaseline = "middle";
   pen.textAlign = "right";
@@ -79,7 +89,8 @@ function drawHistogram(canvas, histogram, verified) {
   pen.fillRect(LEFT, height - FOOT, width - LEFT - 14, 1);
   pen.fillStyle = ink.muted;
   pen.textAlign = "center";
-  for (let tick = low; tick <= high; tick += 0.5) pen.fillText(tick === high ? `${tick}+` : String(tick), x(tick), height - FOOT + 11);
+  for (let tick = low; tick <= high; tick += 0.5)
+    pen.fillText(tick === high ? `${tick}+` : String(tick), x(tick), height - FOOT + 11);
   pen.fillText("margin: 0 is the threshold, 1 the nominal distance", LEFT + (width - LEFT) / 2, height - 8);
   if (verified !== null) {
     pen.strokeStyle = ink.ink;

@@ -3,7 +3,21 @@
 /** The box of each element that `onAppearance` watches: asking for it again and again would make the browser lay out. */
 const boxes = new WeakMap();
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const COLOURS = ["surface", "raised", "ink", "muted", "line", "accent", "read", "write", "bad", "band", "positive", "negative", "strong"];
+const COLOURS = [
+  "surface",
+  "raised",
+  "ink",
+  "muted",
+  "line",
+  "accent",
+  "read",
+  "write",
+  "bad",
+  "band",
+  "positive",
+  "negative",
+  "strong",
+];
 /** @type {Record<string, string>|null} */
 let style = null;
 dark.addEventListener("change", () => {
@@ -50,7 +64,13 @@ export function penFont(pixels) {
 /** A colour given as #rrggbb, mixed with a share 0..1 of another one. @returns {string} #rrggbb */
 export function mixed(first, second, share) {
   const [a, b] = [levels(first), levels(second)];
-  return `#${a.map((value, k) => Math.round(value + (b[k] - value) * share).toString(16).padStart(2, "0")).join("")}`;
+  return `#${a
+    .map((value, k) =>
+      Math.round(value + (b[k] - value) * share)
+        .toString(16)
+        .padStart(2, "0"),
+    )
+    .join("")}`;
 }
 
 /** Black or white, whichever has the higher contrast on a ground given as #rrggbb. */

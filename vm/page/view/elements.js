@@ -58,8 +58,11 @@ export function textOf(bytes) {
 
 /** Text with pictures for control characters, but for tab and new line. */
 export function printable(text) {
-  return text.replace(/\r\n/g, "\n").replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (sign) =>
-    sign === "\u007f" ? "\u2421" : String.fromCharCode(0x2400 + sign.charCodeAt(0)));
+  return text
+    .replace(/\r\n/g, "\n")
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (sign) =>
+      sign === "\u007f" ? "\u2421" : String.fromCharCode(0x2400 + sign.charCodeAt(0)),
+    );
 }
 
 /** Run `work` at most once every `pause` ms, and once after the last call. */

@@ -2,6 +2,7 @@
 import { cleanCanvas, colours, onAppearance, penFont } from "./drawing.js";
 import { byId, counted, countedOf, decimal, element, newestOnly, setText, showOnce } from "./elements.js";
 
+const CANVASES = ["activations", "contributions", "running-sum"];
 const TAIL = 112; // room on the right for figures
 
 /** @returns {{ open: (place: any, byHand: boolean) => void, close: () => void }} */
@@ -9,13 +10,20 @@ export function makeHidden(app) {
   const box = byId("hidden");
   const canvas = byId("activations");
   let shown = null;
-  let unit = null;
+  let unit = null; // the one that was chosen
+  let pointed = null; // the one under the pointer
   let place = null;
 
   const ask = newestOnly(async (wanted, byHand) => {
     const subject = app.subject();
     if (subject === null || subject.console !== null) return;
-    const found = await app.ask("hidden", { step: subject.step, pass: wanted.pass, group: wanted.group, output: wanted.outputIndex, position: wanted.position });
+    const found = await app.ask("hidden", {
+      step: subject.step,
+      pass: wanted.pass,
+      group: wanted.group,
+      output: wanted.outputIndex,
+      position: wanted.position,
+    });
     if (found === null || place === null) return;
     shown = found;
     box.hidden = false;
@@ -26,33 +34,54 @@ export function makeHidden(app) {
   const draw = () => {
     if (shown === null || box.hidden) return;
     if (unit !== null && unit >= shown.units) unit = null;
-    drawBars(canvas, shown.activations, unit, shown.removed, false);
-    drawBars(byId("contributions"), shown.contributions, unit, shown.removed, true);
-    drawSum(byId("running-sum"), shown, unit);
-    setText(byId("unit-words"), unit === null ? "Point at a unit, or move with the arrow keys." : unitInWords(shown, unit));
+    const looked = pointed ?? unit;
+    drawBars(canvas, shown.activations, looked, shown.removed, false);
+    drawBars(byId("contributions"), shown.contributions, looked, shown.removed, true);
+    drawSum(byId("running-sum"), shown, looked);
+    setText(byId("unit-words"), looked === null ? "Choose a unit by a click or with the arrow keys." : unitInWords(shown, looked));
+    byId("remove-unit").disabled = unit === null;
+    setText(
+      byId("remove-unit"),
+      unit !== null && shown.removed.includes(unit)
+        ? `Put unit ${unit} back`
+        : `Remove ${unit === null ? "this unit" : `unit ${unit}`}`,
+    );
   };
-  const unitAt = (event) => (shown === null ? null : Math.min(shown.units - 1, Math.max(0, Math.floor((event.offsetX / (event.currentTarget.clientWidth - TAIL)) * shown.units))));
-  for (const id of ["activations", "contributions", "running-sum"]) {
+  const unitAt = (event) =>
+    shown === null
+      ? null
+      : Math.min(
+          shown.units - 1,
+          Math.max(0, Math.floor((event.offsetX / (event.currentTarget.clientWidth - TAIL)) * shown.units)),
+        );
+  const choose = (next) => {
+    unit = next;
+    draw();
+  };
+  for (const id of CANVASES) {
     byId(id).addEventListener("pointermove", (event) => {
-      unit = unitAt(event);
+      pointed = unitAt(event);
       draw();
     });
     byId(id).addEventListener("pointerleave", () => {
-      unit = null;
+      pointed = null;
       draw();
     });
+    byId(id).addEventListener("click", (event) => choose(unitAt(event)));
+    onAppearance(byId(id), draw);
   }
+  byId("remove-unit").addEventListener("click", () => app.toggleUnit(shown.network, unit));
   canvas.addEventListener("keydown", (event) => {
     if (shown === null) return;
     const now = unit ?? -1;
-    const to = { ArrowRight: now + 1, ArrowLeft: now - 1, ArrowDown: now + 10, ArrowUp: now - 10, Home: 0, End: shown.units - 1 }[event.key];
+    const to = { ArrowRight: now + 1, ArrowLeft: now - 1, ArrowDown: now + 10, ArrowUp: now - 10, Home: 0, End: shown.units - 1 }[
+      event.key
+    ];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    unit = Math.min(shown.units - 1, Math.max(0, to));
-    draw();
+    choose(Math.min(shown.units - 1, Math.max(0, to)));
   });
-  for (const id of ["activations", "contributions", "running-sum"]) onAppearance(byId(id), draw);
   byId("close-hidden").addEventListener("click", () => close());
 
   function close() {
@@ -70,21 +99,40 @@ export function makeHidden(app) {
 }
 
 function showWords(found) {
+  const count = found.templates.length;
   setText(byId("hidden-title"), `Inside “${found.network}”: output ${found.output}, bit ${found.bit}`);
-  setText(byId("hidden-words"),
-    `${countedOf(found.templates.length, "template")} matched, so the input is ${found.templates.length === 0 ? "0" : `${found.templates.length} of its coordinates at 1/√${found.templates.length}`}. `
-    + `The prediction is ${decimal(found.prediction, 4)}; the threshold for that many templates is ${decimal(found.threshold, 4)}; `
-    + `the bit is ${found.value}, with a margin of ${decimal(found.margin)} half gaps of ${decimal(found.halfGap, 4)}.`);
-  setText(byId("activations-title"), `2. The ${counted(found.units)} hidden units${found.removed.length > 0 ? `, ${counted(found.removed.length)} of them removed` : ""}`);
+  setText(
+    byId("hidden-words"),
+    `${countedOf(count, "template")} matched, so the input is ${count === 0 ? "0" : `${count} of its coordinates at 1/√${count}`}. ` +
+      `The prediction is ${decimal(found.prediction, 4)}; the threshold for that many templates is ${decimal(found.threshold, 4)}; ` +
+      `the bit is ${found.value}, with a margin of ${decimal(found.margin)} half gaps of ${decimal(found.halfGap, 4)}.`,
+  );
+  setText(
+    byId("activations-title"),
+    `2. The ${counted(found.units)} hidden units${found.removed.length > 0 ? `, ${counted(found.removed.length)} of them removed` : ""}`,
+  );
   const key = found.templates.map((each) => `${each.template}`).join(" ") + found.output + found.bit;
-  showOnce(byId("templates"), key, () => found.templates.length === 0
-    ? [element("li", {}, "None: the network is given zeros.")]
-    : found.templates.map((each) => element("li", {}, element("span", { class: "place" }, `bit ${each.bit}`), element("span", {}, `${each.text.replaceAll(" = ", "=")} → ${each.then.join(", ")}`))));
+  showOnce(byId("templates"), key, () =>
+    found.templates.length === 0
+      ? [element("li", {}, "None: the network is given zeros.")]
+      : found.templates.map((each) =>
+          element(
+            "li",
+            {},
+            element("span", { class: "place" }, `bit ${each.bit}`),
+            element("span", {}, `${each.text.replaceAll(" = ", "=")} → ${each.then.join(", ")}`),
+          ),
+        ),
+  );
 }
 
 function unitInWords(found, unit) {
   if (found.removed.includes(unit)) return `Unit ${unit} is removed.`;
-  return `Unit ${unit}: sum ${decimal(found.sums[unit], 3)}, after ReLU ${decimal(found.activations[unit], 3)}, times its weight ${decimal(found.weights[unit], 4)} and ${decimal(found.scale, 3)} = ${decimal(found.contributions[unit], 5)}`;
+  const [sum, activation, weight] = [found.sums[unit], found.activations[unit], found.weights[unit]];
+  return (
+    `Unit ${unit}: sum ${decimal(sum, 3)}, after ReLU ${decimal(activation, 3)}, times its weight ${decimal(weight, 4)} ` +
+    `and ${decimal(found.scale, 3)} = ${decimal(found.contributions[unit], 5)}`
+  );
 }
 
 /** A bar for every unit, up from the foot, or from the middle where both signs occur. */

@@ -14,7 +14,12 @@ export function makeKeyboard(app) {
     [["o"], "O", "step out of the macro or routine", press("out")],
     [["r"], "R", "run to the chosen line", press("here")],
     [["w"], "W", "back to the last write of the chosen word", press("last-write")],
-    [["W"], "shift W", "on to the next write of the chosen word", () => app.chosen.word !== null && app.ask("nextWrite", { address: app.chosen.word })],
+    [
+      ["W"],
+      "shift W",
+      "on to the next write of the chosen word",
+      () => app.chosen.word !== null && app.ask("nextWrite", { address: app.chosen.word }),
+    ],
     [["b"], "B", "break point at the current instruction, or remove it", () => app.toggleStopHere()],
     [["g"], "G", "run back to the last break point", () => app.ask("runBack")],
     [["m"], "M", "go to the least certain step", () => app.ask("leastCertain")],
@@ -42,8 +47,15 @@ export function makeKeyboard(app) {
     else act();
   });
 
-  byId("keys").replaceChildren(...keys.flatMap(([, name, does]) => [element("dt", {}, name), element("dd", {}, does)]),
-    element("dt", {}, "↑ ↓ → ←"), element("dd", {}, "in the program: from line to line, open and close a macro; in the memory map: from word to word; in a strip: from bit to bit"));
+  byId("keys").replaceChildren(
+    ...keys.flatMap(([, name, does]) => [element("dt", {}, name), element("dd", {}, does)]),
+    element("dt", {}, "↑ ↓ → ←"),
+    element(
+      "dd",
+      {},
+      "in the program: from line to line, open and close a macro; in the memory map: from word to word; in a strip: from bit to bit",
+    ),
+  );
   byId("show-help").addEventListener("click", () => byId("help").showModal());
   byId("skip").addEventListener("click", () => byId("main").focus());
 }

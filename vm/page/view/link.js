@@ -9,7 +9,9 @@ export function readLink() {
 
 /** Let the address name a place. Frames that may not change their address keep it. */
 export function writeLink(place) {
-  const parts = Object.entries(place).filter(([, value]) => value !== null).map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+  const parts = Object.entries(place)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
   const wanted = `#${parts.join("&")}`;
   if (location.hash === wanted || location.protocol === "about:") return;
   history.replaceState(null, "", wanted);

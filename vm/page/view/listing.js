@@ -18,7 +18,10 @@ export function makeListing(app) {
   let active = rows.find((row) => row.place !== null) ?? rows[0];
 
   box.replaceChildren(...rows.map((row) => row.node));
-  box.classList.toggle("flat", rows.every((row) => row.open === null));
+  box.classList.toggle(
+    "flat",
+    rows.every((row) => row.open === null),
+  );
   if (active) activate(active);
 
   function activate(row) {
@@ -112,7 +115,11 @@ export function makeListing(app) {
 /** The row to mark for a pc: the innermost one that is shown. */
 function rowAt(rows, pc, line) {
   const holds = (row) => row.ranges.some(([start, end]) => start <= pc && pc < end);
-  return rows.find((row) => row.inner && holds(row)) ?? rows.find((row) => (line !== null && row.line === line && !row.inner) || (line === null && holds(row))) ?? null;
+  return (
+    rows.find((row) => row.inner && holds(row)) ??
+    rows.find((row) => (line !== null && row.line === line && !row.inner) || (line === null && holds(row))) ??
+    null
+  );
 }
 
 /** ", line 12", or for what a macro made ", line 12 → std.sbn:120". */
@@ -128,7 +135,8 @@ function whereInWords(app, pc) {
 function reveal(box, node) {
   const [top, bottom] = [node.offsetTop, node.offsetTop + node.offsetHeight];
   const margin = Math.min(60, box.clientHeight / 4);
-  if (top < box.scrollTop + margin || bottom > box.scrollTop + box.clientHeight - margin) box.scrollTop = top - box.clientHeight * 0.4;
+  if (top < box.scrollTop + margin || bottom > box.scrollTop + box.clientHeight - margin)
+    box.scrollTop = top - box.clientHeight * 0.4;
 }
 
 function showHeat(rows, state) {
@@ -166,7 +174,10 @@ function sourceRows(app) {
   });
 }
 
-/** The words each line of the author's file made, and whether it did so through macros. @returns {Map<number, { ranges: [number, number][], expands: boolean }>} */
+/**
+ * The words each line of the author's file made, and whether it did so through macros.
+ * @returns {Map<number, { ranges: [number, number][], expands: boolean }>}
+ */
 function wordsOfLines(map) {
   const made = new Map();
   for (const [start, end] of map.runs) {
@@ -192,14 +203,27 @@ function innerRows(app, line) {
   let before = [];
   for (const { start, end, path } of app.map.expansion(line)) {
     for (let depth = 1; depth < path.length; depth++) {
-      const known = before[depth] && before[depth].line === path[depth].line && before[depth].file === path[depth].file && depth < path.length - 1;
+      const known =
+        before[depth] &&
+        before[depth].line === path[depth].line &&
+        before[depth].file === path[depth].file &&
+        depth < path.length - 1;
       const parents = path.slice(1, depth).every((place, k) => before[k + 1] && before[k + 1].line === place.line);
       if (known && parents) continue;
       const innermost = depth === path.length - 1;
-      made.push(makeRow({
-        number: innermost ? String(start) : "", text: path[depth].text.trimEnd(), ranges: innermost ? [[start, end]] : [], place: innermost ? start : null,
-        line: null, expands: false, inner: true, depth, name: `address ${start}`,
-      }));
+      made.push(
+        makeRow({
+          number: innermost ? String(start) : "",
+          text: path[depth].text.trimEnd(),
+          ranges: innermost ? [[start, end]] : [],
+          place: innermost ? start : null,
+          line: null,
+          expands: false,
+          inner: true,
+          depth,
+          name: `address ${start}`,
+        }),
+      );
     }
     before = path;
   }
@@ -211,8 +235,23 @@ function wordRows(app) {
   const words = app.imageWords();
   const rows = [];
   for (let at = 0; at < words.length && rows.length < MOST_ROWS; at += 3) {
-    const text = words.slice(at, at + 3).map(String).join("  ");
-    rows.push(makeRow({ number: String(at), text, ranges: [[at, at + 3]], place: at, line: null, expands: false, inner: false, depth: 0, name: `address ${at}` }));
+    const text = words
+      .slice(at, at + 3)
+      .map(String)
+      .join("  ");
+    rows.push(
+      makeRow({
+        number: String(at),
+        text,
+        ranges: [[at, at + 3]],
+        place: at,
+        line: null,
+        expands: false,
+        inner: false,
+        depth: 0,
+        name: `address ${at}`,
+      }),
+    );
   }
   return rows;
 }
@@ -220,11 +259,31 @@ function wordRows(app) {
 function makeRow({ number, text, ranges, place, line, expands, inner, depth, name }) {
   const shown = printable(text);
   const [code, remark] = splitRemark(shown);
-  const stop = place === null ? null : element("button", { type: "button", class: "stop", tabindex: "-1", "aria-pressed": "false", "aria-label": `Break point at ${name}: ${code.trim()}` });
-  const open = expands ? element("button", { type: "button", class: "open", tabindex: "-1", "aria-expanded": "false", "aria-label": `What ${name} stands for` }, "▸") : null;
-  const node = element("div", { class: `row${inner ? " inner" : ""}${code.trim() === "" ? " comment" : ""}` },
-    stop ?? element("span"), open ?? element("span"), element("span", { class: "number" }, number),
-    element("span", { class: "text" }, code, remark === "" ? null : element("span", { class: "remark" }, remark)));
+  const stop =
+    place === null
+      ? null
+      : element("button", {
+          type: "button",
+          class: "stop",
+          tabindex: "-1",
+          "aria-pressed": "false",
+          "aria-label": `Break point at ${name}: ${code.trim()}`,
+        });
+  const open = expands
+    ? element(
+        "button",
+        { type: "button", class: "open", tabindex: "-1", "aria-expanded": "false", "aria-label": `What ${name} stands for` },
+        "▸",
+      )
+    : null;
+  const node = element(
+    "div",
+    { class: `row${inner ? " inner" : ""}${code.trim() === "" ? " comment" : ""}` },
+    stop ?? element("span"),
+    open ?? element("span"),
+    element("span", { class: "number" }, number),
+    element("span", { class: "text" }, code, remark === "" ? null : element("span", { class: "remark" }, remark)),
+  );
   node.style.setProperty("--depth", String(depth));
   return { node, stop, open, number, ranges, place, line, name, inner, count: 0 };
 }

@@ -103,10 +103,20 @@ function drawCells(pen, grid, cells, state, by, wordBits) {
   for (let k = 0; k < cells; k++) {
     const value = signed(wordAt(state.memory, k), wordBits);
     const number = Number(value);
-    const share = counts === null
-      ? (number === 0 ? 0 : 0.12 + 0.88 * (Math.log2(1 + Math.abs(number)) / (wordBits - 1)))
-      : counts[k] === 0 ? 0 : 0.12 + 0.88 * (Math.log(1 + counts[k]) / Math.log(1 + most));
-    const tone = counts === null ? (number < 0 ? ink.negative : ink.positive) : { executed: ink.accent, read: ink.read, written: ink.write }[by];
+    const share =
+      counts === null
+        ? number === 0
+          ? 0
+          : 0.12 + 0.88 * (Math.log2(1 + Math.abs(number)) / (wordBits - 1))
+        : counts[k] === 0
+          ? 0
+          : 0.12 + 0.88 * (Math.log(1 + counts[k]) / Math.log(1 + most));
+    const tone =
+      counts === null
+        ? number < 0
+          ? ink.negative
+          : ink.positive
+        : { executed: ink.accent, read: ink.read, written: ink.write }[by];
     const [x, y] = [(k % columns) * size, Math.floor(k / columns) * size];
     const ground = mixed(ink.raised, tone, Math.min(1, share));
     pen.fillStyle = ground;
@@ -143,7 +153,12 @@ function drawMarks(pen, grid, from, cells, subject, chosen, pointed) {
       const k = subject.pc + word - from;
       if (k < 0 || k >= cells) continue;
       pen.fillStyle = ink.ink;
-      pen.fillRect((k % columns) * size, Math.floor(k / columns) * size + size - Math.max(2, size / 8), size - (size >= 9 ? 1 : 0), Math.max(2, size / 8));
+      pen.fillRect(
+        (k % columns) * size,
+        Math.floor(k / columns) * size + size - Math.max(2, size / 8),
+        size - (size >= 9 ? 1 : 0),
+        Math.max(2, size / 8),
+      );
     }
     frame(subject.aAddress, ink.read, [3, 2], 1, line);
     frame(subject.bAddress, ink.write, [], 1, line);
@@ -153,8 +168,16 @@ function drawMarks(pen, grid, from, cells, subject, chosen, pointed) {
 }
 
 function showLegend(by, state, from, cells) {
-  const tones = { value: "blue: positive, orange: negative, pale: near 0", executed: "the darker, the more often executed", read: "the darker, the more often read", written: "the darker, the more often written" };
-  const shown = from + cells < state.extent || cells < state.memory.low.length ? `words ${counted(from)}–${counted(from + cells - 1)} of ${counted(state.extent)}` : `${counted(cells)} words in use`;
+  const tones = {
+    value: "blue: positive, orange: negative, pale: near 0",
+    executed: "the darker, the more often executed",
+    read: "the darker, the more often read",
+    written: "the darker, the more often written",
+  };
+  const shown =
+    from + cells < state.extent || cells < state.memory.low.length
+      ? `words ${counted(from)}–${counted(from + cells - 1)} of ${counted(state.extent)}`
+      : `${counted(cells)} words in use`;
   const parts = [shown, tones[by], "underlined: the instruction", "dashed frame: it reads", "solid frame: it writes"];
   showOnce(byId("memory-legend"), parts.join("|"), () => parts.map((part) => element("span", {}, part)));
 }
@@ -187,9 +210,11 @@ function showWord(app, state, address, label) {
   const value = signed(word, wordBits);
   const number = Number(value);
   const path = app.map.pathAt(address);
+  const name = label(address);
+  const whole = String(value) === String(word) ? "" : ` (unsigned ${word})`;
+  const sign = number > 31 && number < 127 ? `, “${String.fromCharCode(number)}”` : "";
   const lines = [
-    `Word ${counted(address)}${label(address) === null ? "" : `, ${label(address)}`}: ${String(value)}`
-      + `${String(value) === String(word) ? "" : ` (unsigned ${String(word)})`}, 0x${hex(word, wordBits)}${number > 31 && number < 127 ? `, “${String.fromCharCode(number)}”` : ""}.`,
+    `Word ${counted(address)}${name === null ? "" : `, ${name}`}: ${value}${whole}, 0x${hex(word, wordBits)}${sign}.`,
     `Executed ${counted(state.heat.executed[k])}, read ${counted(state.heat.read[k])}, written ${counted(state.heat.written[k])} times.`,
     path.length === 0 ? "" : `Line ${path[0].line}: ${path[0].text.trim()}`,
   ];

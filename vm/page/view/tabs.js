@@ -30,7 +30,12 @@ export function makeTabs(app) {
   byId("tab-step").parentElement.addEventListener("keydown", (event) => {
     const order = tabs();
     const at = order.indexOf(app.view);
-    const to = { ArrowRight: (at + 1) % order.length, ArrowLeft: (at + order.length - 1) % order.length, Home: 0, End: order.length - 1 }[event.key];
+    const to = {
+      ArrowRight: (at + 1) % order.length,
+      ArrowLeft: (at + order.length - 1) % order.length,
+      Home: 0,
+      End: order.length - 1,
+    }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();

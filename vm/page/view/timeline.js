@@ -47,7 +47,7 @@ export function makeTimeline(app) {
 /** The smallest margin that was verified over every input of every network, or null. */
 export function verifiedMinimum(data) {
   const margins = data.networks.map((network) => network.smallestMargin).filter((margin) => margin !== null);
-  return margins.length > 0 ? Math.min(...margins) : data.unit.verified?.smallestMargin ?? null;
+  return margins.length > 0 ? Math.min(...margins) : (data.unit.verified?.smallestMargin ?? null);
 }
 
 function drawTimeline(canvas, timeline, state, verified) {

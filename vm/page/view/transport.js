@@ -46,14 +46,22 @@ export function makeTransport(app) {
     for (const id of ["back", "to-start"]) byId(id).disabled = state.step <= state.first;
     byId("here").disabled = app.chosen.place === null;
     byId("last-write").disabled = app.chosen.word === null;
-    setText(byId("rate"), state.recorded ? "recording" : state.stepsPerSecond > 0 ? `${counted(Math.round(state.stepsPerSecond))} steps/s` : "–");
+    setText(
+      byId("rate"),
+      state.recorded ? "recording" : state.stepsPerSecond > 0 ? `${counted(Math.round(state.stepsPerSecond))} steps/s` : "–",
+    );
+    const { unit } = app.data;
+    setText(byId("unit-name"), `${unit.name}, ${state.damaged ? "damaged" : unit.stepKind}`);
     const lockstep = byId("lockstep");
     document.documentElement.classList.toggle("diverged", state.divergence !== null);
     if (state.divergence !== null) setText(lockstep, `differs since step ${counted(state.divergence.step)}`);
     else setText(lockstep, `${countedOf(state.compared, state.recorded ? "recorded step" : "step")} compared, all agree`);
     setText(byId("step-count"), `Step ${counted(state.step)}${state.end > state.step ? ` of ${counted(state.end)}` : ""}`);
     setText(byId("machine-state"), stateInWords(state));
-    setText(byId("weakest-words"), state.least === null ? "" : `smallest margin ${decimal(state.least.margin)} at step ${counted(state.least.step)}`);
+    setText(
+      byId("weakest-words"),
+      state.least === null ? "" : `smallest margin ${decimal(state.least.margin)} at step ${counted(state.least.step)}`,
+    );
   };
 }
 
