@@ -55,7 +55,7 @@ class Files:
         return tuple(self._blocks.values())
 
     def chained(self, chain: tuple[str, ...], path: Path) -> tuple[str, ...]:
-        """The included files that are open while one is expanded, that one too. Raises IncludeError where it cannot be."""
+        """The included files that are open while one is expanded, that one too. Raises IncludeError where it cannot."""
         key = _identity(path)
         if key in (self.source, *chain):
             raise IncludeError("it is already being included, and would include itself endlessly")
