@@ -15,11 +15,14 @@ from assembler.syntax import (
     Node,
     Pool,
     Repetition,
+    Signature,
     Statement,
 )
 
 _END_OF = {".macro": ".endm", ".if": ".endif", ".rept": ".endr", ".pool": ".endpool"}
 _BEGIN_OF = {end: begin for begin, end in _END_OF.items()}
+BODY_DIRECTIVE = ".body"
+SIGNATURE_DIRECTIVES = (".keeps", ".texts", ".part", ".close", BODY_DIRECTIVE)
 BLOCK_DIRECTIVES = (*_END_OF, *_BEGIN_OF, ".elif", ".else")
 
 
@@ -41,6 +44,7 @@ class _Open:
     branches: list[Branch] = field(default_factory=list)  # of an `.if`, those that are complete
     branch: Statement | None = None  # the `.if`, `.elif` or `.else` that `nodes` stand below
     makes_names: bool = False
+    is_signed: bool = False  # whether it is a macro that says something of itself
 
 
 class _Builder:
@@ -66,7 +70,19 @@ class _Builder:
         else:
             block = self.open[-1]
             block.nodes.append(statement)
+            if word in SIGNATURE_DIRECTIVES:
+                self._sign(statement)
             block.makes_names = block.makes_names or _makes_names(statement, word)
+
+    def _sign(self, statement: Statement) -> None:
+        """Notes that the macro around a statement says something of itself."""
+        word = _word(statement)
+        macro = self._innermost(".macro")
+        if macro is None or (word != BODY_DIRECTIVE and macro is not self.open[-1]):
+            where = "directly in a macro, not in another block of it" if macro else "in a macro"
+            self.report.add(f"`{word}` can only stand {where}", _word_span(statement))
+        else:
+            macro.is_signed = True
 
     def finished(self) -> Block:
         while len(self.open) > 1:
@@ -136,7 +152,12 @@ class _Builder:
                 around.nodes.append(Pool(statement, tuple(block.nodes)))
             case ".macro":
                 assert isinstance(statement.body, MacroHead), "the grammar has no other `.macro`"
-                around.nodes.append(Definition(statement, statement.body, tuple(block.nodes)))
+                signed = (tuple(block.nodes), Signature())
+                if block.is_signed:
+                    from assembler.signatures import signed_block  # few macros say anything of themselves
+
+                    signed = signed_block(statement.body, block.nodes, self.report)
+                around.nodes.append(Definition(statement, statement.body, *signed))
 
     def _complete_branch(self, block: _Open) -> None:
         assert block.branch is not None, "an `.if` begins with a branch"

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from assembler.blocks import structured
 from assembler.diagnostics import Report
 from assembler.encoding import encode
-from assembler.expansion import expand
-from assembler.expressions import Evaluator, Label, Scope
+from assembler.expansion import expanded
+from assembler.expressions import Evaluator
 from assembler.image import Image
 from assembler.layout import Layout
 from assembler.options import Options
 from assembler.parsing import parse, parse_expression
+from assembler.scopes import Label, Scope
 
 
 def assemble(
@@ -39,7 +40,7 @@ def assemble(
     layout = Layout(name, Options(isa, word_bits, memory, entry, input_mode))
     with _no_garbage_collection():
         block = structured(parse(text, name), name)
-        for statement in expand(block, layout, name, folder):
+        for statement in expanded(block, layout, name, folder):
             layout.place(statement)
         return encode(layout)
 
@@ -51,12 +52,16 @@ def evaluate(text: str, symbols: Mapping[str, int] | None = None, name: str = "<
     scope = Scope()
     for symbol, value in (symbols or {}).items():
         scope.symbols[symbol] = Label(symbol, value, expression.span)
-    evaluator = Evaluator(report)
+    evaluator = Evaluator(report, _no_literal)
     evaluator.complete = True
     value = evaluator.value(expression, scope, 0)
     report.check()
     assert value is not None, "an expression without a value was reported"
     return value
+
+
+def _no_literal(*_: object) -> None:
+    raise AssertionError("an expression outside of a program was parsed without literals")
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 import bisect
 from collections.abc import Iterator
 
-from assembler.diagnostics import AssemblyError, Span, shown
-from assembler.expressions import Constant, Label, Scope
+from assembler.diagnostics import AssemblyError
 from assembler.image import Image, Origin, SourceMap, SourceRun, check_memory, default_memory
 from assembler.layout import Assertion, Fill, Layout, Placed, depends_on_addresses
 from assembler.parsing import parse_expression
+from assembler.scopes import Constant, Label, Scope
 from assembler.syntax import Expression
 
 
@@ -16,6 +16,8 @@ def encode(layout: Layout) -> Image:
     layout.evaluator.complete = True
     layout.evaluator.report_needed_above()
     _settle_constants(layout)
+    for expression, scope, here in layout.literal_uses:
+        layout.evaluator.value(expression, scope, here)  # places it
     _check_segments(layout)
     _check_size(layout)
     for assertion in layout.assertions:
@@ -38,6 +40,7 @@ def encode(layout: Layout) -> Image:
         symbols,
         _source_map(layout),
         (name for name in symbols if isinstance(layout.names.symbols[name], Constant)),
+        layout.notes,
     )
 
 
@@ -124,7 +127,7 @@ def _words(layout: Layout, placed: Placed) -> Iterator[int]:
         limit = 1 << layout.word_bits
         for byte in cells:
             if byte >= limit:
-                _report_range(layout, placed.span, byte)
+                layout.report_range(placed.span, byte)
                 return
         yield from cells
     elif isinstance(cells, Fill):
@@ -153,14 +156,8 @@ def _word(layout: Layout, expression: Expression, scope: Scope, value: int | Non
     if -(1 << bits - 1) <= value < 1 << bits:
         return value & (1 << bits) - 1
     if not (layout.is_distorted and depends_on_addresses(expression)):
-        _report_range(layout, expression.span.within(scope.calls), value)
+        layout.report_range(expression.span.within(scope.calls), value)
     return None
-
-
-def _report_range(layout: Layout, span: Span, value: int) -> None:
-    bits = layout.word_bits
-    message = f"{shown(value)} is out of range for a word of {bits} bits, {-1 << bits - 1:,} … {(1 << bits) - 1:,}"
-    layout.report.add(message, span)
 
 
 def _symbols(layout: Layout) -> dict[str, int]:

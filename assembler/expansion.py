@@ -8,19 +8,22 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 from assembler import parsing
 from assembler.blocks import BLOCK_DIRECTIVES
 from assembler.diagnostics import AssemblyError, Span, did_you_mean, shown
-from assembler.expressions import Argument, Label, Scope
 from assembler.image import ISAS
-from assembler.includes import Files, IncludeError
 from assembler.layout import DIRECTIVES, Layout
 from assembler.library import standard_library
 from assembler.macros import Macros, miscounted
+from assembler.scopes import Argument, BlockUse, Label, Scope
 from assembler.syntax import (
     Block,
+    BlockCall,
+    Condition,
     Conditional,
     Definition,
     Expression,
@@ -33,18 +36,22 @@ from assembler.syntax import (
     Statement,
 )
 
+if TYPE_CHECKING:
+    from assembler.includes import Files
+
 MAX_MACRO_DEPTH = 200
+BLOCK_MACRO_DIRECTIVES = (".body", ".exit", ".when", ".unless", ".label")
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
 
 
-def expand(
+def expanded(
     block: Block, layout: Layout, name: str, folder: str | os.PathLike[str] | None = None
 ) -> Iterator[Statement]:
     """The statements to place, each with `layout.scope` set for it.
 
     name, folder: what the source is called, and where its includes are.
     """
-    return _Expansion(block, layout, Files(name, folder)).statements()
+    return Expansion(block, layout, name, folder).statements()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class _Round:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class Opened:
     """A block under expansion: what is left of it, its names, and the files it stands in, the outermost first."""
 
     nodes: Iterator[Node | _Round]
@@ -65,20 +72,34 @@ class _Opened:
     arguments: tuple[Argument, ...] = ()  # of the macro that ends with this block
 
 
-class _Expansion:
+class Expansion:
     """The expansion of one program."""
 
-    def __init__(self, block: Block, layout: Layout, files: Files) -> None:
+    def __init__(self, block: Block, layout: Layout, name: str, folder: str | os.PathLike[str] | None) -> None:
         self.block = block
         self.layout = layout
-        self.files = files
+        self.place = name, folder
         self.macros = Macros(layout)
-        self.opened = [_Opened(iter(block), layout.names, (files.source,))]
-        self.pools: deque[_Opened] = deque()
+        self.opened = [Opened(iter(block), layout.names, ())]
+        self.pools: deque[Opened] = deque()
         self.pooled: set[Pool] = set()
         self.num_expanded = 0
         self.chains: dict[tuple[int, int], tuple[Statement, tuple[Span, ...]]] = {}
         self.suggestions: dict[str, str | None] = {}
+
+    @property
+    def _blocks(self) -> Any:
+        """The module of block macros; a program without them does without it, too."""
+        from assembler import block_macros
+
+        return block_macros
+
+    @cached_property
+    def files(self) -> "Files":
+        """The files the program includes."""
+        from assembler.includes import Files
+
+        return Files(*self.place)
 
     def statements(self) -> Iterator[Statement]:
         layout = self.layout
@@ -104,12 +125,20 @@ class _Expansion:
                     continue
                 layout.place_labels(node)
                 if word == ".include":
-                    self._include(node, body)
+                    self.include(node, body)
+                elif word in BLOCK_MACRO_DIRECTIVES:
+                    self._blocks.DIRECTIVES[word](self, node, body)
+                elif (definition := self.macros.block(word)) is not None:
+                    self._blocks.begin(self, node, definition)
+                elif layout.scope.around and (exit := self._blocks.exit_of(word, layout.scope)):
+                    self._blocks.leave(self, node, body, *exit)
                 else:
-                    self._call(node, body)
+                    self.call(node, body)
                 continue
             layout.place_labels(node.statement)
             match node:
+                case BlockCall():
+                    self._blocks.call(self, node)
                 case Conditional():
                     self._choose(node)
                 case Repetition():
@@ -120,10 +149,11 @@ class _Expansion:
                     self.macros.define(node)
         layout.scope = layout.names
 
-    def _open(self, block: Block, scope: Scope) -> None:
-        self.opened.append(_Opened(iter(block), scope, self.opened[-1].files))
+    def open(self, block: Block, scope: Scope, files: tuple[str, ...] | None = None) -> None:
+        """Expands some nodes next; `files` where they stand in other ones."""
+        self.opened.append(Opened(iter(block), scope, self.opened[-1].files if files is None else files))
 
-    def _close(self, opened: _Opened) -> None:
+    def _close(self, opened: Opened) -> None:
         """Reports the labels in arguments that a macro, which ends here, has given to no word."""
         for argument in opened.arguments:
             if not argument.is_used and argument.operand.labels and not self.layout.is_distorted:
@@ -138,7 +168,7 @@ class _Expansion:
             self.layout.error(message, node.statement.span if not isinstance(node, Statement) else node.span)
             self.layout.report.check()
 
-    def _is_given(self, statement: Statement, least: int, most: int) -> bool:
+    def is_given(self, statement: Statement, least: int, most: int) -> bool:
         """Whether a directive has a right number of operands and no labels in them, reported if not."""
         body = statement.body
         assert isinstance(body, Instruction), "the grammar makes nothing else of a directive"
@@ -151,7 +181,7 @@ class _Expansion:
             assert isinstance(body, Instruction), "the grammar makes nothing else of a directive"
             if body.word.text.lower() != ".else":
                 value = None
-                if self._is_given(branch.statement, 1, 1):
+                if self.is_given(branch.statement, 1, 1):
                     [condition] = body.operands
                     value = self.layout.known_value(condition)
                 if value is None:
@@ -159,13 +189,13 @@ class _Expansion:
                     return
                 if not value:
                     continue
-            self._open(branch.block, self.layout.scope)
+            self.open(branch.block, self.layout.scope)
             return
 
     def _repeat(self, repetition: Repetition) -> None:
         body = repetition.statement.body
         assert isinstance(body, Instruction), "the grammar makes nothing else of a directive"
-        if not self._is_given(repetition.statement, 1, 2):
+        if not self.is_given(repetition.statement, 1, 2):
             return
         times = self.layout.known_value(body.operands[0])
         index = next(iter(body.operands[1:]), None)
@@ -178,16 +208,16 @@ class _Expansion:
         elif times is not None and repetition.block:
             span = repetition.statement.span.within(self.layout.scope.calls)
             rounds = (_Round(repetition, name and Label(name.text, index, span)) for index in range(times))
-            self.opened.append(_Opened(rounds, self.layout.scope, self.opened[-1].files))
+            self.opened.append(Opened(rounds, self.layout.scope, self.opened[-1].files))
 
     def _open_round(self, round: _Round) -> None:
         """Opens one repetition; the names in it are its own."""
         scope = around = self.layout.scope
         if round.index is not None or round.repetition.makes_names:
-            scope = Scope(around, {}, around.calls, around.is_library, around.has_labelled)
+            scope = around.within({})
         if round.index is not None:
             self.layout.define(scope, round.index)
-        self._open(round.repetition.block, scope)
+        self.open(round.repetition.block, scope)
 
     def _keep_pool(self, pool: Pool) -> None:
         """Keeps a pool for the end of the program, unless it is kept already."""
@@ -195,40 +225,47 @@ class _Expansion:
             self.pooled.add(pool)
             names, scope = self.layout.names, self.layout.scope
             kept = Scope(names.parent, names.symbols, scope.calls, scope.is_library)
-            self.pools.append(_Opened(iter(pool.block), kept, self.opened[-1].files))
+            self.pools.append(Opened(iter(pool.block), kept, self.opened[-1].files))
 
-    def _include(self, statement: Statement, body: Instruction) -> None:
-        if not self._is_given(statement, 1, 1):
+    def include(self, statement: Statement, body: Instruction) -> None:
+        if not self.is_given(statement, 1, 1):
             return
         text = self.layout.text(body.operands[0])
         if text is None:
             return
+        from assembler.includes import IncludeError
+
         file = os.fsdecode(text.data)
         try:
             path = self.files.find(file, statement.line.file)
             files = self.files.chained(self.opened[-1].files, path)
             block = self.files.block(path)
         except IncludeError as error:
-            self._lose()
+            self.lose()
             self.layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
         except AssemblyError as error:
-            self._lose()
+            self.lose()
             self.layout.report.diagnostics += error.diagnostics
         else:
-            self.opened.append(_Opened(iter(block), self.layout.scope, files))
+            self.opened.append(Opened(iter(block), self.layout.scope, files))
 
-    def _lose(self) -> None:
+    def lose(self) -> None:
         """Notes that a part of the program is missing."""
         self.layout.is_distorted = True
         self.layout.evaluator.lacks_names = True
 
-    def _call(self, statement: Statement, body: Instruction) -> None:
-        layout = self.layout
+    def call(self, statement: Statement, body: Instruction, use: BlockUse | None = None) -> Scope | None:
+        """Expands a macro; of a block macro, `use` is its use. The scope of the expansion; None after an error."""
         found = self.macros.find(statement, body)
         if found is None:
             self._report_unknown(statement, body)
-            return
-        definition, is_library = found
+            return None
+        return self.expand(statement, body, *found, use)
+
+    def expand(
+        self, statement: Statement, body: Instruction, definition: Definition, is_library: bool, use: BlockUse | None
+    ) -> Scope | None:
+        layout = self.layout
         head = definition.head
         caller = layout.scope
         if len(caller.calls) >= MAX_MACRO_DEPTH:
@@ -241,19 +278,27 @@ class _Expansion:
             help = f"the macro is at {definition.statement.span_of(head.name)}"
             layout.place_unknown(statement, body)
             layout.error(message, statement.span, help)
-            return
+            return None
         layout.check_labels(statement, body, makes_words=True)
-        scope = Scope(layout.names, {}, self._chain(statement, caller.calls), is_library)
-        arguments = self._bound(head.parameters, body.operands, scope)
+        scope = Scope(
+            layout.names, {}, self.chain(statement, caller.calls), is_library, block=use, around=caller.around
+        )
+        arguments = self.bound(definition, head.parameters, body.operands, scope)
         if not scope.has_labelled:
             arguments = ()
-        self.opened.append(_Opened(iter(definition.block), scope, self.opened[-1].files, arguments))
+        self.opened.append(Opened(iter(definition.block), scope, self.opened[-1].files, arguments))
+        return scope
 
-    def _bound(
-        self, parameters: tuple[Parameter, ...], operands: tuple[Operand, ...], scope: Scope
+    def bound(
+        self,
+        definition: Definition,
+        parameters: tuple[Parameter, ...],
+        operands: tuple[Operand, ...],
+        scope: Scope,
     ) -> tuple[Argument, ...]:
         """Gives parameters their meaning in the scope of an expansion: the operands of the call, then the defaults."""
         layout, caller = self.layout, self.layout.scope
+        signature = definition.signature
         arguments: dict[str, Argument] = {}
         for parameter, operand in zip_longest(parameters, operands):
             around = caller
@@ -261,17 +306,26 @@ class _Expansion:
                 assert parameter.default is not None, "the number of arguments was checked"
                 operand = Operand((), parameter.default)
                 around = Scope(layout.names, {**arguments}, scope.calls, has_labelled=scope.has_labelled)
-            argument = Argument(parameter.name.text, operand, around, layout.here)
-            arguments[parameter.name.text] = argument
+            name = parameter.name.text
+            if name in signature.texts:
+                operand = self._blocks.pooled_text(operand, around)
+            argument = Argument(name, operand, around, layout.here, is_kept=name in signature.keeps)
+            arguments[name] = argument
             passed_on = around.argument(operand)
             if passed_on is None:
                 layout.constants.append(argument)
+            elif around.has_literal:
+                scope.has_literal = True
+            if operand.is_literal:
+                scope.has_literal = True
             if operand.labels or (passed_on is not None and around.has_labelled):
                 scope.has_labelled = True
+            if isinstance(operand.value, Condition) or (passed_on is not None and passed_on.condition):
+                self._blocks.bind_condition(layout, argument, passed_on, scope)
         scope.symbols |= arguments
         return tuple(arguments.values())
 
-    def _chain(self, statement: Statement, calls: tuple[Span, ...]) -> tuple[Span, ...]:
+    def chain(self, statement: Statement, calls: tuple[Span, ...]) -> tuple[Span, ...]:
         """The calls around an expansion, one tuple for all that have the same."""
         key = (id(statement), id(calls))
         if key not in self.chains:
@@ -285,6 +339,11 @@ class _Expansion:
         self.layout.place_unknown(statement, body)
         if self.layout.evaluator.lacks_names and kind == "instruction":
             return
+        stray = self._blocks.stray(word.lower(), self.macros.definitions()) if kind == "instruction" else None
+        if stray is not None:
+            layout = self.layout
+            layout.error(f"`{shown(word)}` {stray}", statement.span_of(body.word))
+            return
         if word not in self.suggestions and len(self.suggestions) < _MAX_SUGGESTIONS:
             self.suggestions[word] = self._suggestion(word.lower())
         message = f"unknown {kind} `{shown(word)}`"
@@ -295,7 +354,7 @@ class _Expansion:
             return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include"])
         if not self.layout.header.has_library and word in standard_library().macros:
             return f"`{word}` is a standard macro, which `.nostd` leaves out"
-        for definition in _definitions([self.block, *self.files.blocks()]):
+        for definition in _definitions([self.block, *(self.files.blocks() if "files" in vars(self) else ())]):
             if definition.head.name.text.lower() == word:
                 place = definition.statement.span_of(definition.head.name)
                 return f"the macro at {place} must stand above its use"

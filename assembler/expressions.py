@@ -2,113 +2,22 @@
 
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from assembler.diagnostics import Report, Span, did_you_mean, shown
-from assembler.syntax import Binary, Expression, Here, Name, Number, Operand, Text, Unary
+from assembler.diagnostics import Report, SourceLine, Span, did_you_mean, shown
+from assembler.scopes import Argument, Constant, Failure, Label, Predefined, Scope, Valued
+from assembler.syntax import (
+    Binary,
+    Expression,
+    Here,
+    Name,
+    Number,
+    Pooled,
+    Unary,
+)
 
 MAX_VALUE_BITS = 4_096
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A name for an address, or for the number of a repetition."""
-
-    name: str
-    address: int
-    span: Span
-
-
-@dataclass(slots=True, eq=False)
-class Constant:
-    """A name for an expression, which is evaluated in the scope and with the `.` of the place it was written at."""
-
-    name: str
-    expression: Expression
-    scope: "Scope"
-    here: int
-    span: Span
-    value: "int | Failure | None" = None  # None: not evaluated yet
-
-
-@dataclass(slots=True, eq=False)
-class Argument:
-    """A parameter of a macro, and what a call gives for it: an operand, in the scope and with the `.` of the call."""
-
-    name: str
-    operand: Operand
-    scope: "Scope"
-    here: int
-    value: "int | Failure | None" = None  # None: not evaluated yet
-    is_used: bool = False  # whether the operand's labels, if it has any, have named a word
-
-    def __post_init__(self) -> None:
-        if isinstance(self.operand.value, Text):
-            self.value = Failure("the macro needs the value of this argument, and a string has none", self.span)
-
-    @property
-    def expression(self) -> Expression:
-        assert isinstance(self.operand.value, Expression), "a string is a Failure from the start"
-        return self.operand.value
-
-    @property
-    def span(self) -> Span:
-        return self.operand.span.within(self.scope.calls)
-
-
-@dataclass(frozen=True, slots=True)
-class Predefined:
-    """A name the assembler itself gives a value; asking for it tells the assembler where it was needed."""
-
-    name: str
-    value: Callable[[Span], int]
-
-
-Valued = Constant | Argument
-Symbol = Label | Valued | Predefined
-
-
-@dataclass(slots=True, eq=False)
-class Scope:
-    """The names of one place, those of the scopes around it included.
-
-    `calls` are the macro calls the place was expanded from, innermost first.
-    """
-
-    parent: "Scope | None" = None
-    symbols: dict[str, Symbol] = field(default_factory=dict)
-    calls: tuple[Span, ...] = ()
-    is_library: bool = False  # the standard library may give names the assembler keeps for itself
-    has_labelled: bool = False  # some argument here, or around, carries a label
-
-    def find(self, name: str) -> Symbol | None:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.symbols:
-                return scope.symbols[name]
-            scope = scope.parent
-        return None
-
-    def argument(self, operand: Operand) -> Argument | None:
-        """The argument an operand stands for, where it is the name of a parameter and nothing else."""
-        name = operand.value.sole_name if isinstance(operand.value, Expression) else None
-        symbol = self.find(name.text) if name else None
-        return symbol if isinstance(symbol, Argument) else None
-
-    def names(self) -> Iterator[str]:
-        scope: Scope | None = self
-        while scope is not None:
-            yield from scope.symbols
-            scope = scope.parent
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """In place of a value: why there is none. Without a span the reason has been, or will be, reported."""
-
-    message: str = ""
-    span: Span | None = None
 
 
 _KNOWN = Failure()  # there is no value, and the report says why
@@ -134,8 +43,11 @@ class Evaluator:
     program: a name that is not known from then on may be a right one, and is not reported.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(
+        self, report: Report, literal_address: "Callable[[int | bytes, Pooled, Scope, SourceLine], int | None]"
+    ) -> None:
         self.report = report
+        self._literal_address = literal_address  # once all names are known; None after an error
         self.complete = False
         self.lacks_names = False
         self._needed_above: list[tuple[Name, Scope, Span, bool]] = []  # and whether names were lacking even before
@@ -157,7 +69,7 @@ class Evaluator:
         if isinstance(result, int):
             return result
         if result.span is not None:
-            self.report.add(result.message, result.span)
+            self.report.add(result.message, result.span, result.help)
         return None
 
     def settle(self, constant: Valued) -> None:
@@ -213,7 +125,7 @@ class Evaluator:
             unsettled[constant] = result
         else:
             if result.span is not None:
-                self.report.add(result.message, result.span)
+                self.report.add(result.message, result.span, result.help)
             constant.value = _KNOWN
 
     def _compute(self, frame: _Frame, unsettled: dict[Valued, Failure], root: _Frame) -> int | Failure:
@@ -226,6 +138,8 @@ class Evaluator:
                     values.append(value)
                 case Here():
                     values.append(frame.here)
+                case Pooled():
+                    values.append(self._address_of_literal(operation, frame, unsettled, root))
                 case Name():
                     values.append(self._value_of_name(operation, frame, unsettled, root))
                 case Unary(sign, start, end):
@@ -239,6 +153,24 @@ class Evaluator:
         [result] = values
         return result
 
+    def _address_of_literal(
+        self, pooled: Pooled, frame: _Frame, unsettled: dict[Valued, Failure], root: _Frame
+    ) -> int | Failure:
+        line = frame.expression.line
+        if not self.complete:
+            number = line.text[pooled.start : pooled.end - 1]
+            message = f"a number is needed here, `{shown(number)}`; a literal is the address of a word that holds it"
+            return Failure(message, Span(line, pooled.start, pooled.end, frame.scope.calls))
+        held: int | Failure | bytes
+        if isinstance(pooled.value, bytes):
+            held = pooled.value
+        else:
+            held = self._compute(_Frame(None, pooled.value, frame.scope, frame.here, iter(())), unsettled, root)
+        if isinstance(held, Failure):
+            return held
+        address = self._literal_address(held, pooled, frame.scope, line)
+        return _KNOWN if address is None else address
+
     def _value_of_name(
         self, name: Name, frame: _Frame, unsettled: dict[Valued, Failure], root: _Frame
     ) -> int | Failure:
@@ -249,6 +181,8 @@ class Evaluator:
             case Predefined(value=value):
                 return value(span)
             case Constant(value=value) | Argument(value=value) as constant:
+                if isinstance(constant, Constant):
+                    constant.is_read = True
                 return unsettled.get(constant, _KNOWN) if value is None else value
         if self.complete:
             if not self.lacks_names:
@@ -276,6 +210,10 @@ def _frame_of(constant: Valued) -> _Frame:
 
 
 def _names(expression: Expression) -> Iterator[Name]:
+    """The names in an expression; those in a literal, too."""
+    first = expression.operations[0]
+    if isinstance(first, Pooled):
+        return iter(()) if isinstance(first.value, bytes) else _names(first.value)
     return (operation for operation in expression.operations if isinstance(operation, Name))
 
 

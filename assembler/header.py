@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assembler.diagnostics import Span, did_you_mean, shown
-from assembler.expressions import Scope
 from assembler.image import INPUT_MODES, ISAS, MAX_MEMORY_WORDS, MAX_WORD_BITS, MIN_WORD_BITS, default_memory
+from assembler.scopes import Scope
 from assembler.syntax import Expression, Instruction, Statement
 
 if TYPE_CHECKING:

@@ -32,6 +32,20 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What is no error, and likely not what was meant: in words, with a place where there is one. Lines are from 1."""
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return f"{place}: {self.message}" if place else self.message
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRun:
     """The words from `start` up to, not including, `end` were made by one line."""
 
@@ -85,6 +99,7 @@ class Image:
     symbols: name → value, of labels and of constants.
     source_map: which source line made which words, or None.
     constants: those names of `symbols` that are no addresses.
+    notes: what the assembler noted; a file holds none.
 
     Raises ValueError for what is out of range, TypeError for what is no integer (bool and float included).
     """
@@ -98,6 +113,7 @@ class Image:
     symbols: Mapping[str, int] = field(default_factory=dict, compare=False)
     source_map: SourceMap | None = field(default=None, compare=False)
     constants: frozenset[str] = field(default=frozenset(), compare=False)
+    notes: tuple[Note, ...] = field(default=(), compare=False)
 
     def __init__(
         self,
@@ -110,6 +126,7 @@ class Image:
         symbols: Mapping[str, int] | None = None,
         source_map: SourceMap | None = None,
         constants: Iterable[str] = (),
+        notes: Iterable[Note] = (),
     ) -> None:
         bits = check_word_bits(word_bits)
         symbols = dict(symbols or {})
@@ -135,6 +152,7 @@ class Image:
             "symbols": symbols,
             "source_map": source_map,
             "constants": constants,
+            "notes": tuple(notes),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -55,11 +55,11 @@ class Files:
         return tuple(self._blocks.values())
 
     def chained(self, chain: tuple[str, ...], path: Path) -> tuple[str, ...]:
-        """The files that are open while one is expanded, that one added. Raises IncludeError where it is no more."""
+        """The included files that are open while one is expanded, that one too. Raises IncludeError where it cannot."""
         key = _identity(path)
-        if key in chain:
+        if key in (self.source, *chain):
             raise IncludeError("it is already being included, and would include itself endlessly")
-        if len(chain) > MAX_DEPTH:
+        if len(chain) >= MAX_DEPTH:
             raise IncludeError(f"includes are nested more than {MAX_DEPTH} deep")
         return (*chain, key)
 

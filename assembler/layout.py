@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
-from assembler.diagnostics import Report, Span, shown
-from assembler.expressions import Argument, Constant, Evaluator, Label, Predefined, Scope, Valued
+from assembler.diagnostics import Report, SourceLine, Span, shown
+from assembler.expressions import Evaluator
 from assembler.header import HEADER_DIRECTIVES, Header, header_value
-from assembler.image import ISAS, MAX_IMAGE_WORDS
+from assembler.image import ISAS, MAX_IMAGE_WORDS, Note
 from assembler.options import Options
-from assembler.syntax import Expression, Here, Instruction, Name, Operand, Statement, Text
+from assembler.scopes import Argument, Constant, Label, Predefined, Scope, Valued, text_help
+from assembler.syntax import Expression, Here, Instruction, Name, Operand, Pooled, Statement, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ class Layout:
 
     def __init__(self, file: str, options: Options) -> None:
         self.report = Report(file)
-        self.evaluator = Evaluator(self.report)
+        self.evaluator = Evaluator(self.report, self._literal_address)
+        self.literal_uses: list[tuple[Expression, Scope, int]] = []  # in words; others are arguments
+        self.literals: dict[int | bytes, int] = {}  # the addresses of those in place, by what they hold
         self.options = options
         self.header = Header(options.isa, options.word_bits, options.memory, options.input_mode)
         self.defaults = Scope(is_library=True)  # constants of the standard library, which the program's come before
@@ -81,6 +84,7 @@ class Layout:
         self.num_words = 0  # of the image so far: up to the last word placed, gaps included
         self.segments = [Segment(0, 0, 0, None)]
         self.placed: list[Placed] = []
+        self.notes: list[Note] = []
         self.assertions: list[Assertion] = []
         self.orders: dict[str, tuple[str, Span]] = {}  # by file
         self.is_distorted = False  # an error has moved what follows it: what depends on addresses says nothing
@@ -110,6 +114,10 @@ class Layout:
             self._place_instruction(statement, body, word)
         else:
             self.check_labels(statement, body, word == ".word")
+            for operand in () if word in (".word", ".equ") else body.operands:
+                if operand.is_literal:
+                    message = f"a literal has no place in `{word}`: it is an operand of an instruction or a macro"
+                    self.error(message, operand.span)
             DIRECTIVES[word](self, statement, body)
 
     def place_labels(self, statement: Statement) -> None:
@@ -125,6 +133,11 @@ class Layout:
     def error(self, message: str, span: Span, help: str | None = None) -> None:
         """Reports an error of the statement that is placed, with the macro calls around it."""
         self.report.add(message, span.within(self.scope.calls), help)
+
+    def note(self, message: str, span: Span) -> None:
+        """Takes in what is no error, and likely not what was meant."""
+        place = span.within(self.scope.calls).outermost
+        self.notes.append(Note(message, place.line.file, place.line.number, place.start))
 
     def define(self, scope: Scope, symbol: Label | Constant) -> None:
         """Gives a name its meaning in a scope; a second one is an error."""
@@ -181,7 +194,11 @@ class Layout:
     def expression(self, operand: Operand) -> Expression | None:
         if isinstance(operand.value, Expression):
             return operand.value
-        self.error("a value is needed here, not a string", operand.span, "`.ascii` makes words from a string")
+        if isinstance(operand.value, Text):
+            self.error("a value is needed here, not a string", operand.span, "`.ascii` makes words from a string")
+        else:
+            help = "`if`, `while` and `until` take conditions, and so do `.when` and `.unless`"
+            self.error("a value is needed here, not a condition", operand.span, help)
         return None
 
     def text(self, operand: Operand) -> Text | None:
@@ -238,9 +255,16 @@ class Layout:
         if self.counted(statement, body, 1, 3):
             cells: list[Expression | None] = [None] * 3
             for offset, operand in zip(offsets, body.operands, strict=False):
+                if isinstance(operand.value, Text):
+                    self.error("an instruction takes addresses, not a string", operand.span, text_help(operand.value))
+                    continue
                 cells[offset] = self.expression(operand)
+                self._use_literal(operand)
+                if offset:
+                    self._check_literal(operand, is_target=offset == 2)
             if len(body.operands) == 1:
                 cells[1] = cells[0]
+                self._check_literal(body.operands[0], is_target=False)
             self._add(statement, 3, tuple(cells))
 
     def _define_operands(self, statement: Statement, body: Instruction, offsets: Iterable[int]) -> None:
@@ -271,6 +295,8 @@ class Layout:
         if self.counted(statement, body, 1, None):
             self._define_operands(statement, body, count())
             cells = tuple(self.expression(operand) for operand in body.operands)
+            for operand in body.operands:
+                self._use_literal(operand)
             self._add(statement, len(cells), cells)
 
     def _ascii(self, statement: Statement, body: Instruction, end: bytes = b"") -> None:
@@ -310,6 +336,36 @@ class Layout:
         """Goes on after the last word, whatever the last `.org` says."""
         if self.here != self.num_words:
             self._begin_segment(self.num_words, None)
+
+    def _use_literal(self, operand: Operand) -> None:
+        if operand.is_literal and isinstance(operand.value, Expression):
+            self.literal_uses.append((operand.value, self.scope, self.here))
+
+    def _check_literal(self, operand: Operand, is_target: bool) -> None:
+        """Reports a literal that an instruction would change, or go to."""
+        if operand.is_literal or self.scope.has_literal:
+            from assembler.literals import check_written  # many programs have none
+
+            check_written(self, operand, is_target)
+
+    def _literal_address(self, held: int | bytes, pooled: Pooled, scope: Scope, line: SourceLine) -> int | None:
+        from assembler.literals import address  # many programs have none
+
+        return address(self, held, pooled, scope, line)
+
+    def place_pooled(self, statement: Statement, scope: Scope, cells: Cells) -> None:
+        """Puts the words of a literal after the last word of all."""
+        self.begin_pools()
+        around, self.scope = self.scope, scope
+        assert not isinstance(cells, Fill), "a literal is one word or a text"
+        self._add(statement, len(cells), cells)
+        self.scope = around
+
+    def report_range(self, span: Span, value: int) -> None:
+        """Reports a value that no word can hold."""
+        bits = self.word_bits
+        message = f"{shown(value)} is out of range for a word of {bits} bits, {-1 << bits - 1:,} … {(1 << bits) - 1:,}"
+        self.report.add(message, span)
 
     def _begin_segment(self, address: int, span: Span | None) -> None:
         self.here = address
@@ -359,4 +415,4 @@ def carries_label(argument: Argument | None) -> bool:
 
 
 def depends_on_addresses(expression: Expression) -> bool:
-    return any(isinstance(operation, Name | Here) for operation in expression.operations)
+    return any(isinstance(operation, Name | Here | Pooled) for operation in expression.operations)

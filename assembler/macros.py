@@ -1,12 +1,13 @@
 """The macros a program may call: its own and the standard ones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from assembler.diagnostics import shown
-from assembler.expressions import Constant
 from assembler.image import ISAS
 from assembler.layout import Layout
 from assembler.library import standard_library
+from assembler.scopes import Constant
 from assembler.syntax import Definition, Instruction, MacroHead, Parameter, Statement
 
 
@@ -31,11 +32,29 @@ class Macros:
         library = standard_library()
         if key not in library.macros:
             return None
+        definition = self.standard(statement, key)
+        assert definition is not None, "the program has the library"
+        return definition, True
+
+    def standard(self, statement: Statement, name: str) -> Definition | None:
+        """A standard macro, whatever the program defines; None where `.nostd` leaves it out."""
+        if not self.layout.header.has_library:
+            return None
         self.layout.header.read.setdefault(".nostd", statement.span.within(self.layout.scope.calls))
         if not self.has_constants:
             self.has_constants = True
             self._take_constants()
-        return library.macros[key].definition, True
+        return standard_library().macros[name].definition
+
+    def block(self, key: str) -> Definition | None:
+        """The block macro that a name in lower case means here, None where it means none."""
+        if key in self.defined and not self.layout.scope.is_library:
+            definition = self.defined[key]
+        elif self.layout.header.has_library and key in standard_library().macros:
+            definition = standard_library().macros[key].definition
+        else:
+            return None
+        return definition if definition.signature.takes_body else None
 
     def _take_constants(self) -> None:
         """Gives the library's constants their values, in which the program's names come first too."""
@@ -63,7 +82,9 @@ class Macros:
             layout.error(f"duplicate macro `{shown(head.name.text)}`", span, help)
         else:
             self.defined[key] = definition
-        self._check_parameters(statement, head.parameters)
+            if layout.header.has_library and key in standard_library().macros:
+                layout.note(f"the macro `{head.name.text}` hides the standard macro of that name", span)
+        self._check_parameters(statement, (*head.parameters, *definition.signature.closing_parameters))
 
     def _check_parameters(self, statement: Statement, parameters: tuple[Parameter, ...]) -> None:
         names: set[str] = set()
@@ -79,6 +100,12 @@ class Macros:
                 self.layout.error(f"`{shown(name)}` needs a default, as the parameter before it has one", span, help)
             names.add(name)
             has_default = has_default or parameter.default is not None
+
+    def definitions(self) -> Iterator[Definition]:
+        """All macros a name may mean, the program's first."""
+        yield from self.defined.values()
+        if self.layout.header.has_library:
+            yield from (macro.definition for macro in standard_library().macros.values())
 
     def names(self) -> list[str]:
         return [*self.defined, *(standard_library().macros if self.layout.header.has_library else ())]

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from assembler.diagnostics import AssemblyError, Diagnostic, Report, SourceLine, Span, shown
 from assembler.syntax import (
+    RELATIONS,
     Binary,
+    Condition,
     Expression,
     Here,
     Instruction,
@@ -20,6 +22,7 @@ from assembler.syntax import (
     Operand,
     Operation,
     Parameter,
+    Pooled,
     Statement,
     Text,
     Unary,
@@ -43,10 +46,6 @@ _ESCAPE_HELP = r"the escapes are \n \t \r \0 \\ \' \" and \xHH, two hexadecimal 
 _NUMBER = re.compile(
     r"0x(?P<hex>[0-9a-f]+(?:_[0-9a-f]+)*)|0b(?P<bin>[01]+(?:_[01]+)*)|(?P<dec>[0-9]+(?:_[0-9]+)*)", re.IGNORECASE
 )
-_BEFORE_OPERANDS = re.compile(r"\s*(?:[A-Za-z_]\w*\s*:\s*)*\.?\w*")
-# What can nest, and what may contain the same characters without nesting.
-_NESTING = re.compile(r"""[-+~!(]|(?P<close>\))|(?P<skip>"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[ \t\f\v]+)"""
-                      r"""|(?P<comment>[;#]|//)|(?P<other>.)""")  # fmt: skip
 
 
 def decode_source(data: bytes, name: str = "<text>") -> str:
@@ -129,7 +128,7 @@ def parse_expression(text: str, name: str) -> Expression:
         raise AssemblyError([Diagnostic(fault.message, span, fault.help)]) from None
     assert statement is not None and isinstance(statement.body, Instruction)
     match statement.body.operands:
-        case [Operand(labels=(), value=Expression() as expression)]:
+        case [Operand(labels=(), value=Expression() as expression)] if not expression.literal:
             return expression
     raise AssemblyError([Diagnostic(f"`{shown(text)}` is not an expression", span)])
 
@@ -145,7 +144,8 @@ class _SyntaxFault(Exception):
 def _parse_line(line: SourceLine) -> Statement | None:
     if not line.text or line.text.isspace():
         return None
-    _check_nesting(line.text)
+    if sum(map(line.text.count, "(-+~!")) > MAX_NESTING:
+        _check_nesting(line.text)
     try:
         parsed: Any = _grammar().parse(line.text)
     except UnexpectedToken as error:
@@ -164,10 +164,44 @@ def _parse_line(line: SourceLine) -> Statement | None:
     return Statement(line, labels, body)
 
 
-def _operand(line: SourceLine, labels: tuple[Name, ...], value: Any) -> Operand:
+def _check_nesting(text: str) -> None:
+    """Refuses parentheses and signs nested too deep, before the parser has to keep them all in mind."""
+    from assembler.nesting import too_deep  # few lines have that many signs
+
+    if deep := too_deep(text, MAX_NESTING):
+        raise _SyntaxFault(f"parentheses and signs are nested more than {MAX_NESTING} deep", *deep)
+
+
+def _operand(line: SourceLine, labels: tuple[Name, ...], parts: list[Any]) -> Operand:
+    values = [_part(line, part) for part in parts]
+    if len(values) == 1:
+        return Operand(labels, values[0])
+    first, second = values[0], values[1]
+    words = [value.sole_name if isinstance(value, Expression) else None for value in (first, second)]
+    relations = [word.text.lower() if word else "" for word in words]
+    left = right = None
+    if relations[0] == "not" and len(values) == 2:
+        relation, left = "not", Operand((), second)
+    elif relations[1] in RELATIONS and len(values) == 3:
+        relation, left, right = relations[1], Operand((), first), Operand((), values[2])
+    else:
+        end = second.start + 1 if isinstance(second, Expression) and second.literal else second.end
+        found = shown(line.text[second.start - 1 : end - 1])
+        help = "a condition is `a`, `not a`, or `a lt b` with one of lt, le, gt, ge, eq, ne"
+        help = help if len(values) == 3 and words[1] else None
+        raise _SyntaxFault(f"expected `,` or end of line, found `{found}`", second.start, end, help)
+    return Operand(labels, Condition(relation, left, right, line, first.start, values[-1].end))
+
+
+def _part(line: SourceLine, value: Any) -> Expression | Text:
+    """A part of an operand: a string, a literal or another expression."""
     if isinstance(value, Token):
-        return Operand(labels, Text(_bytes_of(value), line, value.column or 1, value.end_column or 1))
-    return Operand(labels, _expression(line, value))
+        return Text(_bytes_of(value), line, value.column or 1, value.end_column or 1)
+    if isinstance(value, _Literal):
+        inner = _part(line, value.value)
+        pooled = inner.data if isinstance(inner, Text) else inner
+        return Expression((Pooled(pooled, value.start, inner.end),), line, value.start, inner.end)
+    return _expression(line, value)
 
 
 def _expression(line: SourceLine, value: "_Postfix") -> Expression:
@@ -177,6 +211,13 @@ def _expression(line: SourceLine, value: "_Postfix") -> Expression:
 
 # An expression under construction: its operations, the column it starts in, the column after it.
 _Postfix = tuple[list[Operation], int, int]
+
+
+class _Literal(NamedTuple):
+    """`=` and what follows it: a string or an expression."""
+
+    start: int
+    value: Any
 
 
 @cache
@@ -206,14 +247,21 @@ class _Builder(Transformer):
     def instruction(self, parts: list[Any]) -> tuple[Name, list[Any]]:
         return _name(parts[0]), parts[1:]
 
-    def operand(self, parts: list[Any]) -> tuple[tuple[Name, ...], Any]:
-        return tuple(parts[:-1]), parts[-1]
+    def operand(self, parts: list[Any]) -> tuple[tuple[Name, ...], list[Any]]:
+        first = next(index for index, part in enumerate(parts) if not isinstance(part, Name))
+        return tuple(parts[:first]), parts[first:]
+
+    def literal(self, parts: list[Any]) -> _Literal:
+        return _Literal(parts[0].column, parts[1])
+
+    def further(self, parts: list[Any]) -> "_Postfix":
+        return self.expression(parts)
 
     def macro_head(self, parts: list[Any]) -> tuple[Name, Name, list[Any]]:
         return _name(parts[0]), _name(parts[1]), parts[2:]
 
     def parameter(self, parts: list[Any]) -> tuple[Name, _Postfix | None]:
-        return _name(parts[0]), parts[1] if len(parts) > 1 else None
+        return _name(parts[0]), parts[2] if len(parts) > 1 else None
 
     def expression(self, parts: list[Any]) -> _Postfix:
         """Operands and operators, by turns, to postfix order: the operator-precedence method."""
@@ -318,43 +366,6 @@ def _bytes_of(token: Any) -> bytes:
     return bytes(data)
 
 
-def _check_nesting(text: str) -> None:
-    """Refuses parentheses and signs nested too deep, before the parser has to keep them all in mind."""
-    if sum(map(text.count, "(-+~!")) <= MAX_NESTING:
-        return
-    open_signs = [0]  # for each open parenthesis, and outside of all, the signs that wait for their operand
-    depth = 0
-    after_operand = False
-    before = _BEFORE_OPERANDS.match(text)
-    for match in _NESTING.finditer(text, before.end() if before else 0):
-        kind = match.lastgroup
-        if kind == "comment":
-            return
-        if kind == "skip":
-            after_operand = after_operand or not match[0][0].isspace()
-        elif kind == "close":
-            if len(open_signs) > 1:
-                depth -= 1 + open_signs.pop()
-            after_operand = True
-        elif kind == "other":
-            after_operand = match[0].isalnum() or match[0] in "_."
-        elif match[0] == "(":
-            open_signs.append(0)
-            depth += 1
-            after_operand = False
-        elif not after_operand:
-            open_signs[-1] += 1
-            depth += 1
-        else:
-            after_operand = False
-        if after_operand:
-            depth -= open_signs[-1]
-            open_signs[-1] = 0
-        if depth > MAX_NESTING:
-            message = f"parentheses and signs are nested more than {MAX_NESTING} deep"
-            raise _SyntaxFault(message, match.start() + 1, match.end() + 1)
-
-
 def _too_large(name: str) -> Diagnostic:
     return Diagnostic(f"a source has at most {MAX_SOURCE_BYTES >> 20} MiB", file=name)
 
@@ -381,14 +392,14 @@ def _misplaced(error: UnexpectedToken) -> _SyntaxFault:
 
 def _expectation(accepts: Any) -> str:
     if "STRING" in accepts:
-        return "an operand"
+        return "`,` or end of line" if "_COMMA" in accepts else "an operand"
     if "NUMBER" in accepts:
         return "a value"
     if "DIRECTIVE" in accepts:
         return "a label, an instruction or a directive"
     if "RPAREN" in accepts:
         return "an operator or `)`"
-    if "_EQUALS" in accepts:
+    if "EQUALS" in accepts:
         return "`,`, `=` or end of line"
     if "_COMMA" in accepts:
         return "`,` or end of line"

@@ -52,7 +52,19 @@ class Binary:
     end: int
 
 
-Operation = Number | Name | Here | Unary | Binary
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """`=…`, a literal: the address of a word, or of a zero-ended text, that the assembler puts after the program.
+
+    It is all of an expression, never a part of one.
+    """
+
+    value: "Expression | bytes"
+    start: int
+    end: int
+
+
+Operation = Number | Name | Here | Unary | Binary | Pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,12 @@ class Expression:
         first = self.operations[0]
         return first if isinstance(first, Name) and len(self.operations) == 1 else None
 
+    @property
+    def literal(self) -> Pooled | None:
+        """The literal, where the expression is one."""
+        first = self.operations[0]
+        return first if isinstance(first, Pooled) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -94,11 +112,34 @@ class Operand:
     """One operand, possibly with labels that name the address of its word."""
 
     labels: tuple[Name, ...]
-    value: Expression | Text
+    value: "Expression | Text | Condition"
+
+    @property
+    def is_literal(self) -> bool:
+        return isinstance(self.value, Expression) and self.value.literal is not None
 
     @property
     def span(self) -> Span:
         return self.value.span
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`not a`, or `a lt b` and the like: what a block macro asks for, and `.when` and `.unless`."""
+
+    relation: str  # "not", or one of RELATIONS
+    left: Operand
+    right: Operand | None  # None for "not"
+    line: SourceLine
+    start: int
+    end: int
+
+    @property
+    def span(self) -> Span:
+        return Span(self.line, self.start, self.end)
+
+
+RELATIONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +231,30 @@ class Definition:
     statement: Statement
     head: MacroHead
     block: "Block"
+    signature: "Signature"
 
 
-Node = Statement | Conditional | Repetition | Pool | Definition
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a macro says of itself: `.keeps`, `.texts`, and how a block macro is parted and closed."""
+
+    keeps: frozenset[str] = frozenset()  # parameters whose words have their values again in the end
+    texts: frozenset[str] = frozenset()  # parameters for which a string stands for the address of a text
+    takes_body: bool = False
+    parts: tuple[tuple[str, str], ...] = ()  # words that part the body; the names that say whether one did
+    closer: str = "end"
+    closing_parameters: tuple[Parameter, ...] = ()  # what is given behind the closing word
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockCall:
+    """A call of a block macro with the body it was given, by part; the part before the first word is ""."""
+
+    statement: Statement
+    definition: Definition
+    parts: dict[str, "Block"]
+    closing: Statement | None  # None after an error
+
+
+Node = Statement | Conditional | Repetition | Pool | Definition | BlockCall
 Block = tuple[Node, ...]

@@ -10,15 +10,26 @@ from assembler import AssemblyError, assemble
 from assembler.library import macro_reference
 from vm.reference import ReferenceMachine, Stop
 
-REFERENCES = {reference.name: reference for reference in macro_reference()}
+BLOCKS = ("if", "while", "repeat", "for", "proc")  # their costs are those of the branches in them
+REFERENCES = {reference.name: reference for reference in macro_reference() if reference.name not in BLOCKS}
 DATA = "a: .word 0\nb: .word 0\np: .word 0\n"
 both_sets = pytest.mark.parametrize("isa", ["sbn", "subleq"])
 
 # A call that shows all of a macro, where it is not the name and its parameters; what stands in front of the call.
-CALLS = {"call": "call hit", "lea": "lea hit, a", "puts": "puts text"}
+CALLS = {
+    "call": "call hit",
+    "cmps": "cmps p, p, a",
+    "copy": "copy p, p, a",
+    "geti": "geti hit, b, a",
+    "lea": "lea hit, a",
+    "puts": "puts text",
+    "seti": "seti a, hit, b",
+}
 BEFORE = {"pop": "push b\n", "ret": "lea hit, b\npush b\n"}
 # Where the least and the most steps are bounds that may not be met.
-BOUNDED = {"putn", "puts", "shl"}
+BOUNDED = {"putn", "puts", "rand", "shl"}
+# Those whose operands must be addresses, or which read.
+OF_THEIR_OWN = {"cmps", "copy", "getc", "geti", "getn", "seti"}
 
 
 def told(name: str, what: str, isa: str, **names: int) -> tuple[int, int]:
@@ -76,7 +87,7 @@ def steps(name: str, call: str, n: int, isa: str, word_bits: int, data: bytes = 
 
 @both_sets
 @pytest.mark.parametrize("word_bits", [12, 16, 32])
-@pytest.mark.parametrize("name", sorted(REFERENCES.keys() - {"getn"}))
+@pytest.mark.parametrize("name", sorted(REFERENCES.keys() - OF_THEIR_OWN))
 def test_steps_are_as_many_as_the_comment_says(name, word_bits, isa):
     for call, n in calls(name, word_bits):
         counts, _ = steps(name, call, n, isa, word_bits)
@@ -92,6 +103,33 @@ def test_reading_a_number_takes_as_many_steps_as_the_comment_says(isa):
         [count, *_], read = steps("getn", "getn a", 0, isa, 16, data + b"\xff")
         least, most = told("getn", "steps", isa, n=read)
         assert least <= count <= most, data
+
+
+def steps_of(call: str, data: str, isa: str, read: bytes = b"") -> int:
+    """The instructions a call executes on some data."""
+    image = assemble(f"{call}\nhit: jmp -1\n{data}", isa=isa)
+    machine = ReferenceMachine(image.words, 16, isa, 0, len(image.words), input=read)
+    pcs = machine.run(10_000).pcs
+    return pcs.index(image.symbols["hit"])
+
+
+@both_sets
+def test_arrays_and_strings_take_as_many_steps_as_the_comments_say(isa):
+    assert [steps_of("geti hit, a, b", DATA, isa)] * 2 == list(told("geti", "steps", isa))
+    assert [steps_of("seti b, a, a", DATA, isa)] * 2 == list(told("seti", "steps", isa))
+    counts = [steps_of("copy p, p, b", f"p: .word p\nb: .word {n}", isa) for n in (-1, 0, 1, 2, 9)]
+    assert min(counts) == told("copy", "steps", isa, n=0)[0]
+    assert counts[1:] == [told("copy", "steps", isa, n=n)[1] for n in (0, 1, 2, 9)]
+    for n in range(3):
+        data = f'p: .word x\nq: .word y\na: .word 0\nx: .asciz "{"=" * n}{{}}"\ny: .asciz "{"=" * n}{{}}"'
+        counts = [steps_of("cmps p, q, a", data.format(*each), isa) for each in (("", ""), ("a", "b"), ("b", "a"))]
+        assert (min(counts), max(counts)) == told("cmps", "steps", isa, n=n)
+
+
+@both_sets
+def test_getc_takes_as_many_steps_as_its_comment_says(isa):
+    ended, read = steps_of("getc a, hit", DATA, isa), steps_of("getc a, hit", DATA, isa, b"x")
+    assert tuple(sorted([ended, read])) == told("getc", "steps", isa)
 
 
 @both_sets
@@ -134,6 +172,35 @@ def test_every_macro_says_what_it_does_and_costs():
 
 def test_these_are_the_standard_macros():
     assert sorted(REFERENCES) == sorted(
-        """abs add and call clr dbl dec div getn halt in inc jeq jge jgt jle jlt jmp jne jneg jnz jpos jz lea load mod
-        mov mul neg nop not or out pop push putn puts ret sar set shl shr store sub xor""".split()
+        """abs add and call clr cmps copy dbl dec div getc geti getn halt in inc jeq jge jgt jle jlt jmp jne jneg jnz
+        jpos jz lea load mod mov mul neg nop not or out pop push putn puts rand ret sar seed set seti shl shr store sub
+        xor""".split()
     )
+
+
+@both_sets
+def test_control_structures_cost_what_their_comments_say(isa):
+    def words(text: str) -> int:
+        return assemble(f"{text}\nlast: .word 0\n{DATA}", isa=isa).symbols["last"]
+
+    branch = words("jge a, b, last")
+    assert words("if a lt b\nend") == branch
+    assert words("if a lt b\nelse\nend") == branch + 3
+    assert words("while a lt b\nend") == branch + 3
+    assert words("repeat\nuntil a lt b") == branch
+    assert words("proc f\nendproc") == words("ret")
+    assert words("proc f\nreturn\nendproc") == words("ret") + 3
+    [said] = re.findall(r"^  words +(.+)$", documentation("for"), re.MULTILINE)
+    assert said == "sbn 63; subleq 93"
+    assert words("for p, a, b\nend") == {"sbn": 63, "subleq": 93}[isa]
+    for n in range(4):
+        loop = f"for p, zero, b\nend\nhit: jmp -1\nzero: .word 1\n{DATA}".replace("b: .word 0", f"b: .word {n}")
+        image = assemble(loop, isa=isa)
+        pcs = ReferenceMachine(image.words, 16, isa, 0, len(image.words)).run(10_000).pcs
+        assert pcs.index(image.symbols["hit"]) <= 4 + told("jgt", "steps", isa)[1] + n * (
+            told("jge", "steps", isa)[1] + 2
+        )
+
+
+def documentation(name: str) -> str:
+    return next(each.documentation for each in macro_reference() if each.name == name)
