@@ -139,7 +139,8 @@ def _manifest_hash(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def _unwritable(path: Path, error: OSError) -> UnwritableError:
+def unwritable(path: Path, error: OSError) -> UnwritableError:
+    """What to raise where a file of the cache cannot be written."""
     return UnwritableError(f"{path} cannot be written ({error}); SBN_CACHE_DIR can name another folder for the cache")
 
 
@@ -178,7 +179,7 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, A
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     return whole
 
 
@@ -260,7 +261,7 @@ def lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
             waiting()
             time.sleep(POLL_SECONDS)
         except OSError as error:
-            raise _unwritable(name, error) from None
+            raise unwritable(name, error) from None
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """`sbn verify`: what it proves, what it runs, what it records, and how it fails."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from safetensors.numpy import save_file
 
 from learned_units import catalog, store
 from learned_units.circuits.subtract_branch import template_sets
-from learned_units.proof import pairs
-from learned_units.weights import recipes
+from learned_units.proof import enumeration, pairs
+from learned_units.weights import ensembles, recipes, refuted
 from learned_units.weights import whole_grouped as whole
 from vm import cli
 
@@ -119,15 +120,97 @@ def test_the_manifest_of_given_weights_says_whether_they_are_enumerated(stored, 
 
 
 def test_pairs_that_fail_are_told_and_nothing_is_recorded(stored, sbn, tmp_path):
-    tensors, manifest = store.load(stored, {})
-    tensors["select.outer"] = tensors["select.outer"] * np.float32(0.1)
     path = tmp_path / "weak.safetensors"
-    store.save(path, tensors, {name: value for name, value in manifest.items() if not name.endswith("_hash")})
+    shutil.copy(stored, path)
+    _weaken(path, 0.1)
     code, out, _ = sbn("verify", "--weights", str(path), "--cases", "500", "--width", "8")
     assert code == 1
     assert out.startswith("FAILED: ")
     assert "pass 2 (select)" in out or "pass 3 (select)" in out
     assert "claims" not in store.load(path, {})[1]
+
+
+def _weaken(path, factor: float) -> str:
+    """Scale the outer weights of `select` in a file, whose hashes are right. Returns that of its tensors."""
+    tensors, manifest = store.load(path, {})
+    tensors["select.outer"] = tensors["select.outer"] * np.float32(factor)
+    rest = {name: value for name, value in manifest.items() if not name.endswith("_hash")}
+    return store.save(path, tensors, rest)["tensor_hash"]
+
+
+def test_weights_that_fail_are_refused_from_then_on_until_they_are_trained_again(stored, sbn, monkeypatch):
+    assert sbn("verify", "--cases", "500", "--width", "8")[0] == 0
+    assert "8-bit sbn: 500 cases" in sbn("units")[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(pairs, "exact", lambda cases, word_bits, isa: (cases[0], cases[1]))  # the weights look wrong
+        code, out, err = sbn("verify", "--cases", "400", "--width", "8")
+    assert (code, "FAILED" in out, "refused from now on" in err) == (1, True, True)
+    assert "claims" not in store.load(stored, {})[1]
+    refused = "these weights failed a verification, 20"
+    for arguments in (("run", "hello"), ("verify", "--cases", "400"), ("explain", "5", "3")):
+        code, out, err = sbn(*arguments)
+        assert (code, out, refused in err, "`sbn train ntk --force`" in err) == (1, "", True, True), arguments
+    out = sbn("units")[1]
+    assert f"{stored.name}: refused: {refused}" in out and "8-bit sbn, is wrong" in out
+    tensors, manifest = store.load(stored, {})
+    stored.unlink()
+    with pytest.raises(recipes.RefutedError, match="shipped.*these weights failed a verification"):  # the same tensors
+        catalog.load_unit("ntk")
+    recipe = catalog.recipe("ntk")
+    assert recipe is not None
+    recipes.remake(replace(recipe, make=lambda progress: recipes.Made(tensors, manifest)))
+    assert sbn("run", "hello", "--max-steps", "5")[1] != ""
+    assert catalog.load_unit("ntk").tensor_hash == manifest["tensor_hash"]
+
+
+def test_weights_of_the_whole_machine_that_failed_are_made_again(stored, monkeypatch):
+    _, manifest = whole.obtain(0, None)
+    recipe, made = whole.recipe(0), []
+    tensors, written = store.load(recipe.path, {})
+    recipes.refute(recipe.path, manifest.tensor_hash, "'read' is wrong")
+
+    def make(self, seed, progress):
+        made.append(seed)
+        return recipes.Made(tensors, written)
+
+    monkeypatch.setattr(ensembles.Plan, "make", make)
+    with pytest.warns(UserWarning, match="'read' is wrong; they are not used: they are made again when needed"):
+        assert whole.obtain(0, None)[1].tensor_hash == manifest.tensor_hash
+    assert made == [0]
+    whole.obtain(0, None)
+    assert made == [0]
+
+
+@pytest.mark.parametrize("margin", [0.2499, 0.064, float("nan")])
+def test_right_answers_with_margins_that_would_not_be_accepted_are_no_proof(margin, stored, sbn, monkeypatch):
+    monkeypatch.setattr(enumeration, "check_composition", lambda group: 122)
+    for smallest, wanted in ((0.25, 0), (margin, 1)):
+        found = enumeration.Enumeration(100, 0, smallest)
+        monkeypatch.setattr(enumeration, "enumerate_by_all", lambda *arguments, found=found, **named: found)
+        code, out, _ = sbn("verify")
+        assert (code, "Proved in" in out, "; weights are accepted from 0.25 on" in out) == (wanted, not wanted, wanted)
+    assert "claims" not in store.load(stored, {})[1]
+    with pytest.raises(recipes.RefutedError, match="'first': the smallest margin is"):
+        catalog.load_unit("ntk")
+
+
+def test_pairs_with_margins_that_would_not_be_accepted_fail(stored, sbn, tmp_path):
+    path = tmp_path / "weak.safetensors"
+    shutil.copy(stored, path)
+    known = _weaken(path, 0.62)
+    code, out, _ = sbn("verify", "--weights", str(path), "--cases", "3000", "--width", "8")
+    assert (code, "8-bit: the smallest margin is 0." in out, "all right" in out) == (1, True, False)
+    failed = refuted.what_failed(known)
+    assert failed is not None and "the smallest margin is 0." in failed
+    assert sbn("run", "hello", "--max-steps", "5")[0] == 1  # of its budget: the stored weights are other ones
+    assert catalog.load_unit("ntk").tensor_hash != known
+
+
+def test_a_refutation_that_cannot_be_read_stands(stored):
+    known = store.load(stored, {})[1]["tensor_hash"]
+    refuted.path_of(known).mkdir(parents=True)
+    with pytest.raises(recipes.RefutedError, match="cannot be read"):
+        catalog.load_unit("ntk")
 
 
 @pytest.mark.parametrize(

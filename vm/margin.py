@@ -1,6 +1,39 @@
-"""How a margin is written."""
+"""How a margin is written, and when a run's contradicts what was verified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from learned_units.store import Manifest
+
+# Two orders of summation of one decision differ by less than this. Margins are in half gaps, 0.03 at the smallest; sums
+# of up to 10^4 float32 terms of order 1e-2 differ by less than 1e-5, which is 3e-4 of that.
+MARGIN_ROUNDING = 1e-3
 
 
 def format_margin(margin: float, digits: int = 2) -> str:
     """A margin as it is printed everywhere: `-` where no network decided anything."""
     return "-" if margin == float("inf") else f"{margin:.{digits}f}"
+
+
+def verified_margin(manifest: Manifest | None) -> float | None:
+    """The smallest margin of weights over every input; None where that is not known."""
+    found = None if manifest is None else manifest.verified
+    if found is None or found.inputs is None or found.z is not None:
+        return None  # of other kinds a part was looked at
+    return found.smallest_margin
+
+
+def is_refuted(margin: float, verified: float | None) -> bool:
+    """Whether a run's smallest margin, which may be no number, is below the one verified over every input."""
+    return verified is not None and not margin >= verified - MARGIN_ROUNDING
+
+
+def refuted_message(margin: float, verified: float) -> str:
+    """That in words, with what to do."""
+    return (
+        f"the smallest margin seen is {format_margin(margin, 3)}, but {format_margin(verified, 3)} is the smallest one "
+        "verified over every input: these are not the weights that were verified, or sums come out differently on this "
+        "machine; run `sbn verify`, or train the weights again"
+    )

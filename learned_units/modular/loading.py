@@ -89,7 +89,17 @@ def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> R
     constants = (MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.constants())
     design = hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
     expected = {"unit": "modular", "seed": seed, "design": design}
-    return Recipe(GrokkedManifest, f"modular-seed{seed}", expected, functools.partial(make, seed), check, report, prove)
+    return Recipe(
+        GrokkedManifest,
+        f"modular-seed{seed}",
+        expected,
+        functools.partial(make, seed),
+        check,
+        report,
+        prove,
+        stored.train_command("modular", seed=seed or None),
+        MARGIN_FLOOR,
+    )
 
 
 def recipe_of(written: Mapping[str, Any]) -> Recipe[GrokkedManifest]:

@@ -65,9 +65,9 @@ def obtain(task: Task, seed: int, progress: Progress | None) -> tuple[Network, N
 
 
 def recipe(word_bits: int, isa: str, seed: int) -> Recipe[NeuralGpuManifest]:
-    """The weights of the unit: one set for every width."""
-    del word_bits
-    return recipe_for(tape.UNIT_TASKS[isa], seed)
+    """The weights of the unit: one set for every width. All pairs of short words are accepted by their margins."""
+    floor = acceptance.MARGIN_FLOOR if word_bits <= acceptance.EXHAUSTIVE else None
+    return recipe_for(tape.UNIT_TASKS[isa], seed, floor)
 
 
 def recipe_of(written: Mapping[str, Any]) -> Recipe[NeuralGpuManifest]:
@@ -76,8 +76,9 @@ def recipe_of(written: Mapping[str, Any]) -> Recipe[NeuralGpuManifest]:
     return recipe_for(tape.TASKS[written["task"]], written["seed"])
 
 
-def recipe_for(task: Task, seed: int) -> Recipe[NeuralGpuManifest]:
+def recipe_for(task: Task, seed: int, floor: float | None = None) -> Recipe[NeuralGpuManifest]:
     """The weights of one task."""
+    isa = next((isa for isa, each in tape.UNIT_TASKS.items() if each == task), None)
     return Recipe(
         NeuralGpuManifest,
         f"{NAME}-{task.name}-seed{seed}",
@@ -86,6 +87,8 @@ def recipe_for(task: Task, seed: int) -> Recipe[NeuralGpuManifest]:
         functools.partial(_check, task),
         report,
         functools.partial(_prove, task),
+        recipes.train_command(NAME, isa=isa, seed=seed or None) if isa else None,
+        floor,
     )
 
 

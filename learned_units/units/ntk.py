@@ -24,7 +24,7 @@ from learned_units.store import Progress
 from learned_units.unit import Decision, Scope, StepResult, Unit
 from learned_units.weights import ensembles, recipes
 from learned_units.weights.ensembles import EnsembleManifest, Plan, Planned
-from learned_units.weights.recipes import Fields, Recipe
+from learned_units.weights.recipes import Fields, Recipe, train_command
 
 DEFAULT_GROUP = 8  # bit positions one network serves
 Params = Mapping[str, predictor.NetworkParams]
@@ -190,11 +190,13 @@ def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Rec
     del isa
     group = checked_group(group)
     expected = {"unit": "ntk", "group": group, "seed": seed}
-    file = f"ntk-g{group}"
+    file, width, floor = f"ntk-g{group}", None, ensembles.MARGIN_FLOOR
     if group > ensembles.ENUMERABLE_GROUP:
-        expected["word_bits"] = word_bits
+        expected["word_bits"] = width = word_bits
         file += f"-w{word_bits}"
-    return plan(group, word_bits).recipe(file, expected)
+        floor = None
+    command = train_command("ntk", group=None if group == DEFAULT_GROUP else group, width=width, seed=seed or None)
+    return plan(group, word_bits).recipe(file, expected, command=command, floor=floor)
 
 
 def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:

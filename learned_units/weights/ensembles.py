@@ -90,7 +90,9 @@ class Plan:
     # claim, in words, and to its fields.
     wiring: Callable[[], tuple[str, Fields]] = nothing_else
 
-    def recipe(self, file: str, expected: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
+    def recipe(
+        self, file: str, expected: Mapping[str, Any], *, command: str | None = None, floor: float | None = None
+    ) -> Recipe[EnsembleManifest]:
         """How the weights are made and stored; `expected` has the `seed` tried first and lacks only the `design`."""
         return Recipe(
             EnsembleManifest,
@@ -100,6 +102,8 @@ class Plan:
             self.check,
             self.report,
             self.prove,
+            command,
+            floor,
         )
 
     def design(self) -> str:

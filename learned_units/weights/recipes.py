@@ -15,6 +15,7 @@ import numpy as np
 
 from learned_units import store
 from learned_units.store import Manifest, Progress, WeightsError
+from learned_units.weights import refuted
 
 Tensors = dict[str, np.ndarray]
 Fields = dict[str, Any]  # of a manifest, as they are written
@@ -26,6 +27,10 @@ class Made(NamedTuple):
 
     tensors: Tensors
     fields: Fields
+
+
+class RefutedError(WeightsError):
+    """Weights that failed a verification. The message says what failed and when, and how they are trained again."""
 
 
 class Report(NamedTuple):
@@ -50,6 +55,8 @@ class Recipe(Generic[M]):
     # Judges weights that were made elsewhere as `make` judges its own. Returns the fields of the manifest that this
     # settles; raises WeightsError for weights that are not acceptable here.
     prove: Callable[[Tensors, M, Progress], Fields]
+    command: str | None = None  # that trains them again, whatever is stored; None where they have none
+    floor: float | None = None  # the smallest margin that is accepted on every input; None where inputs are sampled
 
     @property
     def path(self) -> Path:
@@ -71,7 +78,8 @@ def obtain(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
     """The weights: from the cache; or those that are shipped, once they are proved on this machine; or made now.
 
     What was proved with other libraries or on another platform is proved again, since sums of floats may differ there.
-    Raises WeightsError if no acceptable weights can be made.
+    Raises WeightsError if no acceptable weights can be made, RefutedError for weights that failed a verification and
+    that a command trains again; others of that kind are made again here.
     """
     found = _cached(recipe, progress)
     if found is not None and _holds_here(found[1]):
@@ -84,7 +92,7 @@ def obtain(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
             found = _cached(recipe, progress)
         if found is not None and _holds_here(found[1]):
             return found
-        return _prove(recipe, found or _shipped(recipe), alive) or _make(recipe, alive, _save_or_warn)
+        return _prove(recipe, found or _shipped(recipe, progress), alive) or _make(recipe, alive, _save_or_warn)
 
 
 def train(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
@@ -92,7 +100,10 @@ def train(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
 
     Raises WeightsError if no acceptable weights can be made, or if they cannot be stored.
     """
-    found = _cached(recipe, progress)
+    try:
+        found = _cached(recipe, progress)
+    except RefutedError:
+        found = None
     if found is not None and not found[1].shipped:
         return found
     with _locked(recipe, progress):
@@ -106,8 +117,13 @@ def remake(recipe: Recipe[M], progress: Progress | None = None) -> M:
 
 
 def read(recipe: Recipe[M], path: Path) -> tuple[Tensors, M]:
-    """The weights in a file. Raises WeightsError, naming it, if they are not acceptable by the recipe."""
+    """The weights in a file. Raises WeightsError, naming it, if they are not acceptable by the recipe; RefutedError if
+    they failed a verification."""
     tensors, written = store.load(path, recipe.expected)
+    failed = refuted.what_failed(written["tensor_hash"])
+    if failed is not None:
+        again = f"train them again with `{recipe.command}`" if recipe.command else "they are made again when needed"
+        raise RefutedError(f"{path}: these weights failed a verification, {failed}; they are not used: {again}")
     try:
         return tensors, accepted(recipe, tensors, written)
     except WeightsError as error:
@@ -127,11 +143,13 @@ def _cached(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M] |
     try:
         return read(recipe, recipe.path)
     except WeightsError as error:
+        if isinstance(error, RefutedError) and recipe.command is not None:
+            raise
         _warn(f"weights refused: {error}", progress)
         return None
 
 
-def _shipped(recipe: Recipe[M]) -> tuple[Tensors, M] | None:
+def _shipped(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M] | None:
     """The weights that come with the package, if they are those of this recipe."""
     entry = shipped_folder() / f"{recipe.file}.safetensors"
     if not entry.is_file():
@@ -139,6 +157,11 @@ def _shipped(recipe: Recipe[M]) -> tuple[Tensors, M] | None:
     with resources.as_file(entry) as path:
         try:
             tensors, manifest = read(recipe, path)
+        except RefutedError as error:
+            if recipe.command is not None:
+                raise
+            _warn(f"weights refused: {error}", progress)
+            return None
         except WeightsError:  # of another version of this program
             return None
     return tensors, recipe.kind.read({**manifest.written, "shipped": True})
@@ -167,6 +190,7 @@ def _prove(recipe: Recipe[M], found: tuple[Tensors, M] | None, progress: Progres
 def _make(recipe: Recipe[M], progress: Progress, save: Callable[..., Fields]) -> tuple[Tensors, M]:
     made = recipe.make(progress)
     written = save(recipe.path, made.tensors, {**recipe.expected, **store.origin(), **made.fields})
+    refuted.forget(written["tensor_hash"])  # they were judged now
     return made.tensors, recipe.kind.read(written)
 
 
@@ -211,3 +235,24 @@ def record(path: Path, tensor_hash: str, name: str, claim: Mapping[str, Any]) ->
             raise WeightsError(f"{path}: now holds other weights, which are not the ones that were verified")
         claims = {**manifest.get("claims", {}), name: dict(claim)}
         return store.save(path, tensors, {**manifest, "claims": claims})
+
+
+def refute(path: Path | None, tensor_hash: str, what: str) -> None:
+    """Take back what was claimed of weights that failed a verification: from now on they are refused.
+
+    path: a file that may hold them; claims of later verifications are removed from it. what: failed, in words. Raises
+    WeightsError if that cannot be recorded.
+    """
+    refuted.record(tensor_hash, what)
+    if path is None or not path.exists():
+        return
+    with store.lock(path, lambda: None):
+        tensors, manifest = store.load(path, {})
+        if manifest["tensor_hash"] == tensor_hash and "claims" in manifest:
+            store.save(path, tensors, {name: value for name, value in manifest.items() if name != "claims"})
+
+
+def train_command(unit: str, **options: object) -> str:
+    """The command that trains weights again. options: of `sbn train`; None is left out."""
+    given = "".join(f" --{name} {value}" for name, value in options.items() if value is not None)
+    return f"sbn train {unit}{given} --force"

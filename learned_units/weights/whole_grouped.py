@@ -46,7 +46,8 @@ def _check_specifications() -> tuple[str, Fields]:
 def recipe(seed: int) -> Recipe[EnsembleManifest]:
     """The weights of `own_sets`, which fit every size of machine."""
     group = machine_grouped.GROUP
-    return plan().recipe(f"whole-g{group}", {"unit": UNIT, "group": group, "seed": seed})
+    expected = {"unit": UNIT, "group": group, "seed": seed}
+    return plan().recipe(f"whole-g{group}", expected, floor=ensembles.MARGIN_FLOOR)
 
 
 def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:

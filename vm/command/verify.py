@@ -12,7 +12,7 @@ from vm.console import chosen_unit, jax_setup, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
-from vm.margin import format_margin
+from vm.margin import MARGIN_ROUNDING, format_margin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from learned_units.proof.enumeration import Enumeration, Weakest
     from learned_units.proof.pairs import Counterexample, Plan
     from learned_units.unit import Unit
+    from learned_units.weights.recipes import Recipe
 
     Held = tuple[dict[str, np.ndarray], dict[str, Any] | None]  # tensors of a weights file; its manifest, if any
 
@@ -28,6 +29,16 @@ SMALL = 8  # up to this many bits all pairs are run, unless a number is given
 SAMPLED_CASES = 100_000
 SEARCHED_CASES = 20_000  # for operands that show what the enumeration found
 NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width")
+
+
+class _Failed(Exception):
+    """The verification failed, and that was told; in a few words for the record, what failed."""
+
+    def __init__(self, what: str, *, wrong: bool = False, network: str | None = None) -> None:
+        """wrong: whether an answer is, or only a margin too small. network: to blame, where that is known."""
+        super().__init__(what)
+        self.wrong = wrong
+        self.network = network
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,31 +68,35 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated all at once")
     if held is not None and group is not None:
         unit, path = _unit_from(held, group, options, width)
+        recipe = _recipe_of(unit, options, group)
     else:
         unit = chosen_unit.load(options, width, options.isa, talk)
-        path = _path_of(unit, options, width)
-    if enumerable and group is not None:
-        processes.agree({"unit": unit.name, "weights": unit.tensor_hash, "group": group})
-        claim, failed = _prove(unit, group, talk), None
-        said = "every input enumerated"
-    else:
-        paper = group is not None and group == width and group > ensembles.ENUMERABLE_GROUP
-        claim, failed, said = _run_pairs(unit, group if paper else None, options, talk)
-    if failed is not None or claim is None:
+        recipe = _recipe_of(unit, options, options.group)
+        path = recipe and recipe.path
+    floor = recipe and recipe.floor
+    try:
+        if enumerable and group is not None:
+            processes.agree({"unit": unit.name, "weights": unit.tensor_hash, "group": group})
+            claim, said = _prove(unit, group, floor, talk), "every input enumerated"
+        else:
+            paper = group is not None and group == width and group > ensembles.ENUMERABLE_GROUP
+            claim, said = _run_pairs(unit, group if paper else None, floor, options, talk)
+    except _Failed as failed:
+        if unit.tensor_hash is not None:
+            _refute(path, unit.tensor_hash, failed, talk)
         return FAILED
     if path is not None and unit.tensor_hash is not None:
         _record(path, unit.tensor_hash, claim, said, talk)
     return 0
 
 
-def _path_of(unit: Unit, options: argparse.Namespace, width: int) -> Path | None:
-    """Where the weights of a unit are, None where it has none."""
+def _recipe_of(unit: Unit, options: argparse.Namespace, group: int | None) -> Recipe | None:
+    """How a unit's weights are made and accepted, None where it has none."""
     from learned_units import catalog
 
     if unit.tensor_hash is None:
         return None
-    recipe = catalog.recipe(unit.name, width, unit.isa, options.seed, group=options.group)
-    return recipe.path if recipe else None
+    return catalog.recipe(unit.name, unit.word_bits, unit.isa, options.seed, group=group)
 
 
 def _group_stated(options: argparse.Namespace, held: Held) -> int | None:
@@ -118,17 +133,18 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
 # --- the proof --------------------------------------------------------------------------------------------------------
 
 
-def _prove(unit: Unit, group: int, talk: Talk) -> dict[str, Any] | None:
-    """Every input of every network, and the composition at every width. The claim, or None if it fails."""
+def _prove(unit: Unit, group: int, floor: float | None, talk: Talk) -> dict[str, Any]:
+    """Every input of every network, and the composition at every width. The claim; raises _Failed."""
     from learned_units.circuits.subtract_branch import template_sets
     from learned_units.proof import enumeration
 
     began = time.monotonic()
     schedules = enumeration.check_composition(group)
-    found = _enumerate(template_sets(group), unit.params, talk)
-    if found is None:
-        _search_operands(unit)
-        return None
+    found, failed = _enumerate(template_sets(group), unit.params, floor, talk)
+    if failed is not None:
+        if failed.wrong:
+            _search_operands(unit)
+        raise failed
     claim = _claim(found.values())
     terminal.prose(
         f"Proved in {time.monotonic() - began:.1f} s: each network gives the right answer on every input it can "
@@ -139,8 +155,13 @@ def _prove(unit: Unit, group: int, talk: Talk) -> dict[str, Any] | None:
     return claim
 
 
-def _enumerate(sets: Mapping[str, TemplateSet], params: Mapping[str, Any], talk: Talk) -> dict[str, Enumeration] | None:
-    """Every input of every network: a table of them. None, and the weakest input told, where one is wrong."""
+def _enumerate(
+    sets: Mapping[str, TemplateSet], params: Mapping[str, Any], floor: float | None, talk: Talk
+) -> tuple[dict[str, Enumeration], _Failed | None]:
+    """Every input of every network: a table of them, and what failed, which is told.
+
+    floor: the smallest margin that suffices.
+    """
     from learned_units.proof import enumeration
 
     found = {
@@ -160,8 +181,21 @@ def _enumerate(sets: Mapping[str, TemplateSet], params: Mapping[str, Any], talk:
     for name, each in found.items():
         if each.wrong:
             _tell_weakest(enumeration.weakest(sets[name], params[name]))
-            return None
-    return found
+            return found, _Failed(f"'{name}' is wrong on {each.wrong:,} of its inputs", wrong=True, network=name)
+    for name, each in found.items():
+        low = _too_low(each.smallest_margin, floor, f"'{name}': ")
+        if low is not None:
+            return found, _Failed(low, network=name)
+    return found, None
+
+
+def _too_low(margin: float, floor: float | None, where: str) -> str | None:
+    """What fails, and is told here, where a smallest margin is below the floor, or no number."""
+    if floor is None or margin >= floor:
+        return None
+    low = f"{where}the smallest margin is {format_margin(margin, digits=3)}; weights are accepted from {floor} on"
+    terminal.write(f"FAILED: {low}\n")
+    return low
 
 
 def _claim(found: Iterable[Enumeration]) -> dict[str, Any]:
@@ -191,8 +225,13 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     sets, own = machine_grouped.template_sets(), whole_grouped.own_sets()
     began = time.monotonic()
     enumeration.check_specifications(sets)
-    found = _enumerate(sets, params, talk)
-    if found is None:
+    own_recipe = whole_grouped.recipe(options.seed)
+    found, failed = _enumerate(sets, params, own_recipe.floor, talk)
+    if failed is not None:
+        if failed.network in own:
+            _refute(own_recipe.path, manifest.tensor_hash, failed, talk)
+        else:
+            _refute(shared.path, manifest.unit_tensor_hash, failed, talk)
         return FAILED
     claim = _claim(found.values())
     terminal.prose(
@@ -203,7 +242,7 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     )
     shared_sets = [name for name in sets if name not in own]
     files = [
-        (whole_grouped.recipe(options.seed).path, manifest.tensor_hash, list(own)),
+        (own_recipe.path, manifest.tensor_hash, list(own)),
         (shared.path, manifest.unit_tensor_hash, shared_sets),
     ]
     for path, known, networks in files:
@@ -219,6 +258,16 @@ def _record(path: Path, tensor_hash: str, claim: dict[str, Any], said: str, talk
     if processes.index() == 0:
         recipes.record(path, tensor_hash, _claim_name(claim), claim)
         talk.say(f"recorded with the weights ({said}): {path}")
+
+
+def _refute(path: Path | None, tensor_hash: str, failed: _Failed, talk: Talk) -> None:
+    """Write down that weights failed; of several processes the first one does. path: a file that holds them."""
+    from learned_units import processes
+    from learned_units.weights import recipes
+
+    if processes.index() == 0:
+        recipes.refute(path, tensor_hash, str(failed))
+        talk.say("recorded: these weights are refused from now on, until they are trained again")
 
 
 def _tell_weakest(found: Weakest) -> None:
@@ -248,11 +297,12 @@ def _search_operands(unit: Unit) -> None:
 
 
 def _run_pairs(
-    unit: Unit, paper: int | None, options: argparse.Namespace, talk: Talk
-) -> tuple[dict[str, Any] | None, Counterexample | None, str]:
-    """Run a plan, from where it was left. The claim, a counterexample, and the coverage in words.
+    unit: Unit, paper: int | None, floor: float | None, options: argparse.Namespace, talk: Talk
+) -> tuple[dict[str, Any], str]:
+    """Run a plan, from where it was left. The claim, and the coverage in words; raises _Failed.
 
-    paper: the group of a unit in the paper's form, one network for the whole word; None for other units.
+    paper: the group of a unit in the paper's form, one network for the whole word; None for other units. floor: the
+    smallest margin that suffices, less what rounding takes.
     """
     from learned_units.processes import ProcessLost
     from learned_units.proof import pairs
@@ -264,8 +314,8 @@ def _run_pairs(
         plan = pairs.plan(unit, cases, options.seed, classes=paper is not None)
     if options.restart:
         pairs.forget(plan)
-    if cases is None and paper is not None and not _select_is_right(unit, paper, talk):
-        return None, None, ""
+    if cases is None and paper is not None:
+        _check_select(unit, paper, talk)
     before = pairs.finished(plan)
     if before.shards:
         talk.say(f"continuing from {_coverage(plan, before)}")
@@ -279,8 +329,13 @@ def _run_pairs(
     talk.clear()
     if example is not None:
         _tell(example, plan)
-        return None, example, ""
+        pairs.forget(plan)  # nothing that these weights did before is worth going on from
+        raise _Failed(f"{example.minuend} - {example.subtrahend}, {width}-bit {unit.isa}, is wrong", wrong=True)
     said = _coverage(plan, covered)
+    low = _too_low(covered.smallest_margin, floor and floor - MARGIN_ROUNDING, f"{plan.operands}, {width}-bit: ")
+    if low is not None:
+        pairs.forget(plan)
+        raise _Failed(low)
     terminal.write(
         f"{unit.name}, {width}-bit {unit.isa}: {plan.operands}: {said}, all right, smallest margin "
         f"{format_margin(covered.smallest_margin, digits=3)}, {time.monotonic() - began:.1f} s\n"
@@ -289,22 +344,26 @@ def _run_pairs(
         talk.say("the same command continues from there")
     elif plan.operands == pairs.SAMPLED:
         terminal.write(f"this is a sample (seed {plan.seed}), not a proof\n")
-    return pairs.as_manifest(plan, covered), None, said
+    return pairs.as_manifest(plan, covered), said
 
 
-def _select_is_right(unit: Unit, group: int, talk: Talk) -> bool:
-    """The networks whose inputs operands alone do not decide: `select` on every target, `any` on everything."""
+def _check_select(unit: Unit, group: int, talk: Talk) -> None:
+    """The networks whose inputs operands alone do not decide: `select` on every target, `any` on everything.
+
+    Raises _Failed.
+    """
     from learned_units.proof import enumeration
 
-    right = True
+    failed = []
     for name, found in enumeration.enumerate_word_wide(unit.params, group, talk.progress).items():
         talk.clear()
         margin = format_margin(found.smallest_margin, digits=3)
         terminal.write(f"'{name}': {found.inputs:,} inputs, all it can receive; smallest margin {margin}\n")
         if found.wrong:
             terminal.write(f"FAILED: '{name}' is wrong on {found.wrong:,} of them\n")
-            right = False
-    return right
+            failed.append(f"'{name}' is wrong on {found.wrong:,} of its inputs")
+    if failed:
+        raise _Failed(", ".join(failed), wrong=True)
 
 
 def _coverage(plan: Plan, covered) -> str:
