@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units import bits, devices
+from learned_units import bits
 from learned_units.store import Manifest
 
 BLOCK = 1024  # cases a device evaluates at once: what they take fits the caches
@@ -132,6 +132,8 @@ class Unit:
 
     def in_blocks(self, words: np.ndarray) -> Iterator[Results]:
         """`subtract_branch` of unsigned words [4, cases], a block of at most BLOCK cases at a time, in order."""
+        from learned_units import devices  # a machine's steps are not evaluated in blocks
+
         limbs = bits.words_to_limbs(words.T, self.word_bits)
         block = devices.block_size(len(limbs), BLOCK)
         for _, found in devices.in_blocks(_evaluate_block, self.params, limbs, block, spec=self.spec):
