@@ -15,6 +15,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from learned_units import interrupts
+
 ROWS, WHOLE = PartitionSpec("rows"), PartitionSpec()
 AHEAD = 1  # turns computed while the host looks at the results of an earlier one
 
@@ -43,7 +45,7 @@ def in_blocks(
     """compute(params, rows of a block, **static) for all rows in order: the rows of each block, and its results.
 
     rows: [rows, ...]. static: hashable. Each device computes one block at a time; results are numpy arrays [rows, ...],
-    and what the last block is filled up with is left out of them.
+    and what the last block is filled up with is left out of them. Raises KeyboardInterrupt between two blocks.
     """
     devices = tuple(jax.local_devices()[: max(1, -(-len(rows) // block))])
     run = _on_each(compute, tuple(static.items()), devices)
@@ -51,6 +53,7 @@ def in_blocks(
     turn = block * len(devices)
     waiting: collections.deque[tuple[np.ndarray, Any]] = collections.deque()
     for start in range(0, len(rows), turn):
+        interrupts.check()
         given = rows[start : start + turn]
         filled = np.pad(given, ((0, turn - len(given)), *((0, 0) for _ in given.shape[1:])), mode="edge")
         waiting.append((given, run(params, filled)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units import bits, devices
+from learned_units import bits
 from learned_units.store import Manifest
 
 BLOCK = 1024  # cases a device evaluates at once: what they take fits the caches
@@ -130,8 +131,19 @@ class Unit:
         parts = [Results(none, none, np.empty(0, np.float32)), *self.in_blocks(flat)]
         return Results(*(np.concatenate(column).reshape(shape) for column in zip(*parts, strict=True)))
 
+    def step(self, minuend: int, subtrahend: int, target: int, fall_through: int) -> Results:
+        """`subtract_branch` of one case, evaluated alone, as a machine's loop does it; in a batch the last digits of a
+        prediction may be others. Arrays [1]."""
+        given = (minuend, subtrahend, target, fall_through)
+        limbs = (bits.words_to_limbs(np.array([word], np.uint64), self.word_bits)[0] for word in given)
+        found = jax.tree.map(lambda each: np.asarray(each)[None], _evaluate_one(self.params, *limbs, spec=self.spec))
+        words = (bits.limbs_to_words(each, self.word_bits) for each in (found.difference, found.next_pc))
+        return Results(*words, found.margin)
+
     def in_blocks(self, words: np.ndarray) -> Iterator[Results]:
         """`subtract_branch` of unsigned words [4, cases], a block of at most BLOCK cases at a time, in order."""
+        from learned_units import devices  # a machine's steps are not evaluated in blocks
+
         limbs = bits.words_to_limbs(words.T, self.word_bits)
         block = devices.block_size(len(limbs), BLOCK)
         for _, found in devices.in_blocks(_evaluate_block, self.params, limbs, block, spec=self.spec):
@@ -148,6 +160,12 @@ class Unit:
         words = [bits.as_words(value, self.word_bits, name) for name, value in zip(names, given, strict=True)]
         limbs = [jnp.asarray(bits.words_to_limbs(w, self.word_bits)) for w in words]
         return self.spec.explain(self.params, *limbs)
+
+
+@functools.partial(jax.jit, static_argnames=("spec",))
+def _evaluate_one(params: Any, *words: jax.Array, spec: Spec) -> StepResult:
+    """Words uint32 [limbs]."""
+    return spec.evaluate(params, *words)
 
 
 def _evaluate_block(params: Any, cases: jax.Array, *, spec: Spec) -> StepResult:

@@ -25,3 +25,20 @@ def test_one_machine_and_a_batch_predict_the_same_up_to_rounding(name, groups, u
         matched = tuple((index == f).astype(np.float32) for f in range(len(template_set.families)))
         found = np.asarray(alone(template_set, params, matched).value).reshape(len(index), -1)
         assert np.abs(found - expected).max() < ROUNDING
+
+
+@pytest.mark.parametrize("unit", ["ntk", "ntk-limit"])
+@pytest.mark.parametrize("name", template_sets(8))
+def test_they_are_one_function_also_of_matches_that_only_wrong_networks_bring_about(name, unit, unit_of):
+    """Several families at one position, up to all of them: a row is not weighed twice, and none of another is read."""
+    params, template_set = unit_of(unit, 16, "sbn").params[name], template_sets(8)[name]
+    shape = (len(template_set.families), 2, 8, SAMPLES)
+    matched = tuple(np.random.default_rng(0).integers(0, 2, shape).astype(np.float32))
+    alone = jax.jit(predictor.predict, static_argnums=0)
+    together = alone(template_set, params, matched)
+    for k in range(SAMPLES):
+        found = alone(template_set, params, tuple(each[..., k] for each in matched))
+        np.testing.assert_allclose(found.value, together.value[..., k], rtol=0, atol=10 * ROUNDING)
+        np.testing.assert_array_equal(
+            found.threshold, np.broadcast_to(together.threshold[..., k], found.threshold.shape)
+        )

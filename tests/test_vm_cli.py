@@ -23,7 +23,7 @@ char:   .word 'x'
 HEAVY = ("jax", "numpy", "lark", "prompt_toolkit", "rich", "filelock")
 
 
-COMMAND = (sys.executable, "-c", "import sys; from vm.cli import main; sys.exit(main())")
+COMMAND = (sys.executable, "-m", "vm")
 
 
 def start(

@@ -1,13 +1,16 @@
 """Progress, warnings and tables, on a terminal and elsewhere."""
 
 import io
+import os
 import re
 import sys
+import threading
+import time
 
 import pyte
 import pytest
 
-from vm.console import terminal
+from vm.console import running, terminal
 
 
 class FakeTerminal(io.StringIO):
@@ -125,3 +128,53 @@ def test_a_terminal_that_cannot_be_drawn_on_is_written_to_as_a_pipe_is(monkeypat
     monkeypatch.setattr(sys, "stdout", seen := FakeStdout(terminal=True))
     terminal.write_table(ROWS, right=(1,))
     assert seen.text() == PLAIN
+
+
+@pytest.fixture
+def typing(monkeypatch):
+    """A standard input that somebody else writes to: the end to write to."""
+    here, there = os.pipe()
+    with open(here) as stdin, open(there, "wb", buffering=0) as keyboard:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield keyboard
+
+
+def test_while_input_is_awaited_nothing_is_drawn_and_the_clock_stands_still(monkeypatch, columns, typing):
+    monkeypatch.setattr(sys, "stderr", seen := FakeTerminal())
+    talk = terminal.Talk(quiet=False)
+    talk.status("5 steps, 5 steps/s, 0:01")
+    began = terminal.working_time()
+    drawn: list[list[str]] = []
+
+    def answer() -> None:
+        drawn.append(lines_on_screen(seen.getvalue()))
+        typing.write(b"4\n")
+
+    threading.Timer(0.3, answer).start()
+    assert terminal.read_some() == b"4\n"
+    assert terminal.working_time() - began < 0.2
+    assert not any(drawn[0])
+
+
+def test_the_meter_and_the_parts_of_a_start_do_not_count_the_waiting(monkeypatch, columns, typing):
+    monkeypatch.setattr(sys, "stderr", seen := FakeTerminal())
+    monkeypatch.setattr(running, "QUIET_SECONDS", 0.0)
+    meter, watch = running.Meter(terminal.Talk(quiet=False)), running.Stopwatch()
+    threading.Timer(1.2, typing.write, [b"4\n"]).start()
+    terminal.read_some()
+    time.sleep(0.1)
+    meter.show(100)
+    watch.lap("waiting")
+    assert watch.parts["waiting"] < 0.9
+    (line,) = (line for line in lines_on_screen(seen.getvalue()) if line)
+    assert re.fullmatch(r"100 steps, [\d,]+ steps/s, 0:00", line)
+    assert int(line.split()[2].replace(",", "")) > 110
+
+
+def test_lines_come_as_they_are_written_and_the_last_may_be_open(typing):
+    typing.write("wh\u00e9re\nste".encode())
+    lines = terminal.read_lines()
+    assert next(lines) == "wh\u00e9re"
+    typing.write(b"p")
+    typing.close()
+    assert list(lines) == ["step"]

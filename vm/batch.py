@@ -165,18 +165,22 @@ class _Batch:
         with ThreadPoolExecutor(1) as replaying, deferred_interrupt() as interrupted:
             while any(job is not None for job in self._jobs):
                 if interrupted():
-                    raise KeyboardInterrupt
+                    break
                 lanes, stopped = self._advance(lanes)
                 for job, outcome, memory in stopped:
                     if memory is not None and job.replayed:
-                        replays.append(replaying.submit(_replay, job, outcome, memory, self._unit))
+                        replays.append(replaying.submit(_replay, job, outcome, memory, self._unit, interrupted))
                     else:
                         yield job.index, outcome
                 while replays and replays[0].done():
                     yield replays.pop(0).result()
                 lanes = self._rearranged(lanes)
             for replay in replays:
+                if interrupted():
+                    break
                 yield replay.result()
+        if interrupted():
+            raise KeyboardInterrupt
 
     def _rearranged(self, lanes: MachineState) -> MachineState:
         """The lanes, refilled or brought closer together where that pays."""
@@ -338,14 +342,17 @@ def _rearrange(lanes: MachineState, fresh: MachineState, source: jax.Array) -> M
     return jax.tree.map(one, lanes, fresh)
 
 
-def _replay(job: _Job, outcome: Outcome, memory: np.ndarray, unit: Unit) -> tuple[int, Outcome]:
-    """The outcome, if the reference ends as this machine did; else a divergence."""
+def _replay(
+    job: _Job, outcome: Outcome, memory: np.ndarray, unit: Unit, interrupted: Callable[[], bool]
+) -> tuple[int, Outcome]:
+    """The outcome, if the reference ends as this machine did; else a divergence. Raises KeyboardInterrupt."""
     image = job.image
     reference = ReferenceMachine(
         image.words, image.word_bits, image.isa, image.entry, len(memory), job.input_mode, job.input
     )
     while reference.steps < outcome.steps and reference.run(min(outcome.steps - reference.steps, REPLAY_BLOCK)).pcs:
-        pass
+        if interrupted():
+            raise KeyboardInterrupt
     stops = outcome.halt not in REFERENCE_STOP or reference.run(0).stop is REFERENCE_STOP[outcome.halt]
     same = reference.steps == outcome.steps and bytes(reference.output) == outcome.output and stops
     if same and reference.memory == memory.tolist():

@@ -11,6 +11,7 @@ from typing import Any
 from assembler.files import FORMATS
 from assembler.image import INPUT_MODES, ISAS
 from assembler.options import DIALECTS
+from learned_units import interrupts
 from learned_units.catalog import DEFAULT_UNIT, TASKS, UNITS
 
 GROWTH = ("width", "memory", "ensemble", "machines")
@@ -25,8 +26,13 @@ Results are written to stdout, everything else to stderr. Exit codes: 0 halted, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `sbn` with these arguments, by default the process's. Returns the exit code."""
+    with interrupts.noted():
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = _parser()
-    options = parser.parse_args(_with_decimals(sys.argv[1:] if arguments is None else arguments))
+    options = parser.parse_args(_with_decimals(arguments))
     if options.version:
         options.command = "version"
     if options.command is None:

@@ -38,7 +38,7 @@ def describe(image: Image, unit: Unit, before: ReferenceMachine, chunk: Chunk, m
                 f"  smallest margin {format_margin(weak.margin, digits=3)}: pass {weak.stage} ({weak.network}), "
                 f"{weak.output} at bit {weak.bit}"
             )
-        again = unit.subtract_branch(*case)
+        again = unit.step(*case)  # in the form that ran
         if (int(again.difference), int(again.next_pc)) != found[1:]:
             lines.append(
                 f"  evaluated again on these operands, the unit gives {int(again.difference)} "

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from learned_units import interrupts
+
 CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
 GROWTH = 8  # a chunk has at most this many times the steps of the one before it
 
@@ -35,7 +37,13 @@ def check_budget(max_steps: int | None) -> None:
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C wait for the end of a chunk; yields whether there was one. A second one is not deferred."""
+    """Let the first Ctrl-C wait for the end of a chunk; yields whether there was one. A second one is not deferred.
+
+    Where the program that runs this notes Ctrl-C itself, it goes on doing so.
+    """
+    if interrupts.are_noted():
+        yield interrupts.pressed
+        return
     pressed = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield pressed.is_set

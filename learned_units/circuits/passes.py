@@ -11,7 +11,6 @@ one operation on contiguous memory for the whole batch.
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -95,9 +94,12 @@ class PassTrace(NamedTuple):
 
 
 def matched_family(matched: tuple[jax.Array, ...]) -> jax.Array:
-    """Which family matches at each position, -1 where none does: float arrays of 0 and 1 -> int32 of their shape."""
+    """Which family matches at each position, -1 where none does: float arrays of 0 and 1 -> int32 of their shape.
+
+    Where a line contradicts its neighbour, as only networks that are wrong bring about, several may: it is the last.
+    """
     numbered = (each * np.float32(f + 1) for f, each in enumerate(matched))
-    return functools.reduce(operator.add, numbered).astype(jnp.int32) - 1
+    return functools.reduce(jnp.maximum, numbered).astype(jnp.int32) - 1
 
 
 def read_line(fields: Mapping[str, jax.Array], source: Source, positions: int) -> jax.Array:

@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from learned_units import interrupts
+
 BLOCK_FLOATS = 1 << 22  # hidden activations computed at once: rows x units
 
 
@@ -103,9 +105,13 @@ def every_input(classes: int, terms: int) -> np.ndarray:
 
 
 def blocks(rows: np.ndarray, units: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Rows in blocks of one size, the last one filled up with zeros: (how many of them count, the block)."""
+    """Rows in blocks of one size, the last one filled up with zeros: (how many of them count, the block).
+
+    Raises KeyboardInterrupt between two blocks.
+    """
     size = min(max(256, BLOCK_FLOATS // units), max(1, len(rows)))
     for start in range(0, len(rows), size):
+        interrupts.check()
         block = rows[start : start + size]
         padding = ((0, size - len(block)), *((0, 0),) * (rows.ndim - 1))
         yield len(block), np.pad(block, padding)

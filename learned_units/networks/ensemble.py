@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 from typing import NamedTuple
 
 import jax
@@ -27,10 +26,11 @@ class EnsembleParams(NamedTuple):
     def predict(self, templates: TemplateSet, matched: tuple[jax.Array, ...]) -> Prediction:
         """The ensemble on every group: for each family float32 [groups, group, ...] of 0 and 1.
 
-        relu is positively homogeneous, so the 1 / sqrt(n) of the input is applied to the output instead.
+        relu is positively homogeneous, so the 1 / sqrt(n) of the input is applied to the output instead. One input or
+        a batch of them: it is the same function of whatever is matched, also where that cannot come of right networks.
         """
         outputs, positions, _ = self.outer.shape
-        some = functools.reduce(operator.add, matched)
+        some = functools.reduce(jnp.maximum, matched)
         number = some.sum(1)
         family = matched_family(matched)
         outer = self.outer.reshape(outputs * positions, -1)
@@ -61,8 +61,8 @@ def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray,
 def _sums_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
     """The hidden layer's sums, [groups, units], touching only the weights of matched templates.
 
-    At most one family matches at a position (TemplateSet checks it): `family`, int32 [groups, group], is -1 where none
-    does, and there `some`, float32 of that shape, is 0.
+    `family`, int32 [groups, group], is the one that matches at each position, -1 where none does; there `some`,
+    float32 of that shape, is 0, elsewhere 1.
     """
     families, group, units = inner.shape
     rows = inner.reshape(families * group, units)

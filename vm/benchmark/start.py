@@ -11,10 +11,12 @@ import tempfile
 import time
 from typing import NamedTuple
 
+from learned_units import interrupts
 from learned_units.store import Progress
 
 COMMAND = "import sys; from vm.cli import main; sys.exit(main())"
 ARGUMENTS = ("run", "hello", "--json")
+LOOK_SECONDS = 0.1  # how soon Ctrl-C is seen
 REST = "interpreter and exit"  # what the command cannot time itself
 
 
@@ -45,16 +47,32 @@ def measure(rounds: int, progress: Progress) -> list[Start]:
 def _run(cache: str) -> Start:
     environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
     began = time.perf_counter()
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, *ARGUMENTS],
         env=environment | {"SBN_CACHE_DIR": cache},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        told_on_stderr = _until_it_ends(process)
     total = time.perf_counter() - began
-    if done.returncode != 0:
-        raise RuntimeError(f"sbn {' '.join(ARGUMENTS)} failed: {done.stderr}")
-    told = json.loads(done.stderr.splitlines()[-1])
+    if process.returncode != 0:
+        interrupts.check()  # it may have ended it, too
+        raise RuntimeError(f"sbn {' '.join(ARGUMENTS)} failed: {told_on_stderr}")
+    told = json.loads(told_on_stderr.splitlines()[-1])
     parts = told["start_seconds"] | {"loop": told["compile_seconds"], "running": told["run_seconds"]}
     return Start("", total, parts | {REST: total - sum(parts.values())})
+
+
+def _until_it_ends(process: subprocess.Popen[str]) -> str:
+    """What a process writes to its standard error. Ctrl-C ends it: raises KeyboardInterrupt."""
+    while True:
+        try:
+            return process.communicate(timeout=LOOK_SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            if interrupts.pressed():
+                process.kill()
+                process.communicate()
+                raise KeyboardInterrupt from None

@@ -98,7 +98,7 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
             shell.interact(_history_file())
             return 0
         if sys.stdin is not None:
-            shell.run_script(sys.stdin)
+            shell.run_script(terminal.read_lines())
     except Leave:
         pass
     return FAILED if shell.failed and not at_terminal else 0

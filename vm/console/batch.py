@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -37,7 +36,7 @@ def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
     if options.batch == options.program == STDIN:
         raise UsageError("the program itself is read from stdin; give the batch as a file")
     talk = Talk(options.quiet)
-    whole = sys.stdin.buffer.read() if options.batch == STDIN else Path(options.batch).read_bytes()
+    whole = terminal.read_all() if options.batch == STDIN else Path(options.batch).read_bytes()
     inputs = whole.splitlines(keepends=True)
     if not inputs:
         talk.say(f"{options.batch} has no lines, so there is nothing to run")

@@ -40,7 +40,10 @@ def prepare() -> None:
 
     import jax
 
+    from learned_units import interrupts
     from learned_units.store import cache_folder
+
+    interrupts.check()
 
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))

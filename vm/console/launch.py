@@ -9,19 +9,27 @@ import os
 import sys
 import traceback
 
+from learned_units import interrupts
 from vm.console import terminal
 from vm.console.usage import UsageError
 
 FAILED = 1
 MISUSED = 2
-INTERRUPTED = 130
+INTERRUPTED = interrupts.EXIT_CODE
 
 
 def launch(command: str, options: argparse.Namespace) -> int:
-    """Run `vm.command.<command>`. A reader of stdout that goes away ends it quietly."""
+    """Run `vm.command.<command>`. A reader of stdout that goes away ends it quietly.
+
+    A Ctrl-C that came too late for the command to look at still is the exit code.
+    """
     try:
-        code = importlib.import_module(f"vm.command.{command}").run(options)
+        module = importlib.import_module(f"vm.command.{command}")
+        interrupts.check()
+        code = module.run(options)
         terminal.flush()
+        if code != INTERRUPTED:
+            interrupts.check()
         return _left(code) if code == INTERRUPTED else code
     except BrokenPipeError:
         terminal.abandon_stdout()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-import sys
 
 import programs
 from assembler import Image, load_image, read_image
 from assembler.diagnostics import printable
 from assembler.files import FORMATS
+from vm.console import terminal
 from vm.console.usage import UsageError, stated_by_user
 
 STDIN = "-"
@@ -28,7 +28,7 @@ def load(options: argparse.Namespace, folder: str = "") -> Image:
     name = options.program
     with stated_by_user():
         if name == STDIN:
-            data = _all_of_stdin()
+            data = terminal.read_all()
             return read_image(data, "<stdin>", options.format or "sbn", os.curdir, dialect=options.dialect, **stated)
         if is_file(name, folder):
             return load_image(name, options.format, dialect=options.dialect, **stated)
@@ -69,7 +69,3 @@ def _suggestion(name: str, folder: str = "") -> str:
     stem = os.path.splitext(os.path.basename(name))[0]
     near = difflib.get_close_matches(stem, programs.names(folder), n=3)
     return f"; there is a bundled program {' or '.join(near)}" if near else ""
-
-
-def _all_of_stdin() -> bytes:
-    return sys.stdin.buffer.read() if sys.stdin is not None else b""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import math
 import sys
 import time
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from vm.trace import TraceFile
     from vm.whole import WholeRun
 
-READ_BYTES = 1 << 16
 SAVE_SECONDS = 20.0  # a run with a state file writes it about this often
 FIRST_SLICE = 10_000  # steps before the first time
 QUIET_SECONDS = 1.0  # a run that ends sooner shows no meter
@@ -31,15 +29,15 @@ REDRAW_SECONDS = 0.5
 
 
 class Stopwatch:
-    """Seconds by part, one part after the other from when it is made."""
+    """Seconds by part, one part after the other from when it is made. Waiting for input belongs to none."""
 
     def __init__(self) -> None:
         self.parts: dict[str, float] = {}
-        self._last = time.perf_counter()
+        self._last = terminal.working_time()
 
     def lap(self, part: str) -> None:
         """What was done since the last lap is this part."""
-        now = time.perf_counter()
+        now = terminal.working_time()
         self.parts[part] = now - self._last
         self._last = now
 
@@ -47,17 +45,17 @@ class Stopwatch:
 class Meter:
     """Steps, steps a second and time: one line on stderr, on a terminal, beside the program's output.
 
-    It is taken off the line before anything else is written.
+    It is taken off the line before anything else is written or awaited, and its time stands still while input is.
     """
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
-        self._began = time.monotonic()
+        self._began = terminal.working_time()
         self._next = self._began + QUIET_SECONDS
 
     def show(self, steps: int, machines: str = "") -> None:
         """Draw it, if it is time to, and standard error is a terminal. machines: how many of a batch are done."""
-        now = time.monotonic()
+        now = terminal.working_time()
         if now < self._next or not terminal.is_screen(sys.stderr):
             return
         self._next = now + REDRAW_SECONDS
@@ -233,7 +231,7 @@ def _feed(machine: Machine, wait: bool) -> None:
     if not wait:
         machine.feed(b"")  # its budget is spent: let it say so
         return
-    data = cast(io.BufferedReader, sys.stdin.buffer).read1(READ_BYTES) if sys.stdin is not None else b""
+    data = terminal.read_some()
     if data:
         machine.feed(data)
     else:

@@ -1,21 +1,25 @@
-"""Where the commands meet the terminal: results on stdout, talk and progress on stderr.
+"""Where the commands meet the terminal: input from stdin, results on stdout, talk and progress on stderr.
 
 What draws on a terminal is imported when it is drawn: most runs show neither a table nor a bar.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import io
 import os
 import re
+import select
 import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, cast
+
+from learned_units import interrupts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,10 +27,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 BAR_CELLS = 20
+INPUT_BYTES = 1 << 16  # read at once
+LOOK_SECONDS = 0.1  # how soon Ctrl-C is seen while input is awaited
 PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
 PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
 REFUSED = "weights refused"  # so begin reports of progress that are warnings
+
+_waited = 0.0  # seconds, for input
 
 
 def stdout() -> BinaryIO:
@@ -161,7 +169,11 @@ class Talk:
         _tell(sys.stderr, text)
 
     def progress(self, what: str, part: float) -> None:
-        """The progress of training and the like: a bar on a terminal, elsewhere one line for each stage."""
+        """The progress of training and the like: a bar on a terminal, elsewhere one line for each stage.
+
+        Where there is progress to be told, work can stop: raises KeyboardInterrupt if Ctrl-C was pressed.
+        """
+        interrupts.check()
         if what.startswith(REFUSED):
             if what not in self._seen:
                 self._seen.add(what)
@@ -229,3 +241,54 @@ def _tell(stream: TextIO | None, text: str, end: str = "\n") -> None:
         with contextlib.suppress(OSError):
             stream.write(text + end)
             stream.flush()
+
+
+def working_time() -> float:
+    """A clock that stands still while input is awaited, seconds."""
+    return time.perf_counter() - _waited
+
+
+def read_some() -> bytes:
+    """What standard input has by now, after waiting for some; empty at the end. Raises KeyboardInterrupt."""
+    if sys.stdin is None:
+        return b""
+    stream = cast(io.BufferedReader, sys.stdin.buffer)
+    _wait(stream)
+    return stream.read1(INPUT_BYTES)
+
+
+def read_all() -> bytes:
+    """All of standard input, to its end. Raises KeyboardInterrupt."""
+    return b"".join(iter(read_some, b""))
+
+
+def read_lines() -> Iterator[str]:
+    """Standard input line by line, as they come, in UTF-8. Raises KeyboardInterrupt."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    begun = ""
+    while data := read_some():
+        *done, begun = (begun + decoder.decode(data)).split("\n")
+        yield from done
+    begun += decoder.decode(b"", final=True)
+    if begun:
+        yield begun
+
+
+def _wait(stream: io.BufferedReader) -> None:
+    """Wait until there is something to read, or the end.
+
+    The terminal is left to the user, Ctrl-C is answered, and the time is not counted as work.
+    """
+    global _waited
+    try:
+        ready = bool(select.select([stream], [], [], 0)[0])
+    except (OSError, ValueError):  # not a file of the operating system, or one that it cannot wait for
+        return
+    Talk.clear()
+    began = time.perf_counter()
+    try:
+        while not ready:
+            interrupts.check()
+            ready = bool(select.select([stream], [], [], LOOK_SECONDS)[0])
+    finally:
+        _waited += time.perf_counter() - began

@@ -133,7 +133,7 @@ def _numbers(options: argparse.Namespace) -> list[int]:
     elif options.program == STDIN or sys.stdin is None or (options.input is None and sys.stdin.isatty()):
         text = ""
     else:
-        text = sys.stdin.read()
+        text = terminal.read_all().decode("utf-8", "replace")
     found = text.split()
     for each in found:
         if not re.fullmatch(r"[-+]?[0-9]+", each):

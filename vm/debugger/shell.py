@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from learned_units import interrupts
 from vm.debugger import commands, completion, rendering, typed
 from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
@@ -58,14 +59,19 @@ class Shell:
             self.say(f"error: {type(error).__name__}: {said}; this should not happen, and the session goes on")
 
     def run_script(self, lines: Iterable[str]) -> None:
-        """Carry out the lines of a pipe or a file. Empty lines and those that begin with ; or # say nothing."""
+        """Carry out the lines of a pipe or a file. Empty lines and those that begin with ; or # say nothing.
+
+        Ctrl-C ends not only the command: raises KeyboardInterrupt after it.
+        """
         for line in lines:
             if line.strip() and line.strip()[0] not in ";#":
                 self.take(line)
+                interrupts.check()
 
     def interact(self, history: Path | None) -> None:
         """Prompt for lines until the user leaves. Ctrl-C drops the line, Ctrl-D leaves."""
         prompt = prompt_session(self, history)
+        interrupts.check()
         while True:
             try:
                 line = prompt.prompt()
@@ -73,6 +79,9 @@ class Shell:
                 continue
             except EOFError:
                 return
+            finally:
+                interrupts.take_back()
+                interrupts.answer()
             self.take(line)
 
     def say(self, text: str) -> None:

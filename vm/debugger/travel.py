@@ -6,7 +6,6 @@ Every motion returns why it ended, as lines of text: nothing where it got where 
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 from collections.abc import Callable, Iterator
 
@@ -21,6 +20,7 @@ from vm.debugger.session import Session
 from vm.machine import Stops, make_stops
 from vm.margin import format_margin
 from vm.outcome import Record
+from vm.run import deferred_interrupt
 
 AFTER = (points.WATCH, points.MARGIN)  # these are seen after the step that did it, a break before its instruction
 
@@ -273,8 +273,5 @@ def _interruptible(session: Session) -> Iterator[Callable[[], bool]]:
         yield requested.is_set  # whoever started the thread cleared it before: Ctrl-C may have been pressed since
         return
     requested.clear()
-    previous = signal.signal(signal.SIGINT, lambda number, frame: requested.set())
-    try:
-        yield requested.is_set
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    with deferred_interrupt() as pressed:
+        yield lambda: requested.is_set() or pressed()
