@@ -102,8 +102,10 @@ def image_bytes(image: Image, format: str) -> bytes:
 
 
 def save_image(image: Image, path: str | os.PathLike[str], format: str | None = None) -> None:
-    """Writes the image to a file; the format is that of the suffix unless stated. Raises OSError."""
-    Path(path).write_bytes(image_bytes(image, format or format_of(path)))
+    """Write the image whole or not at all; the format is that of the suffix unless stated. Raises OSError."""
+    from assembler.whole_file import write_whole
+
+    write_whole(path, image_bytes(image, format or format_of(path)))
 
 
 def _completed(image: Image, stated: Options, name: str) -> Image:

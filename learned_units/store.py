@@ -12,7 +12,6 @@ import json
 import math
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
@@ -171,6 +170,8 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, A
     """
     from safetensors.numpy import save as serialise
 
+    from learned_units.whole_file import write_whole
+
     whole = seal(tensors, manifest)
     # safetensors writes the buffer as it lies in memory, so a transposed view would come back scrambled.
     contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
@@ -181,21 +182,6 @@ def save(path: Path, tensors: Mapping[str, np.ndarray], manifest: Mapping[str, A
     except OSError as error:
         raise unwritable(path, error) from None
     return whole
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is the old one or the new one at every moment. Raises OSError."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def load(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

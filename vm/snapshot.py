@@ -11,13 +11,13 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from assembler import Image
 from learned_units import store
+from learned_units.whole_file import write_whole
 
 FORMAT = 1
 WHOLE = "whole "  # begins the unit's name where it is a whole machine
@@ -66,7 +66,7 @@ def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
     tensors = _tensors(snapshot)
     place = asdict(snapshot.place)
     metadata = {"format": str(FORMAT), "place": json.dumps(place), "checksum": _checksum(place, tensors)}
-    store.write_whole(Path(path), serialise(tensors, metadata=metadata))
+    write_whole(path, serialise(tensors, metadata=metadata))
 
 
 def load(path: str | os.PathLike[str]) -> Snapshot:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import TracebackType
 
 from assembler import Image
+from learned_units.whole_file import naming, writing
 from vm.margin import format_margin
 from vm.outcome import Chunk
 
@@ -13,15 +15,17 @@ NONE = "-"  # old: the console holds no word
 
 
 class TraceFile:
-    """Writes the steps of a machine that records operands, from wherever it starts.
+    """Writes the steps of a machine that records operands, from wherever it starts; the file is whole, or not there.
 
     Words are unsigned, 0 .. 2^word_bits - 1; an address of 2^word_bits - 1 is the console.
     """
 
     def __init__(self, path: str, image: Image) -> None:
         self._console = (1 << image.word_bits) - 1
-        self._file = open(path, "w", encoding="ascii", newline="\n")
-        self._file.write(COLUMNS + "\n")
+        self._path = path
+        self._opened = contextlib.ExitStack()
+        self._file = self._opened.enter_context(writing(path))
+        self._write([COLUMNS + "\n"])
 
     def add(self, chunk: Chunk) -> None:
         """Write the steps of a chunk. Raises ValueError for one without a record of its operands."""
@@ -42,10 +46,16 @@ class TraceFile:
             b, before = address, NONE if address == self._console else old
             shown = format_margin(margin, digits=6)
             lines.append(f"{step},{pc},{a},{b},{c},{address},{before},{new},{next_pc},{shown}\n")
-        self._file.writelines(lines)
+        self._write(lines)
+
+    def _write(self, lines: list[str]) -> None:
+        with naming(self._path):
+            self._file.write("".join(lines).encode("ascii"))
 
     def __enter__(self) -> TraceFile:
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._file.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, traceback)

@@ -28,6 +28,7 @@ from learned_units.proof.operands import Cases
 from learned_units.store import WeightsError
 from learned_units.unit import Decision, Results, Unit
 from learned_units.units.ntk import NtkSpec
+from learned_units.whole_file import write_whole
 
 ALL = "all pairs of operands"
 CLASSES = "all inputs of the first pass"
@@ -228,7 +229,7 @@ def _write(plan: Plan, known: Finished) -> None:
     data = json.dumps({"plan": asdict(plan), "finished": _listed(known)}, sort_keys=True).encode()
     try:
         plan.path.parent.mkdir(parents=True, exist_ok=True)
-        store.write_whole(plan.path, data)
+        write_whole(plan.path, data)
     except OSError as error:
         raise WeightsError(f"{plan.path} cannot be written ({error})") from None
 

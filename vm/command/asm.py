@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 from assembler import Image, format_of, image_bytes
-from vm.console import program_files, terminal
+from assembler.whole_file import write_whole
+from vm.console import outputs, program_files, terminal
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
+from vm.console.usage import stated_by_user
 
-STDOUT = "-"
 RAW_FORMATS = ("dec", "hex", "bin")
 
 
@@ -26,12 +25,11 @@ def run(options: argparse.Namespace) -> int:
     image = program_files.load(options)
     with stated_by_user():
         data = image_bytes(image, format)
-    if output == STDOUT:
+    if output == outputs.STDOUT:
         terminal.stdout().write(data)
         return 0
-    if os.path.exists(options.program) and os.path.exists(output) and os.path.samefile(options.program, output):
-        raise UsageError(f"{output} is the program itself; name another file with -o")
-    Path(output).write_bytes(data)
+    outputs.check({"-o": output}, {"the program itself": options.program}, image)
+    write_whole(output, data)
     talk.say(
         f"{output}: {len(image.words):,} words, {image.word_bits}-bit {image.isa}, entry {image.entry}, format {format}"
     )
@@ -44,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 def _default_output(program: str) -> str:
     """The program's name with the suffix of an image; a bundled program's is put into the current folder."""
     if program == program_files.STDIN:
-        return STDOUT
+        return outputs.STDOUT
     return os.path.splitext(program)[0] + ".img"
 
 

@@ -8,7 +8,8 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vm.console import jax_setup, picture, result_file, terminal
+from learned_units.whole_file import write_whole
+from vm.console import jax_setup, outputs, picture, terminal
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
@@ -165,7 +166,7 @@ def _growth(options: argparse.Namespace, talk: Talk) -> int:
     type = None
     if plot is not None:
         type = picture.file_type(plot)
-        result_file.check(plot)
+        outputs.check({"--plot": plot}, {})
     with stated_by_user():
         points = growth.grow(
             options.growth,
@@ -188,7 +189,7 @@ def _growth(options: argparse.Namespace, talk: Talk) -> int:
             for name, found in of.items()
         )
         panel = Panel(f"growth with {label}", label, "steps/s", curves, log="xy")
-        result_file.write(plot, picture.draw([panel], type))
+        write_whole(plot, picture.draw([panel], type))
         talk.say(f"picture written to {plot}")
     return 0
 

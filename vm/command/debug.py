@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
-from vm.console import jax_setup, program_files, terminal
+from vm.console import jax_setup, outputs, program_files, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -57,6 +57,11 @@ def make_session(
         with _refused():
             return chosen_unit.load(asked, image.word_bits, image.isa, talk)
 
+    def check_output(path: str) -> None:
+        program, given = getattr(options, "program", None), getattr(options, "input", None)
+        with _refused():
+            outputs.check({"snapshot save": path}, {"the program itself": program, "its input": given}, image)
+
     unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
     with stated_by_user():
         return Session(
@@ -68,6 +73,7 @@ def make_session(
             reload=reload,
             load_unit=load_unit,
             read_source=_read_source,
+            check_output=check_output,
         )
 
 

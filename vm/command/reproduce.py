@@ -10,14 +10,13 @@ import time
 from typing import TYPE_CHECKING
 
 from learned_units.experiments import EXPERIMENTS
-from vm.console import jax_setup, picture, result_file, terminal
+from learned_units.whole_file import write_whole
+from vm.console import jax_setup, outputs, picture, terminal
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError
 
 if TYPE_CHECKING:
     from learned_units.experiments.table import Table
-
-STDOUT = "-"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,9 +32,7 @@ def run(options: argparse.Namespace) -> int:
     type = None
     if plot is not None:
         type = picture.file_type(plot)
-        result_file.check(plot)
-    if csv is not None and csv != STDOUT:
-        result_file.check(csv)
+    outputs.check({"--csv": csv, "--plot": plot}, {})
     talk = Talk(options.quiet)
     jax_setup.prepare()
     began = time.monotonic()
@@ -43,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         f"learned_units.experiments.{EXPERIMENTS[options.experiment].module}"
     ).measure(options.quick, talk.progress)
     talk.clear()
-    if csv == STDOUT:
+    if csv == outputs.STDOUT:
         terminal.write(table.as_csv())
     else:
         terminal.write(f"{table.title}\n\n")
@@ -52,11 +49,11 @@ def run(options: argparse.Namespace) -> int:
             terminal.write("\n")
             terminal.prose(note)
     terminal.flush()
-    if csv is not None and csv != STDOUT:
-        result_file.write(csv, table.as_csv().encode())
+    if csv is not None and csv != outputs.STDOUT:
+        write_whole(csv, table.as_csv().encode())
         talk.say(f"{len(table.rows)} rows written to {csv}")
     if plot is not None and type is not None:
-        result_file.write(plot, picture.draw(table.panels, type))
+        write_whole(plot, picture.draw(table.panels, type))
         talk.say(f"picture written to {plot}")
     talk.say(f"measured in {time.monotonic() - began:.0f} s{' (--quick: smaller sizes)' if options.quick else ''}")
     return 0

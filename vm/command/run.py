@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
         from vm.console import batch
 
         return batch.run(options, image, watch)
+    running.check_outputs(options, image)
     given = _given_input(options)
     watch.lap("assembling")
     jax_setup.prepare()

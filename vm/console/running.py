@@ -16,6 +16,7 @@ from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
+    from assembler import Image
     from vm.execution import Chunk, Machine
     from vm.report import Account, Computer
     from vm.snapshot import Snapshot
@@ -66,6 +67,20 @@ class Meter:
     def clear(self) -> None:
         """Take it off the line."""
         self._talk.clear()
+
+
+def check_outputs(options: argparse.Namespace, image: Image) -> None:
+    """Refuse files to be written that name one that is read, or each other; a run may go on in the file it came from.
+
+    Raises UsageError.
+    """
+    if options.trace is None and options.save_state is None:
+        return
+    from vm.console import outputs
+
+    resumed = None if outputs.same_file(options.resume, options.save_state) else options.resume
+    inputs = {"the program itself": options.program, "its input": options.input, "the file of --resume": resumed}
+    outputs.check({"--trace": options.trace, "--save-state": options.save_state}, inputs, image)
 
 
 def resumed(options: argparse.Namespace) -> Snapshot | None:

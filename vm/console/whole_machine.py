@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     image = program_files.load(options, folder=programs.WHOLE)
     if image.memory is None:
         raise UsageError("the program does not say how many cells the machine has; give --memory N")
+    running.check_outputs(options, image)
     resumed = running.resumed(options)
     numbers = _numbers(options) if resumed is None else []
     watch.lap("assembling")

@@ -13,7 +13,7 @@ from vm.debugger import arguments, points, rendering, typed
 from vm.debugger.errors import CommandError, refused
 from vm.debugger.moving import displayed
 from vm.debugger.session import Session
-from vm.snapshot import Place, Snapshot, SnapshotError
+from vm.snapshot import Place, Snapshot
 
 SHOWN_DIFFERENCES = 20
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -87,12 +87,13 @@ def snapshot(session: Session, text: str) -> str:
     present = session.present
     try:
         if verb == "save":
+            session.check_output(path)
             snapshots.save(path, _taken(session))
             return f"step {present.step:,} is saved in {path}"
         found = snapshots.load(path)
         # The unit is free to be another: what it computes is the same.
         snapshots.check_fits(found, session.image, found.place.unit, session.size, session.machine.input_mode)
-    except (OSError, SnapshotError) as error:
+    except (OSError, ValueError) as error:
         raise CommandError(_reason(error, path)) from None
     words = bits.limbs_to_words(found.memory, session.word_bits)
     differing = (words != present.memory).nonzero()[0].tolist()

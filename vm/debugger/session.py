@@ -38,7 +38,8 @@ class Session:
 
     input: the program's whole input, or None where it is given by hand. limit: steps of history that are kept.
     reload: makes the image again. load_unit: a unit of this image's width and instruction set, by name. read_source:
-    the text of a source file, None where it is not available.
+    the text of a source file, None where it is not available. check_output: raises ValueError for a file that must
+    not be written.
 
     `present` is where the machine stands; `vm.debugger.travel` moves it. Nothing raises but CommandError, before
     anything was changed.
@@ -54,8 +55,10 @@ class Session:
         reload: Callable[[], Image] | None = None,
         load_unit: Callable[[str], Unit] | None = None,
         read_source: Callable[[str], str | None] = lambda file: None,
+        check_output: Callable[[str], None] = lambda file: None,
     ) -> None:
         self.read_source = read_source
+        self.check_output = check_output
         self.reload = reload
         self.load_unit = load_unit
         self.given_input = input
