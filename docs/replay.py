@@ -70,8 +70,8 @@ class Network:
         rows = inner.reshape(len(self.families), GROUP, -1)  # row = family * GROUP + position
         rows = np.concatenate([rows, np.zeros_like(rows[:1])])  # no family: adds nothing
         # The sums of the rows of the lower and of the upper four positions, for every choice of families.
-        choices = list(itertools.product(range(len(rows)), repeat=HALF))
-        self.sums = [sum(rows[[c[p] for c in choices], half * HALF + p] for p in range(HALF)) for half in (0, 1)]
+        choices = np.array(list(itertools.product(range(len(rows)), repeat=HALF)))
+        self.sums = [rows[choices, np.arange(HALF) + half].sum(1) for half in (0, HALF)]
         # The infinitely wide network's mean for an output that c of k templates assert, m of the n that hold among
         # them, is (d m - beta c) / (1 - b). The threshold lies halfway between m = 0 and m = 1.
         k, b = len(self.families) * GROUP, 1 / (2 * math.pi)
@@ -107,7 +107,8 @@ class Network:
     def inputs(self):
         """Every input that the network can receive: the family at each position, int [inputs, GROUP]."""
         if self.name == "first":  # neighbouring positions share bits: all bits of eight positions and the one below
-            a, b = np.moveaxis(np.arange(1 << 18)[:, None, None] >> np.arange(18).reshape(9, 2) & 1 > 0, 2, 0)
+            codes = np.arange(1 << 18)[:, None]
+            a, b = ((codes >> np.arange(operand, 18, 2)) % 2 == 1 for operand in (0, 1))
             return np.unique(self.match({"a": a[:, 1:], "b": b[:, 1:], "a1": a[:, :-1], "b1": b[:, :-1]}), axis=0)
         here = np.arange(len(self.families) + 1)
         return np.stack(np.meshgrid(*[here] * GROUP, indexing="ij"), -1).reshape(-1, GROUP)
@@ -119,7 +120,7 @@ class Network:
             asserted = self.says[block]  # [inputs, GROUP, outputs]
             right = asserted.any(1)[:, :, None] if self.pooled else np.moveaxis(asserted, 1, 2)
             margin = np.where(right, 1, -1) * self.distances(block)
-            wrong += int((~(margin > 0)).any((1, 2)).sum())
+            wrong += np.count_nonzero((~(margin > 0)).any((1, 2)))
             smallest = min(smallest, float(margin.min()))
         return len(inputs), wrong, smallest
 
@@ -138,9 +139,7 @@ class Network:
 
 def shift(bits, by, width):
     """Bit i of the result is bit i - by of `bits`, 0 outside; one group longer than the word, as groups read on."""
-    long = np.zeros((len(bits), width + GROUP + by), bool)
-    long[:, by : by + bits.shape[1]] = bits
-    return long[:, : width + GROUP]
+    return np.pad(bits, ((0, 0), (by, GROUP)))[:, : width + GROUP]
 
 
 def instruction(networks, a, b, target, following, subleq):
@@ -171,7 +170,8 @@ def wrong_cases(networks, width, subleq, cases, rng):
     bits = (words[:, :, None] >> places & np.uint64(1)) > 0
     right = (words[0] - words[1]) & np.uint64(2**width - 1)
     taken = (right >> np.uint64(width - 1) > 0) | (subleq & (right == 0))
-    d, pc = ((each.astype(np.uint64) << places).sum(1) for each in instruction(networks, *bits, subleq))
+    results = instruction(networks, bits[0], bits[1], bits[2], bits[3], subleq)
+    d, pc = ((each.astype(np.uint64) << places).sum(1) for each in results)
     return int(((d != right) | (pc != np.where(taken, words[2], words[3]))).sum())
 
 

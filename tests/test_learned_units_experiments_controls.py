@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from learned_units.circuits import subtract_branch
-from learned_units.experiments import controls, xor
-from learned_units.networks import kernel, predictor
+from learned_units.experiments import controls, precision, xor
+from learned_units.networks import kernel, predictor, rounded
+from learned_units.networks.ensemble import EnsembleParams
 from learned_units.proof import enumeration
 
 
@@ -52,8 +53,31 @@ def test_the_trained_networks_are_the_units_own(unit_of):
     for name, network in controls.default_networks().items():
         assert network.template_set == subtract_branch.template_sets(8)[name]
         ready = predictor.trained(*network)
+        assert isinstance(ready, EnsembleParams)
         for ours, theirs in zip(params[name], ready, strict=True):
             assert np.array_equal(ours, theirs)
+
+
+def test_eight_bits_suffice_for_select_and_four_do_not(select):
+    found = {
+        name: enumeration.enumerate_inputs(select.template_set, params)
+        for name, params in precision.variants(select)
+        if name in ("float32, as trained", "int8", "int4", "1% of units removed")
+    }
+    assert found["int8"].wrong == 0 and 0.25 < found["int8"].smallest_margin
+    assert found["int8"].smallest_margin < found["float32, as trained"].smallest_margin
+    assert found["int4"].wrong > 1000
+    assert 0 < found["1% of units removed"].wrong < 1000
+
+
+def test_whole_numbers_are_the_nearest_of_their_bits():
+    tensor = np.array([[-1.0, 0.5, 0.26]], np.float32)
+    numbers, scale = rounded.rounded(tensor, 3)
+    assert numbers.dtype == np.int8 and numbers.tolist() == [[-3, 2, 1]] and scale == pytest.approx(1 / 3)
+    for bits in (8, 4):
+        numbers, scale = rounded.rounded(tensor, bits)
+        assert abs(numbers).max() == 2 ** (bits - 1) - 1
+        assert np.abs(numbers * scale - tensor).max() <= scale / 2 + 1e-7
 
 
 @pytest.mark.parametrize("positions", [2, 3])

@@ -59,7 +59,10 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "controls": Experiment(
         "controls",
         "the default unit's networks on every input, with relu or the trained weights replaced: how much is linear",
-        "2 min",
+        "3 min",
+    ),
+    "precision": Experiment(
+        "precision", "the default unit's networks on every input, with rounded, noisy and missing weights", "3 min"
     ),
     "xor": Experiment("xor", "width against margin for a task that no linear map can do", "2 min"),
     "neural-gpu": Experiment(

@@ -50,7 +50,7 @@ def task(positions: int) -> Task:
     code = np.arange(1 << 2 * positions)[:, None] >> np.arange(2 * positions) & 1
     a, b = code[:, :positions], code[:, positions:]
     inputs = np.concatenate([a, 1 - a, b, 1 - b], axis=1) / np.sqrt(2 * positions)
-    return Task(*(np.asarray(each, np.float32) for each in (examples, labels, inputs)), a != b)
+    return Task(np.array(examples, np.float32), np.array(labels, np.float32), inputs.astype(np.float32), a != b)
 
 
 def limit(given: Task) -> np.ndarray:
