@@ -56,6 +56,15 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "bit positions a network serves: examples, inputs, width it takes, and whether it is proved",
         "1-2 min",
     ),
+    "controls": Experiment(
+        "controls",
+        "the default unit's networks on every input, with relu or the trained weights replaced: how much is linear",
+        "3 min",
+    ),
+    "precision": Experiment(
+        "precision", "the default unit's networks on every input, with rounded, noisy and missing weights", "3 min"
+    ),
+    "xor": Experiment("xor", "width against margin for a task that no linear map can do", "2 min"),
     "neural-gpu": Experiment(
         "neural_gpu", "the Neural GPU's error rate by length, 20 to 2,000 bits, and its original encoding", "20 min"
     ),
