@@ -86,7 +86,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=3600.0)
     found = soak(**vars(parser.parse_args()))
     sys.stdout.write(
-        f"{found.steps:,} steps of {found.machines:,} machines in {found.seconds:,.0f} s, all as the reference has them, "
+        f"{found.steps:,} steps of {found.machines:,} machines in {found.seconds:,.0f} s, all as on the reference, "
         f"smallest margin {found.smallest_margin:.2f}; {found.early / 1e6:.0f} MB after a tenth of the time, "
         f"{found.late / 1e6:.0f} MB at the end\n"
     )

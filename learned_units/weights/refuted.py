@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from learned_units import store
+from learned_units import store, whole_file
 
 MOST_CHARACTERS = 300  # of a record
 
@@ -35,7 +35,7 @@ def record(tensor_hash: str, what: str) -> None:
     now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        store.write_whole(path, f"{now}: {what}\n".encode())
+        whole_file.write_whole(path, f"{now}: {what}\n".encode())
     except OSError as error:
         raise store.unwritable(path, error) from None
 

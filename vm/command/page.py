@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import programs
 from assembler import format_of
-from vm.console import jax_setup, program_files, result_file, terminal
+from learned_units.whole_file import write_whole
+from vm.console import jax_setup, outputs, program_files, terminal
 from vm.console.program_files import STDIN
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -17,8 +18,6 @@ from vm.console.usage import UsageError, stated_by_user
 if TYPE_CHECKING:
     from assembler import Image
     from vm.page.document import Page
-
-STDOUT = "-"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,13 +27,12 @@ def run(options: argparse.Namespace) -> int:
     if options.program is None:
         raise UsageError("name a program, or give --all -o FOLDER for a page for each bundled program")
     target = options.output or f"{_name(options)}.html"
-    if target != STDOUT:
-        result_file.check(target)
     given = _input(options)
     image = program_files.load(options)
+    outputs.check({"-o": target}, {"the program itself": options.program, "its input": options.input}, image)
     talk = Talk(options.quiet)
     page = _page(options, image, _name(options), given, talk)
-    if target == STDOUT:
+    if target == outputs.STDOUT:
         terminal.write(page)
     else:
         _write(target, page, talk)
@@ -43,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _write_all(options: argparse.Namespace) -> int:
     """A page for each bundled program on its sample input, and an index of them."""
-    if options.program is not None or options.output in (None, STDOUT):
+    if options.program is not None or options.output in (None, outputs.STDOUT):
         raise UsageError("--all writes all bundled programs into a folder: sbn page --all -o FOLDER")
     if options.input is not None or options.input_text is not None:
         raise UsageError("with --all every program is given its sample input; --input is for one program")
@@ -99,5 +97,5 @@ def _input(options: argparse.Namespace) -> bytes | None:
 
 def _write(target: str, text: str, talk: Talk) -> None:
     data = text.encode()
-    result_file.write(target, data)
+    write_whole(target, data)
     talk.say(f"{target}: {len(data):,} bytes")
