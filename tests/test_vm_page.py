@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium h
 WIDTHS = (360, 1280, 1920)
 SCHEMES = ("light", "dark")
 VIEWS = ("step", "memory", "certainty", "break", "proof")
-PATIENCE = 20_000  # ms
+PATIENCE = 60_000  # ms
 HOSTILE = r"""; </script><script>document.title = "owned"</script> <img src=x onerror="document.title='x'"> &lt; $data
         .isa sbn
 print:  sbn  zero, at:text, go          ; <img src=x onerror=document.title='owned'>
@@ -292,6 +292,16 @@ def test_the_page_runs_in_a_notebook_s_frame(browser, written, tmp_path):
     inner.locator("#step-count", has_text="Step 1").wait_for(timeout=PATIENCE)
     assert said == []
     page.close()
+
+
+def test_where_no_worker_can_be_made_the_engine_runs_in_the_page(browser, written):
+    context = browser.new_context()
+    context.add_init_script("window.Worker = class { constructor() { throw new Error('there are none'); } }")
+    hello = Shown(context, written("hello"))
+    hello.run_to_the_end()
+    assert hello.text("output") == "Hello, world!\n" and not hello.ask("snapshot")["inWorker"]
+    assert hello.said == []
+    context.close()
 
 
 def test_a_unit_without_an_engine_is_shown_as_a_recording(shown):
