@@ -257,6 +257,9 @@ def test_the_keyboard_alone_is_enough(shown):
     page.keyboard.press("Enter")
     page.wait_for_selector("#hidden:visible")
     assert "bit 14" in adder.text("hidden-title")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#hidden", state="hidden")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Bit 14: ")
 
 
 def test_a_link_names_a_step_a_view_and_a_bit(shown):

@@ -47,7 +47,10 @@ export function makeStep(app) {
   }
   function forget() {
     chosen = null;
-    for (const each of box.querySelectorAll(".decision.chosen")) each.classList.remove("chosen");
+    for (const each of box.querySelectorAll(".decision.chosen")) {
+      each.classList.remove("chosen");
+      each.focus();
+    }
   }
   const explainSeldom = seldom(FAST_PAUSE, () => explain(app.state));
   function show(state) {
