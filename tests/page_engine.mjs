@@ -14,10 +14,12 @@ const { limbsOf } = await load("words");
 const dataOf = (path) => JSON.parse(readFileSync(path, "utf8"));
 const plain = (value) => JSON.stringify(value, (_, each) => (typeof each === "bigint" ? String(each) : ArrayBuffer.isView(each) ? Array.from(each) : each));
 
-// The rows of the history and the output of a run
+// The rows of the history and the output of a run, and the processor's seconds it took
 function traced(data, most) {
   const session = new Session(data);
+  const began = process.cpuUsage();
   const { stop } = proceed(session, new Points(session.machine.size), motion({}), most, Infinity);
+  const { user, system } = process.cpuUsage(began);
   const { history, machine } = session;
   const rows = new Float64Array(history.end * 5);
   for (let k = 0; k < history.end; k++) {
@@ -26,7 +28,8 @@ function traced(data, most) {
   }
   const output = Buffer.from(machine.output.tail(machine.output.length, Infinity)).toString("base64");
   const { compared, differing } = session;
-  return { rows: Array.from(rows, (value) => (value === Infinity ? -1 : value)), output, stop, compared, differing };
+  const finite = Array.from(rows, (value) => (value === Infinity ? -1 : value));
+  return { rows: finite, output, stop, compared, differing, seconds: (user + system) / 1e6 };
 }
 
 const KINDS = {

@@ -126,6 +126,15 @@ def test_a_bundled_program_runs_as_in_python_step_by_step(name, engine, unit_of:
     assert check_trace(engine, image, unit, programs.sample_input(name)) is Halt.HALTED
 
 
+@slow
+def test_a_core_computes_a_thousand_steps_a_second(engine, unit_of: UnitOf):
+    image = assemble(programs.source("rule110"))
+    found = json.loads(
+        engine(data_of(image, unit_of("ntk"), programs.sample_input("rule110")), kind="trace", most=10**5)
+    )
+    assert found["compared"] > 1_000 * found["seconds"]
+
+
 MODIFIES_ITSELF = "a: sbn a, a, 5\n sbn minus1, a+2, a\n minus1: .word -1\n"
 BAD_ADDRESS = ".memory 20\n sbn one, x\n sbn x, 21, 0\n one: .word 1\n x: .word 0\n"
 BAD_CONSOLE_ADDRESS = ".memory 20\n sbn -1, 30\n"

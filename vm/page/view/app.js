@@ -1,7 +1,7 @@
 // The page: one state, shown by every view, and what the views share.
 import { connect } from "../client.js";
 import { SourceMap } from "../source.js";
-import { signed, uint32FromBase64 } from "../words.js";
+import { signed, uint32FromBase64, wordAt } from "../words.js";
 import { makeBreaking } from "./breaking.js";
 import { makeCertainty } from "./certainty.js";
 import { byId, printable, seldom, setText } from "./elements.js";
@@ -66,11 +66,12 @@ function openPage(data, engineSource) {
       const line = app.map.userLine(Number(address));
       return line === null ? "" : `, line ${line}`;
     },
+    /** The words of the image, as signed numbers. */
     imageWords() {
-      const words = uint32FromBase64;
-      const low = words(data.program.low);
-      const high = data.program.high === null ? null : words(data.program.high);
-      return Array.from(low, (word, k) => (high === null ? word : (BigInt(high[k]) << 32n) | BigInt(word)));
+      const { low: lowText, high: highText, wordBits } = data.program;
+      const low = uint32FromBase64(lowText);
+      const high = highText === null ? null : uint32FromBase64(highText);
+      return Array.from(low, (_, k) => signed(wordAt({ low, high }, k), wordBits));
     },
     choosePlace(address) {
       app.chosen.place = address;

@@ -91,7 +91,7 @@ function drawHistogram(canvas, histogram, verified) {
   pen.textAlign = "center";
   for (let tick = low; tick <= high; tick += 0.5)
     pen.fillText(tick === high ? `${tick}+` : String(tick), x(tick), height - FOOT + 11);
-  pen.fillText("margin: 0 is the threshold, 1 the nominal distance", LEFT + (width - LEFT) / 2, height - 8);
+  pen.fillText(width > 420 ? "margin: 0 is the threshold, 1 the nominal distance" : "margin (0: the threshold)", LEFT + (width - LEFT) / 2, height - 8);
   if (verified !== null) {
     pen.strokeStyle = ink.ink;
     pen.setLineDash([4, 3]);

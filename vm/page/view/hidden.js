@@ -27,6 +27,7 @@ export function makeHidden(app) {
     if (found === null || place === null) return;
     shown = found;
     box.hidden = false;
+    byId("hidden-words").setAttribute("aria-live", app.state.playing ? "off" : "polite");
     showWords(found);
     draw();
     if (byHand) box.scrollIntoView({ block: "nearest" });
@@ -85,6 +86,7 @@ export function makeHidden(app) {
   byId("close-hidden").addEventListener("click", () => close());
 
   function close() {
+    if (place === null) return;
     place = null;
     box.hidden = true;
     app.networkClosed();

@@ -28,6 +28,7 @@ export function makeKeyboard(app) {
     [["End"], "end", "run on at full speed", () => app.ask("run", { speed: null })],
     [["1", "2", "3", "4", "5"], "1 – 5", "the views", () => {}],
     [["i"], "I", "type input", () => byId("typed").focus()],
+    [["Escape"], "esc", "close the network", press("close-hidden")],
     [["?"], "?", "this list", () => byId("help").showModal()],
   ];
   const byKey = new Map(keys.flatMap(([signs, , , act]) => signs.map((sign) => [sign, act])));

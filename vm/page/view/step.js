@@ -47,7 +47,10 @@ export function makeStep(app) {
   }
   function forget() {
     chosen = null;
-    for (const each of box.querySelectorAll(".decision.chosen")) each.classList.remove("chosen");
+    for (const each of box.querySelectorAll(".decision.chosen")) {
+      each.classList.remove("chosen");
+      each.focus();
+    }
   }
   const explainSeldom = seldom(FAST_PAUSE, () => explain(app.state));
   function show(state) {
@@ -66,10 +69,9 @@ function showStatement(app, state, subject) {
     return;
   }
   const said = state.next === null || app.data.recording !== null ? "Last step: " : "";
-  setText(
-    byId("instruction"),
-    `${said}${app.data.program.isa} ${name(subject.a)}, ${name(subject.b)}${Number(subject.c) === subject.pc + 3 ? "" : `, ${name(subject.c)}`}`,
-  );
+  const target = Number(signed(subject.c, app.data.program.wordBits));
+  const branch = target === subject.pc + 3 ? "" : `, ${target < 0 ? target : name(subject.c)}`;
+  setText(byId("instruction"), `${said}${app.data.program.isa} ${name(subject.a)}, ${name(subject.b)}${branch}`);
   const words = {
     read: "Reads a byte from the console: nothing is predicted.",
     write: "Writes a byte to the console: nothing is predicted.",
