@@ -133,10 +133,10 @@ class Unit:
 
     def step(self, minuend: int, subtrahend: int, target: int, fall_through: int) -> Results:
         """`subtract_branch` of one case, evaluated alone, as a machine's loop does it; in a batch the last digits of a
-        prediction may be others. Arrays [1]."""
+        prediction may be others. Arrays []."""
         given = (minuend, subtrahend, target, fall_through)
         limbs = (bits.words_to_limbs(np.array([word], np.uint64), self.word_bits)[0] for word in given)
-        found = jax.tree.map(lambda each: np.asarray(each)[None], _evaluate_one(self.params, *limbs, spec=self.spec))
+        found = jax.tree.map(np.asarray, _evaluate_one(self.params, *limbs, spec=self.spec))
         difference, next_pc = (bits.limbs_to_words(each, self.word_bits) for each in (found.difference, found.next_pc))
         return Results(difference, next_pc, found.margin)
 

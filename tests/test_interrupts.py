@@ -221,6 +221,8 @@ def test_a_process_started_to_ignore_ctrl_c_goes_on_ignoring_it():
 
 def tell(starts: int, seed: int) -> int:
     """Measure, and print how the starts of each command ended and the longest wait. Exit code 0 if none went wrong."""
+    # A shell that starts this in the background ignores Ctrl-C for it, and for all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         found = []
         for name, after, ending in measure(Path(folder), starts, seed):

@@ -10,6 +10,7 @@ from learned_units.proof.enumeration import predict_inputs
 
 ROUNDING = 1e-5  # the margin that is proved keeps every prediction 0.02 or more from its threshold
 SAMPLES = 200
+BROKEN = 20
 
 
 @pytest.mark.parametrize("groups", [1, 2, 8])
@@ -32,13 +33,11 @@ def test_one_machine_and_a_batch_predict_the_same_up_to_rounding(name, groups, u
 def test_they_are_one_function_also_of_matches_that_only_wrong_networks_bring_about(name, unit, unit_of):
     """Several families at one position, up to all of them: a row is not weighed twice, and none of another is read."""
     params, template_set = unit_of(unit, 16, "sbn").params[name], template_sets(8)[name]
-    shape = (len(template_set.families), 2, 8, SAMPLES)
+    shape = (len(template_set.families), 2, 8, BROKEN)
     matched = tuple(np.random.default_rng(0).integers(0, 2, shape).astype(np.float32))
     alone = jax.jit(predictor.predict, static_argnums=0)
     together = alone(template_set, params, matched)
-    for k in range(SAMPLES):
+    for k in range(BROKEN):
         found = alone(template_set, params, tuple(each[..., k] for each in matched))
         np.testing.assert_allclose(found.value, together.value[..., k], rtol=0, atol=10 * ROUNDING)
-        np.testing.assert_array_equal(
-            found.threshold, np.broadcast_to(together.threshold[..., k], found.threshold.shape)
-        )
+        assert (np.asarray(found.threshold) == together.threshold[..., k]).all()

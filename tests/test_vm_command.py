@@ -1,5 +1,6 @@
 """What each command writes, and its exit code."""
 
+import base64
 import csv
 import dataclasses
 import io
@@ -314,6 +315,18 @@ def test_a_batch_answers_its_lines_in_order(sbn, tmp_path):
     assert json.loads(sbn.err).keys() == account.keys()
     assert sbn("run", "adder", "--unit", "native", "--batch", str(lines), "--stats") == 0
     assert "machines         5 of 5 machines (5 halted)\n" in sbn.err and "steps/s\n" in sbn.err
+
+
+def test_a_line_of_a_batch_ends_at_a_newline_only_and_any_output_can_be_had_back(sbn, tmp_path):
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"a\rb\n\x0b\x0c\x85\xff\r\n\r\r\nlast\r")
+    expected = [b"a\rb\n", b"\x0b\x0c\x85\xff\n", b"\r\n", b"last\r"]
+    assert sbn("run", "cat", "--unit", "native", "--batch", str(lines)) == 0
+    assert sbn.out == b"".join(expected)
+    assert sbn("run", "cat", "--unit", "native", "--batch", str(lines), "--json") == 0
+    told = [json.loads(line) for line in sbn.out.splitlines()]
+    assert [base64.b64decode(each["output_base64"]) for each in told if "output_base64" in each] == [expected[1]]
+    assert [each["output"].encode() for each in told if "output_base64" not in each] == [expected[k] for k in (0, 2, 3)]
 
 
 def test_a_batch_fails_with_the_machines_that_did_not_halt(sbn, tmp_path):

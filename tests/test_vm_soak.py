@@ -86,8 +86,8 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=3600.0)
     found = soak(**vars(parser.parse_args()))
     sys.stdout.write(
-        f"{found.steps:,} steps of {found.machines:,} machines in {found.seconds:,.0f} s, all as on the reference, "
-        f"smallest margin {found.smallest_margin:.2f}; {found.early / 1e6:.0f} MB after a tenth of the time, "
+        f"{found.steps:,} steps of {found.machines:,} machines in {found.seconds:,.0f} s, all as the reference has "
+        f"them, smallest margin {found.smallest_margin:.2f}; {found.early / 1e6:.0f} MB after a tenth of the time, "
         f"{found.late / 1e6:.0f} MB at the end\n"
     )
     sys.exit(found.late - found.early >= GROWTH_BYTES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import json
 import math
 import time
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
         raise UsageError("the program itself is read from stdin; give the batch as a file")
     talk = Talk(options.quiet)
     whole = terminal.read_all() if options.batch == STDIN else Path(options.batch).read_bytes()
-    inputs = whole.splitlines(keepends=True)
+    inputs = lines_of(whole)
     if not inputs:
         talk.say(f"{options.batch} has no lines, so there is nothing to run")
         return 0
@@ -89,6 +91,23 @@ def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
     return running.close(options, talk, made)
 
 
+def lines_of(data: bytes) -> list[bytes]:
+    """The inputs in a batch file: its lines, each with the newline that ends it, the last one perhaps without.
+
+    Only a newline ends a line. A carriage return just before it is how the file writes its newlines, and no input.
+    """
+    return [line[:-2] + b"\n" if line.endswith(b"\r\n") else line for line in io.BytesIO(data)]
+
+
+def output_fields(output: bytes) -> dict[str, str]:
+    """A machine's output as JSON has it: as text, and where it is not UTF-8, also in base64."""
+    try:
+        return {"output": output.decode("utf-8")}
+    except UnicodeDecodeError:
+        text = output.decode("utf-8", "backslashreplace")
+        return {"output": text, "output_base64": base64.b64encode(output).decode("ascii")}
+
+
 class _Printer:
     """Writes outcomes in order, as soon as all before them are there, and counts them."""
 
@@ -129,6 +148,6 @@ class _Printer:
             "steps": outcome.steps,
             "console_steps": outcome.console_steps,
             "margin": outcome.margin if math.isfinite(outcome.margin) else None,
-            "output": outcome.output.decode("utf-8", "backslashreplace"),
+            **output_fields(outcome.output),
         }
         terminal.write(json.dumps(fields) + "\n")
