@@ -26,7 +26,7 @@ BAR_CELLS = 20
 PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
 PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
-REFUSED = "weights refused"  # so begin reports of progress that are warnings
+WARNINGS = ("weights refused", "record damaged")  # so begin reports of progress that are warnings
 
 
 def stdout() -> BinaryIO:
@@ -162,7 +162,7 @@ class Talk:
 
     def progress(self, what: str, part: float) -> None:
         """The progress of training and the like: a bar on a terminal, elsewhere one line for each stage."""
-        if what.startswith(REFUSED):
+        if what.startswith(WARNINGS):
             if what not in self._seen:
                 self._seen.add(what)
                 self.report(f"sbn: warning: {what}")
