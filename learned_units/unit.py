@@ -13,6 +13,7 @@ import numpy as np
 from learned_units import bits, devices
 from learned_units.store import Manifest
 
+EVERY_INPUT = "every input verified"  # so a unit's `detail` ends where that is claimed of its weights
 BLOCK = 1024  # cases a device evaluates at once: what they take fits the caches
 
 
