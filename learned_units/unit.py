@@ -52,6 +52,11 @@ class Decision:
     margin: float
 
 
+def weakness(margin: float) -> tuple[bool, float]:
+    """A key that orders margins, the weakest first: one that is no number is weaker than any."""
+    return margin == margin, margin
+
+
 @dataclass(frozen=True)
 class Scope:
     """What in a unit is learned, closed-form or native: printed by `sbn units` and by run summaries."""

@@ -27,7 +27,7 @@ from learned_units import processes, store
 from learned_units.proof import operands
 from learned_units.proof.operands import Cases
 from learned_units.store import WeightsError
-from learned_units.unit import Decision, Results, Unit
+from learned_units.unit import Decision, Results, Unit, weakness
 from learned_units.units.ntk import NtkSpec
 
 ALL = "all pairs of operands"
@@ -373,7 +373,7 @@ def _blamed(unit: Unit, given: list[int]) -> Decision | None:
         for decision, right in zip(decisions, limit.explain(*given), strict=True):
             if decision.value != right.value:
                 return decision
-    return min(decisions, key=lambda decision: decision.margin, default=None)
+    return min(decisions, key=lambda decision: weakness(decision.margin), default=None)
 
 
 def as_manifest(plan: Plan, covered: Coverage) -> dict[str, Any]:
