@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from learned_units import load_unit
+from learned_units.circuits.state_templates import TemplateList
 from learned_units.circuits.tasks import Task
 from learned_units.modular import network as modular
 from learned_units.neural_gpu import acceptance, long_arithmetic, measuring
@@ -39,11 +40,12 @@ def test_an_expert_whose_outputs_are_no_numbers_is_wrong():
 def test_an_error_that_is_no_number_gives_no_z():
     task = Task("permute", "paper", 4, (1, 0, 3, 2))
     (network,) = task.algorithm.networks
+    assert isinstance(network, TemplateList)
     matched, _ = reached(task.algorithm, network)
     params = tasks.predictor.closed_form(network)
     exact = tasks.measure(network, params, matched, lambda part: None)
     assert exact["z"] == 1e9
-    broken = params._replace(**{params._fields[0]: params[0] * np.float32(np.nan)})
+    broken = jax.tree.map(lambda leaf: leaf * np.float32(np.nan), params)
     found = tasks.measure(network, broken, matched, lambda part: None)
     assert not found["smallest_margin"] >= ensembles.MARGIN_FLOOR
     assert not found["z"] >= ensembles.Z_FLOOR

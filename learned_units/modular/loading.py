@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from learned_units.modular import experts, training
-from learned_units.modular.network import Verification, every_input, make_network, verify
+from learned_units.modular.network import VERSION, Verification, every_input, make_network, verify
 from learned_units.modular.unit import COEFFICIENTS, DIGIT_BITS, MODULUS, ModularSpec
 from learned_units.store import Manifest, Progress, WeightsError, plain
 from learned_units.unit import EVERY_INPUT, Scope, Unit
@@ -86,7 +86,7 @@ def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> R
     del word_bits, isa
     if _checked(weights) == "analytic":
         raise ValueError("analytic weights are written down, not trained")
-    constants = (MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.constants())
+    constants = (VERSION, MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.constants())
     design = hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
     expected = {"unit": "modular", "seed": seed, "design": design}
     return Recipe(
