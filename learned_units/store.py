@@ -123,6 +123,11 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("neural-sbn", appauthor=False))
 
 
+def refutation_path(tensor_hash: str) -> Path:
+    """Where it is written that these tensors failed a verification, if they did (`weights/refuted.py`)."""
+    return cache_folder() / "refuted" / f"{tensor_hash}.txt"
+
+
 def tensor_hash(tensors: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over names, types, shapes and bytes, in order of names."""
     digest = hashlib.sha256()

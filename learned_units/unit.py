@@ -14,6 +14,7 @@ import numpy as np
 from learned_units import bits
 from learned_units.store import Manifest
 
+EVERY_INPUT = "every input verified"  # so a unit's `detail` ends where that is claimed of its weights
 BLOCK = 1024  # cases a device evaluates at once: what they take fits the caches
 
 
@@ -50,6 +51,11 @@ class Decision:
     threshold: float
     value: int  # the bit; of a network that chooses among classes, the class
     margin: float
+
+
+def weakness(margin: float) -> tuple[bool, float]:
+    """A key that orders margins, the weakest first: one that is no number is weaker than any."""
+    return margin == margin, margin
 
 
 @dataclass(frozen=True)

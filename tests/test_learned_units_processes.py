@@ -87,7 +87,7 @@ def test_all_processes_learn_what_one_would_and_go_on_from_what_another_number_o
     pairs.forget(plan)
     pairs.verify(unit, plan, most_shards=5)
     assert [json.loads(line) for line in told(start(VERIFY))] == [vars(alone)] * 2
-    assert sorted(path.name for path in plan.folder.iterdir()) == ["0.json", "1.json"]
+    assert sorted(path.name for path in plan.folder.iterdir()) == ["0.txt", "1.txt"]
     assert pairs.finished(plan) == alone
 
 

@@ -273,14 +273,73 @@ def test_a_killed_process_loses_at_most_one_shard(tmp_path):
     assert (after.shards, after.cases) == (before.shards + 1, before.cases + 1024)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "null", '{"plan": 1, "finished": []}'])
-def test_a_damaged_record_is_refused_not_trusted(text):
+def _finished_plan() -> verification.Plan:
+    """A plan of four shards, all of them finished."""
     unit = load_unit("native", 6)
     plan = verification.plan(unit)
-    verification.verify(unit, plan, most_shards=1)
-    plan.path.write_text(text)
-    with pytest.raises(WeightsError, match="cannot be used .* delete it to verify again what it lists"):
-        verification.verify(unit, plan)
+    verification.verify(unit, plan)
+    assert verification.finished(plan) == verification.Coverage(4, 4096)
+    return plan
+
+
+def test_any_bit_of_a_record_that_flips_costs_the_shard_it_speaks_of_and_no_other():
+    plan = _finished_plan()
+    whole = plan.path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        plan.path.write_bytes(damaged)
+        left = verification.finished(plan)
+        # A newline that flips costs the two lines it parted; that of the last line, or one that appears, one.
+        assert left.shards == (2 if whole[position] == 10 and position < len(whole) - 1 else 3), position
+        assert left.cases == 1024 * left.shards
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("number", "cases", "margin"),
+    [
+        (-1, 1024, 1.0),
+        (4, 1024, 1.0),
+        (5, 1024, 1.0),
+        (0, 10**24, 1.0),
+        (0, 1023, 1.0),
+        (0, -1024, 1.0),
+        (0, 1024, float("nan")),
+        (0, 1024, -1.0),
+        (0, 1024, 0.0),
+    ],
+)
+def test_a_record_that_cannot_be_of_the_plan_does_not_count(number, cases, margin):
+    plan = _finished_plan()
+    plan.path.write_text(verification._line(plan, number, cases, margin) + "\n")  # its checksum is right
+    assert verification.finished(plan) == verification.Coverage()
+    plan.path.write_text(verification._line(plan, 0, 1024, 0.5) + "\n")
+    assert verification.finished(plan) == verification.Coverage(1, 1024, 0.5)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b"\xff\x00\n\n", b"1 " * 1000, b"9" * 9999])
+def test_a_damaged_record_costs_its_shards_with_a_warning(data):
+    plan = _finished_plan()
+    rest = plan.path.read_text().splitlines()[1:]
+    plan.path.write_bytes(data + "".join(f"\n{line}" for line in rest).encode())
+    heard = []
+    unit = load_unit("native", 6)
+    found, _ = verification.verify(unit, plan, progress=lambda what, part: heard.append(what))
+    assert (found.shards, found.cases) == (4, 4096)
+    assert "lines are damaged" in heard[0] and "3 of 4 shards" in heard[1]
+    heard.clear()
+    verification.verify(unit, plan, progress=lambda what, part: heard.append(what))
+    assert heard == []
+
+
+def test_a_record_of_another_plan_does_not_count():
+    plan = _finished_plan()
+    other = dataclasses.replace(plan, weights="0" * 64)
+    other.folder.mkdir(parents=True, exist_ok=True)
+    other.path.write_bytes(plan.path.read_bytes())
+    assert verification.finished(other) == verification.Coverage()
 
 
 def test_other_weights_have_another_plan(unit_of):

@@ -27,6 +27,7 @@ from learned_units.store import Progress
 from learned_units.unit import Spec, Unit
 from vm.execution import REFERENCE_STOP, Machine, check_input_mode, check_unit
 from vm.machine import run_lanes
+from vm.margin import verified_margin, with_doubt
 from vm.outcome import Divergence, Outcome, halt_message
 from vm.processes import share
 from vm.reference import ReferenceMachine
@@ -280,6 +281,7 @@ class _Batch:
             memory = bits.limbs_to_words(np.asarray(lanes.memory[lane]), job.image.word_bits)
         operands = memory[pc : pc + 2].tolist() if memory is not None and halt is Halt.BAD_ADDRESS else ()
         message = halt_message(halt, job.image, pc, job.steps, self._size, operands, None)
+        message = with_doubt(message, job.margin, verified_margin(self._unit.manifest))
         seconds = time.monotonic() - self._began
         made = Outcome(halt, message, job.steps, job.console_steps, job.margin, bytes(job.output), None, seconds)
         return made, memory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assembler import Image
-from learned_units.unit import Unit
+from learned_units.unit import Unit, weakness
 from vm.lockstep import Mismatch
 from vm.margin import format_margin
 from vm.outcome import Chunk, Divergence, source_line
@@ -33,7 +33,7 @@ def describe(image: Image, unit: Unit, before: ReferenceMachine, chunk: Chunk, m
         case = (before.memory[b], before.memory[a], c, (pc + 3) & console)
         decisions = unit.explain(*case)
         if decisions:
-            weak = min(decisions, key=lambda decision: decision.margin)
+            weak = min(decisions, key=lambda decision: weakness(decision.margin))
             lines.append(
                 f"  smallest margin {format_margin(weak.margin, digits=3)}: pass {weak.stage} ({weak.network}), "
                 f"{weak.output} at bit {weak.bit}"

@@ -17,6 +17,7 @@ from learned_units.store import Progress
 from learned_units.unit import Unit
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
+from vm.margin import verified_margin, with_doubt
 from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt
@@ -354,7 +355,7 @@ class Machine:
         return Chunk(
             chunk.first_step,
             k,
-            min(chunk.margins[:k], default=float("inf")),
+            float(np.min(chunk.margins[:k], initial=np.inf)),  # a NaN stays
             chunk.pcs[:k],
             chunk.addresses[:k],
             chunk.words[:k],
@@ -381,9 +382,11 @@ class Machine:
             self.halt = Halt.DIVERGED
 
     def _message(self, steps: int) -> str:
+        """How this call of `run` ended."""
         pc = self.pc
         operands = self.memory[pc : pc + 2].tolist() if self.halt is Halt.BAD_ADDRESS else ()
-        return halt_message(self.halt, self.image, pc, steps, self.size, operands, self.divergence)
+        message = halt_message(self.halt, self.image, pc, steps, self.size, operands, self.divergence)
+        return with_doubt(message, self._margin, verified_margin(self.unit.manifest))
 
 
 def check_input_mode(input_mode: str | None) -> None:

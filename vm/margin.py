@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 # of up to 10^4 float32 terms of order 1e-2 differ by less than 1e-5, which is 3e-4 of that.
 MARGIN_ROUNDING = 1e-3
 
+OTHER_WEIGHTS = "these are not the weights that were verified"
+
 
 def format_margin(margin: float, digits: int = 2) -> str:
     """A margin as it is printed everywhere: `-` where no network decided anything."""
@@ -25,15 +27,17 @@ def verified_margin(manifest: Manifest | None) -> float | None:
     return found.smallest_margin
 
 
-def is_refuted(margin: float, verified: float | None) -> bool:
+def refuted(margin: float, verified: float | None) -> bool:
     """Whether a run's smallest margin, which may be no number, is below the one verified over every input."""
     return verified is not None and not margin >= verified - MARGIN_ROUNDING
 
 
-def refuted_message(margin: float, verified: float) -> str:
-    """That in words, with what to do."""
+def with_doubt(message: str, margin: float, verified: float | None) -> str:
+    """How a run ended, in words, and that its margin contradicts what was verified, where it does."""
+    if verified is None or not refuted(margin, verified) or OTHER_WEIGHTS in message:
+        return message
     return (
-        f"the smallest margin seen is {format_margin(margin, 3)}, but {format_margin(verified, 3)} is the smallest one "
-        "verified over every input: these are not the weights that were verified, or sums come out differently on this "
-        "machine; run `sbn verify`, or train the weights again"
+        f"{message}, but the smallest margin seen is {format_margin(margin, 3)}, and the smallest one verified over "
+        f"every input is {format_margin(verified, 3)}: {OTHER_WEIGHTS}, or sums come out differently on this machine; "
+        "run `sbn verify`, or train the weights again"
     )

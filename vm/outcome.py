@@ -78,7 +78,7 @@ class Outcome:
     """What one call of `run` did, of a machine or a whole machine, or what one machine of a batch did."""
 
     halt: Halt
-    message: str  # the halt in words, with what to do
+    message: str  # the halt in words, with what to do; and whether the margin contradicts what was verified
     steps: int
     console_steps: int  # of them, instructions that only moved a byte
     margin: float  # smallest of all steps; +inf where no network decided

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from learned_units.unit import Scope, Unit
+from learned_units.unit import EVERY_INPUT, Scope, Unit
 from vm.console import chosen_unit, terminal
-from vm.margin import format_margin
+from vm.margin import format_margin, refuted, verified_margin, with_doubt
 
 if TYPE_CHECKING:
     from learned_units.proof.certificate import Certificate
@@ -33,6 +33,7 @@ class Computer:
     tensor_hash: str | None
     trained_with: str | None  # the command that trains its weights from nothing, where there is one
     unit: Unit | None  # None for a whole machine
+    verified_margin: float | None = None  # the smallest over every input of its networks, where that is known
     group: int | str | None = None  # of a whole machine: positions a network serves, or "word"
     cells: int | None = None
     besides: str = ""  # what a whole machine has besides predictions, for the end of the summary
@@ -58,6 +59,7 @@ def of_unit(unit: Unit) -> Computer:
         unit.tensor_hash,
         f"sbn train {unit.name} --force" if unit.tensor_hash is not None else None,
         unit,
+        verified_margin(unit.manifest),
     )
 
 
@@ -79,6 +81,7 @@ def of_whole(whole: WholeMachine) -> Computer:
         None if whole.manifest is None else whole.manifest.tensor_hash,
         None,
         None,
+        verified_margin(whole.manifest),
         chosen_unit.WORD if spec.form == "one" else chosen_unit.EIGHT,
         spec.cells,
         f"between first and last state: predictions, {glue}",
@@ -115,6 +118,16 @@ class Account:
     machines: Machines | None = None  # of a batch
 
     @property
+    def refuted(self) -> bool:
+        """Whether it contradicts what was verified of its weights."""
+        return refuted(self.margin, self.computer.verified_margin)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether all machines halted, on weights that may be those that were verified."""
+        return self.halt == "halted" and not self.refuted
+
+    @property
     def unit_steps(self) -> int:
         """Steps that networks, or what stands for them, computed."""
         return self.steps - self.console_steps
@@ -130,10 +143,22 @@ class Account:
         return self.steps / self.run_seconds if self.run_seconds > 0 else 0.0
 
 
+def without_refuted_claims(account: Account) -> Account:
+    """The account with what it contradicts told, and not claimed."""
+    if not account.refuted and account.halt != "diverged":
+        return account
+    computer = account.computer
+    return replace(
+        account,
+        message=with_doubt(account.message, account.margin, computer.verified_margin),
+        computer=replace(computer, detail=computer.detail.removesuffix(f", {EVERY_INPUT}")),
+    )
+
+
 def summary(account: Account) -> str:
     """The last line of a run."""
     computer = account.computer
-    opening = "halted: " if account.halt == "halted" else f"stopped: {account.message}; "
+    opening = "halted: " if account.succeeded else f"stopped: {account.message}; "
     if account.machines is not None:
         opening += f"{_machines(account.machines)}; "
     counted = f"{_count(account.unit_steps, computer.scope.step_kind)} ({computer.subject})"
@@ -160,6 +185,7 @@ def as_json(account: Account) -> str:
         "checked": account.checked,
         "agrees": _agrees(account),
         "margin": account.margin if math.isfinite(account.margin) else None,
+        "refuted": account.refuted,
         "pc": account.pc,
         "memory_words": account.memory_words,
         "output": account.output,
@@ -218,7 +244,9 @@ def _certified(account: Account) -> Certificate | None:
     from learned_units.proof import certificate
 
     unit = account.computer.unit
-    return None if unit is None else certificate.of_unit(unit, account.unit_steps)
+    if unit is None or account.refuted or account.halt == "diverged":
+        return None
+    return certificate.of_unit(unit, account.unit_steps)
 
 
 def _failure(account: Account) -> list[tuple[str, str]]:

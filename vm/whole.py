@@ -20,9 +20,10 @@ import numpy as np
 from assembler import Image
 from assembler.image import signed
 from learned_units import bits
+from learned_units.unit import weakness
 from learned_units.whole.machine import WholeMachine
 from learned_units.whole.state import Boundary, WholeSpec, as_words
-from vm.margin import format_margin
+from vm.margin import format_margin, verified_margin, with_doubt
 from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message, source_line
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt
@@ -183,7 +184,7 @@ class WholeRun:
         if interrupted():
             raise KeyboardInterrupt
         steps = self.steps - first
-        message = self._message(halt, steps)
+        message = with_doubt(self._message(halt, steps), smallest, verified_margin(self.whole.manifest))
         return Outcome(halt, message, steps, 0, smallest, b"", self.divergence, time.monotonic() - began)
 
     def snapshot(self) -> Snapshot:
@@ -353,7 +354,7 @@ class WholeRun:
         if faulted != self._faults(before):
             lines.append(f"  fault bit: {int(faulted)}, but {int(not faulted)} is right")
         iterations = self.whole.explain(self.whole.boot(before.memory, before.pc))
-        weak = min(iterations, key=lambda each: each.margin)
+        weak = min(iterations, key=lambda each: weakness(each.margin))
         margin = format_margin(weak.margin, digits=3)
         lines.append(f"  smallest margin {margin}: {weak.name}, in iteration {iterations.index(weak)}")
         return Divergence(step, before.pc, "\n".join(lines))

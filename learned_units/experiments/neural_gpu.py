@@ -128,7 +128,7 @@ def _products(adder: Network, seed: int, lengths: dict[int, int], progress: Prog
                 progress(f"multiplying numbers of {length} bits", k / len(lengths))
                 answer = long_arithmetic.multiply(lambda task: adder, first, second)
                 wrong += answer.value != first * second
-                margin = min(margin, answer.margin)
+                margin = float(np.minimum(margin, answer.margin))  # a NaN stays
             rows.append(_row("long multiplication", seed, True, kind, length, len(pairs), wrong, margin))
     return rows
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from learned_units.modular import experts, training
-from learned_units.modular.network import Verification, every_input, make_network, verify
+from learned_units.modular.network import VERSION, Verification, every_input, make_network, verify
 from learned_units.modular.unit import COEFFICIENTS, DIGIT_BITS, MODULUS, ModularSpec
 from learned_units.store import Manifest, Progress, WeightsError, plain
-from learned_units.unit import Scope, Unit
+from learned_units.unit import EVERY_INPUT, Scope, Unit
 from learned_units.weights import recipes as stored
 from learned_units.weights.recipes import Fields, Made, Recipe, Report, Tensors
 
@@ -73,11 +73,11 @@ def load(word_bits: int, isa: str, seed: int, progress: Progress | None, weights
     spec = ModularSpec(word_bits, isa)
     if _checked(weights) == "analytic":
         expert = experts.addition(MODULUS, COEFFICIENTS, units=UNITS, floor=MARGIN_FLOOR, seed=seed)
-        detail = f"one analytic expert of {UNITS} units, every input verified"
+        detail = f"one analytic expert of {UNITS} units, {EVERY_INPUT}"
         return Unit("modular", spec, expert.network, ANALYTIC, seed, detail)
     tensors, manifest = stored.obtain(recipe(word_bits, isa, seed), progress)
     network = make_network(tensors["inner"], tensors["outer"], manifest.nominal)
-    detail = f"one grokked expert of {manifest.units} units, every input verified"
+    detail = f"one grokked expert of {manifest.units} units, {EVERY_INPUT}"
     return Unit("modular", spec, network, GROKKED, manifest.seed_used, detail, manifest.tensor_hash, manifest)
 
 
@@ -86,7 +86,7 @@ def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> R
     del word_bits, isa
     if _checked(weights) == "analytic":
         raise ValueError("analytic weights are written down, not trained")
-    constants = (MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.constants())
+    constants = (VERSION, MODULUS, COEFFICIENTS, UNITS, FRACTION, MARGIN_FLOOR, training.constants())
     design = hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
     expected = {"unit": "modular", "seed": seed, "design": design}
     return Recipe(

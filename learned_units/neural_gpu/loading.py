@@ -93,8 +93,8 @@ def recipe_for(task: Task, seed: int, floor: float | None = None) -> Recipe[Neur
 
 
 def design() -> str:
-    """A fingerprint of everything that decides the weights but task and seed."""
-    whole = (training.RECIPE, operands.TRAINING_MIX, acceptance.RECIPE, network.NEIGHBOURS)
+    """A fingerprint of everything but task and seed that decides the weights and what is claimed of them."""
+    whole = (network.VERSION, training.RECIPE, operands.TRAINING_MIX, acceptance.RECIPE, network.NEIGHBOURS)
     return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
 
 

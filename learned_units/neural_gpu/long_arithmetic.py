@@ -82,7 +82,7 @@ def multiply(nets: Nets, first: int, second: int, progress: Progress = silent) -
             chosen = adding[begin : begin + block]
             lower, upper = zip(*(pairs[k] for k in chosen), strict=True)
             found, least = _on_tapes(nets(tape.ADD), tape.ADD, lower, upper, length)
-            margin = min(margin, least)
+            margin = float(np.minimum(margin, least))  # a NaN stays
             for k, value in zip(chosen, found, strict=True):
                 sums[k] = value
         tapes += len(adding)
@@ -134,5 +134,5 @@ def _on_tapes(
     margin = float("inf")
     for _, predicted in measuring.predictions(weights, task, operands):
         answers += tape.to_ints((predicted > 0).astype(np.uint8))
-        margin = min(margin, float(np.abs(predicted).min()))
+        margin = float(np.minimum(margin, np.abs(predicted).min()))  # a NaN stays
     return answers, margin

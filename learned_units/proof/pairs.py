@@ -5,9 +5,10 @@ or a sample, half uniform and half adversarial. A claim belongs to weights: the 
 
 Several processes (`processes.py`) take turns: in each turn every process runs one shard that nobody has finished, then
 tells the others what came of it, and writes down all that it knows to be finished. Each has a file of its own, which
-lists shards by number, and all files of a plan that are in the cache folder are read at the start, and told to the
-others. So a killed verification loses one shard a process at most, with a folder that the hosts share or with one on
-each, and goes on with any number of processes.
+lists shards by number, a line with a checksum for each; a line that was damaged costs its shard, which is run again.
+All files of a plan that are in the cache folder are read at the start, and told to the others. So a killed verification
+loses one shard a process at most, with a folder that the hosts share or with one on each, and goes on with any number
+of processes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from learned_units import processes, store
 from learned_units.proof import operands
 from learned_units.proof.operands import Cases
 from learned_units.store import WeightsError
-from learned_units.unit import Decision, Results, Unit
+from learned_units.unit import Decision, Results, Unit, weakness
 from learned_units.units.ntk import NtkSpec
 from learned_units.whole_file import write_whole
 
@@ -51,20 +52,33 @@ class Plan:
     seed: int = 0
 
     @property
+    def shard(self) -> int:
+        """Pairs in a shard; the last one may have fewer."""
+        return SAMPLED_SHARD if self.operands == SAMPLED else SHARD
+
+    @property
     def shards(self) -> int:
         """Number of shards."""
-        return -(-self.cases // (SAMPLED_SHARD if self.operands == SAMPLED else SHARD))
+        return -(-self.cases // self.shard)
+
+    def cases_in(self, number: int) -> int:
+        """Pairs that a shard is made of, of CLASSES more than are run."""
+        return min(self.shard, self.cases - number * self.shard)
+
+    @property
+    def key(self) -> str:
+        """All that the plan says, in a few letters."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def folder(self) -> Path:
         """Where it is written what of the plan is finished."""
-        name = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
-        return store.cache_folder() / "verified" / f"{self.unit}-{self.word_bits}-{self.isa}-{name}"
+        return store.cache_folder() / "verified" / f"{self.unit}-{self.word_bits}-{self.isa}-{self.key}"
 
     @property
     def path(self) -> Path:
         """The file in which this process writes what is finished."""
-        return self.folder / f"{processes.index()}.json"
+        return self.folder / f"{processes.index()}.txt"
 
 
 @dataclass(frozen=True)
@@ -113,8 +127,8 @@ def plan(unit: Unit, cases: int | None = None, seed: int = 0, *, classes: bool =
 
 
 def finished(plan: Plan) -> Coverage:
-    """What is on disk for a plan. Raises WeightsError for a file that cannot be read."""
-    return _coverage(_read(plan))
+    """What is on disk for a plan, and is not damaged."""
+    return _coverage(_read(plan)[0])
 
 
 def verify(
@@ -133,8 +147,11 @@ def verify(
     report = progress or (lambda what, part: None)
     processes.agree(asdict(plan))
     with store.lock(plan.path, lambda: report("waiting for another process that is verifying the same", 0.0)):
+        mine, damaged = _read(plan)
+        for what in damaged:
+            report(what, 0.0)
         known: Finished = {}
-        for theirs in processes.gather(_listed(_read(plan))):
+        for theirs in processes.gather(_listed(mine)):
             known |= _unlisted(theirs)
         left = [number for number in range(plan.shards) if number not in known][:most_shards]
         pace = _Pace(plan, len(left), _coverage(known))
@@ -162,7 +179,7 @@ def verify(
 
 def forget(plan: Plan) -> None:
     """Start a plan over."""
-    for path in plan.folder.glob("*.json"):
+    for path in plan.folder.glob("*.txt"):
         path.unlink(missing_ok=True)
 
 
@@ -211,22 +228,48 @@ def _unlisted(rows: list[list[Any]]) -> Finished:
     return {int(number): (int(cases), float(margin)) for number, cases, margin in rows}
 
 
-def _read(plan: Plan) -> Finished:
-    """What the files of all processes say. Raises WeightsError for one that cannot be used."""
+def _read(plan: Plan) -> tuple[Finished, list[str]]:
+    """What the files of all processes say, and in words what of them is damaged and does not count."""
     known: Finished = {}
-    for path in sorted(plan.folder.glob("*.json")):
+    damaged = []
+    for path in sorted(plan.folder.glob("*.txt")):
         try:
-            found = json.loads(path.read_text())
-            if found["plan"] != asdict(plan):
-                raise ValueError("another plan")
-            known |= _unlisted(found["finished"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{path}: cannot be used ({error}); delete it to verify again what it lists") from None
-    return known
+            lines = path.read_bytes().decode("ascii", "replace").splitlines()
+        except OSError as error:
+            damaged.append(f"record damaged: {path} cannot be read ({error}); what it lists is verified again")
+            continue
+        found = [_from_line(plan, line) for line in lines]
+        known |= dict(row for row in found if row is not None)
+        if None in found:
+            lost = f"{found.count(None):,} of {len(lines):,} lines are damaged"
+            damaged.append(f"record damaged: {path}: {lost}; their shards are verified again")
+    return known, damaged
+
+
+def _line(plan: Plan, number: int, cases: int, margin: float) -> str:
+    """A finished shard as it is written: its numbers, and a checksum over them and the plan."""
+    stated = f"{number} {cases} {margin!r}"
+    return f"{stated} {hashlib.sha256(f'{plan.key} {stated}'.encode()).hexdigest()[:16]}"
+
+
+def _from_line(plan: Plan, line: str) -> tuple[int, tuple[int, float]] | None:
+    """A finished shard as it was written; None unless it can be one of the plan's."""
+    try:
+        number, cases, margin, _ = line.split(" ")
+        row = int(number), int(cases), float(margin)
+    except ValueError:
+        return None
+    if line != _line(plan, *row) or not 0 <= row[0] < plan.shards or not row[2] > 0:  # a NaN is damage
+        return None
+    all_of_it = plan.cases_in(row[0])
+    if row[1] > all_of_it or (row[1] != all_of_it and plan.operands != CLASSES):
+        return None
+    return row[0], row[1:]
 
 
 def _write(plan: Plan, known: Finished) -> None:
-    data = json.dumps({"plan": asdict(plan), "finished": _listed(known)}, sort_keys=True).encode()
+    lines = [_line(plan, number, cases, margin) for number, (cases, margin) in sorted(known.items())]
+    data = "".join(f"{line}\n" for line in lines).encode()
     try:
         plan.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(plan.path, data)
@@ -259,11 +302,11 @@ def _shard(plan: Plan, number: int) -> Cases:
     rng = np.random.default_rng([plan.seed, number])
     bits = plan.word_bits
     if plan.operands == SAMPLED:
-        count = min(SAMPLED_SHARD, plan.cases - number * SAMPLED_SHARD)
+        count = plan.cases_in(number)
         halves = (operands.uniform(rng, count - count // 2, bits), operands.adversarial(rng, count // 2, bits))
         minuend, subtrahend, target, fall_through = (np.concatenate(column) for column in zip(*halves, strict=True))
         return minuend, subtrahend, target, fall_through
-    index = np.arange(number * SHARD, min((number + 1) * SHARD, plan.cases), dtype=np.uint64)
+    index = np.arange(number * plan.shard, number * plan.shard + plan.cases_in(number), dtype=np.uint64)
     minuend, subtrahend = index >> np.uint64(bits), index & np.uint64((1 << bits) - 1)
     if plan.operands == CLASSES:
         kept = stands_for_its_class(minuend, subtrahend, bits)
@@ -331,7 +374,7 @@ def _blamed(unit: Unit, given: list[int]) -> Decision | None:
         for decision, right in zip(decisions, limit.explain(*given), strict=True):
             if decision.value != right.value:
                 return decision
-    return min(decisions, key=lambda decision: decision.margin, default=None)
+    return min(decisions, key=lambda decision: weakness(decision.margin), default=None)
 
 
 def as_manifest(plan: Plan, covered: Coverage) -> dict[str, Any]:

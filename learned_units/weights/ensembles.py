@@ -18,6 +18,7 @@ import numpy as np
 
 from learned_units.networks import predictor, readout, two_layer
 from learned_units.store import Manifest, Progress, Verified, WeightsError, plain
+from learned_units.unit import EVERY_INPUT
 from learned_units.weights.recipes import Fields, Made, Recipe, Report, Tensors
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def sizes(manifests: Sequence[EnsembleManifest]) -> str:
 def describe(*manifests: EnsembleManifest) -> str:
     """The weights of one plan or several in a few words, for summaries."""
     sampled = [manifest.verified.z for manifest in manifests if manifest.verified.z is not None]
-    claim = f"z = {min(sampled):.1f} on sampled inputs" if sampled else "every input verified"
+    claim = f"z = {min(sampled):.1f} on sampled inputs" if sampled else EVERY_INPUT
     return f"ensembles of {sizes(manifests)}, {claim}"
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from learned_units import store
 from learned_units.store import Manifest, Progress, WeightsError
-from learned_units.weights import refuted
 
 Tensors = dict[str, np.ndarray]
 Fields = dict[str, Any]  # of a manifest, as they are written
@@ -120,8 +119,10 @@ def read(recipe: Recipe[M], path: Path) -> tuple[Tensors, M]:
     """The weights in a file. Raises WeightsError, naming it, if they are not acceptable by the recipe; RefutedError if
     they failed a verification."""
     tensors, written = store.load(path, recipe.expected)
-    failed = refuted.what_failed(written["tensor_hash"])
-    if failed is not None:
+    if store.refutation_path(written["tensor_hash"]).exists():
+        from learned_units.weights import refuted
+
+        failed = refuted.what_failed(written["tensor_hash"])
         again = f"train them again with `{recipe.command}`" if recipe.command else "they are made again when needed"
         raise RefutedError(f"{path}: these weights failed a verification, {failed}; they are not used: {again}")
     try:
@@ -188,6 +189,8 @@ def _prove(recipe: Recipe[M], found: tuple[Tensors, M] | None, progress: Progres
 
 
 def _make(recipe: Recipe[M], progress: Progress, save: Callable[..., Fields]) -> tuple[Tensors, M]:
+    from learned_units.weights import refuted
+
     made = recipe.make(progress)
     written = save(recipe.path, made.tensors, {**recipe.expected, **store.origin(), **made.fields})
     refuted.forget(written["tensor_hash"])  # they were judged now
@@ -243,6 +246,8 @@ def refute(path: Path | None, tensor_hash: str, what: str) -> None:
     path: a file that may hold them; claims of later verifications are removed from it. what: failed, in words. Raises
     WeightsError if that cannot be recorded.
     """
+    from learned_units.weights import refuted
+
     refuted.record(tensor_hash, what)
     if path is None or not path.exists():
         return

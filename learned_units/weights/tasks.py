@@ -151,4 +151,5 @@ def measure(
         if not smallest >= floor:  # a NaN stops here too
             break
     root = np.sqrt(squares.max() / max(counted, 1))
-    return {"inputs": len(matched), "smallest_margin": smallest, "z": float(1 / root) if root > 0 else 1e9}
+    z = 1e9 if root == 0 else float(1 / root)  # a NaN stays
+    return {"inputs": len(matched), "smallest_margin": smallest, "z": z}

@@ -8,6 +8,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vm.console import jax_setup, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
@@ -47,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     result = Result(int(found.difference), int(found.next_pc))
     exact = exact_result(*case, options.width, options.isa)
     decisions = unit.explain(*case)
-    margin = min((decision.margin for decision in decisions), default=math.inf)
+    margin = float(np.min([decision.margin for decision in decisions], initial=np.inf))  # a NaN stays
     if options.json:
         fields = {
             "unit": unit.name,

@@ -88,6 +88,8 @@ def _verified(tree: Tree) -> dict[str, Any]:
 
 
 def _account(tree: Tree, margins: list[float], answers: list[int] | None) -> dict[str, Any]:
+    from learned_units.unit import weakness
+
     experts = [
         {
             "name": f"e{k + 1}",
@@ -105,7 +107,7 @@ def _account(tree: Tree, margins: list[float], answers: list[int] | None) -> dic
         "weights": "analytic",
         "experts": experts,
         "units": tree.units,
-        "margin": min(margins, default=None),
+        "margin": min(margins, key=weakness, default=None),
     }
 
 

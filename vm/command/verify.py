@@ -200,8 +200,10 @@ def _too_low(margin: float, floor: float | None, where: str) -> str | None:
 
 def _claim(found: Iterable[Enumeration]) -> dict[str, Any]:
     """What the enumeration of some networks shows, for a manifest."""
+    from learned_units.unit import weakness
+
     networks = list(found)
-    smallest = min(each.smallest_margin for each in networks)
+    smallest = float(min((each.smallest_margin for each in networks), key=weakness))
     cases = sum(each.inputs for each in networks)
     return {"operands": "every input of every network", "cases": cases, "smallest_margin": smallest}
 

@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from assembler import Image
 from vm.console import running, terminal
 from vm.console.program_files import STDIN
@@ -128,7 +130,7 @@ class _Printer:
         self.taken += 1
         self.steps += outcome.steps
         self.console_steps += outcome.console_steps
-        self.margin = min(self.margin, outcome.margin)
+        self.margin = float(np.minimum(self.margin, outcome.margin))  # a NaN stays
         self.halts[outcome.halt.name.lower()] += 1
         if outcome.halt is not Halt.HALTED:
             self.wrong.append((index, outcome))

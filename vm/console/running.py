@@ -106,16 +106,17 @@ def close(options: argparse.Namespace, talk: Talk, made: Account) -> int:
     """Tell how a run ended: the statistics and the last line, or one JSON object. Returns the exit code."""
     from vm import report
 
+    made = report.without_refuted_claims(made)
     if options.json:
         talk.report(report.as_json(made))
     else:
         if options.stats:
             talk.report(report.statistics(made))
-        closing = talk.say if made.halt in ("halted", "interrupted") else talk.report
+        closing = talk.say if made.halt == "interrupted" or made.succeeded else talk.report
         closing(report.summary(made))
     if made.halt == "interrupted":
         return INTERRUPTED
-    return 0 if made.halt == "halted" else FAILED
+    return 0 if made.succeeded else FAILED
 
 
 class Execution:

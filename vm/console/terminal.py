@@ -32,7 +32,7 @@ LOOK_SECONDS = 0.1  # how soon Ctrl-C is seen while input is awaited
 PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
 PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
-REFUSED = "weights refused"  # so begin reports of progress that are warnings
+WARNINGS = ("weights refused", "record damaged")  # so begin reports of progress that are warnings
 
 _waited = 0.0  # seconds, for input
 
@@ -174,7 +174,7 @@ class Talk:
         Where there is progress to be told, work can stop: raises KeyboardInterrupt if Ctrl-C was pressed.
         """
         interrupts.check()
-        if what.startswith(REFUSED):
+        if what.startswith(WARNINGS):
             if what not in self._seen:
                 self._seen.add(what)
                 self.report(f"sbn: warning: {what}")

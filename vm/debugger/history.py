@@ -6,7 +6,6 @@ step k" has executed the steps 0 … k-1 and has seen every change by hand that 
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -162,7 +161,8 @@ class History:
 
     def smallest_margin(self, last: int) -> float:
         """The smallest margin of the steps before `last`, as far as they are kept; +inf where no network decided."""
-        return min((float(piece.margins.min()) for _, piece in self.slices(self.first, last)), default=math.inf)
+        margins = [piece.margins.min() for _, piece in self.slices(self.first, last)]
+        return float(np.min(margins, initial=np.inf))  # a NaN stays
 
     def is_console(self, addresses: np.ndarray) -> np.ndarray:
         """Which of some written addresses are the console."""

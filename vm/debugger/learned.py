@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from learned_units.unit import Decision, Unit
+from learned_units.unit import Decision, Unit, weakness
 from vm.console.terminal import table
 from vm.debugger import arguments, rendering
 from vm.debugger.comparison import Comparison
@@ -39,7 +39,7 @@ def explain(session: Session, text: str) -> str:
     )
     if not decisions:
         return f"{head}\n{closing}; nothing is predicted in native arithmetic"
-    weak = min(decisions, key=lambda each: each.margin)
+    weak = min(decisions, key=lambda each: weakness(each.margin))
     margin = format_margin(weak.margin, digits=3)
     return (
         f"{head}\n{_decisions(decisions)}\n{closing}; smallest margin {margin}: pass {weak.stage} "
