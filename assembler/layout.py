@@ -11,7 +11,7 @@ from assembler.header import HEADER_DIRECTIVES, Header, header_value
 from assembler.image import ISAS, MAX_IMAGE_WORDS, Note
 from assembler.options import Options
 from assembler.scopes import Argument, Constant, Label, Predefined, Scope, Valued, text_help
-from assembler.syntax import Expression, Here, Instruction, Name, Number, Operand, Pooled, Statement, Text
+from assembler.syntax import Expression, Here, Instruction, Name, Number, Operand, Pooled, Statement, Text, Unary
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +353,7 @@ class Layout:
 
     def use_number(self, operand: Operand, is_library: bool) -> None:
         """Takes in an operand that is an address, where it is a bare number."""
-        if isinstance(operand.value, Expression) and isinstance(operand.value.operations[0], Number):
+        if isinstance(operand.value, Expression) and _is_number(operand.value):
             from assembler.notes import bare_number  # many programs have none
 
             value = bare_number(operand)
@@ -435,6 +435,14 @@ def carries_label(argument: Argument | None) -> bool:
             return True
         argument = argument.scope.argument(argument.operand)
     return False
+
+
+def _is_number(expression: Expression) -> bool:
+    """Whether it begins with a number and is not -1, the console."""
+    match expression.operations:
+        case (Number(1), Unary("-")):
+            return False
+    return isinstance(expression.operations[0], Number)
 
 
 def depends_on_addresses(expression: Expression) -> bool:

@@ -398,6 +398,8 @@ def _misplaced(text: str, error: UnexpectedToken) -> _SyntaxFault:
     if token.type == "$END":
         # The parser places the end on the last word: the caret goes after it.
         start, end, found = end, end + 1, "end of line"
+        if constant := re.match(r"\s*#(-?\w+)", text[start - 1 :]):
+            help = f"`#` begins a comment; a constant is `={constant[1]}`"
     return _SyntaxFault(f"expected {_expectation(error.accepts)}, found {found}", start, end, help)
 
 
