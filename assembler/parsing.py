@@ -394,7 +394,8 @@ def _misplaced(text: str, error: UnexpectedToken) -> _SyntaxFault:
     start, end, found = token.column, token.end_column, f"`{shown(token)}`"
     help = None
     if token.type == "DIRECTIVE" and "STRING" in error.accepts and "_COMMA" not in error.accepts:
-        help = f"did you mean `{shown(text[: start - 1].split()[-1])}:`?"
+        before = text[: start - 1].strip()
+        help = f"did you mean `{shown(before)}:`?" if before.isidentifier() else None
     if token.type == "$END":
         # The parser places the end on the last word: the caret goes after it.
         start, end, found = end, end + 1, "end of line"
