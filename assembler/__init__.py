@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from assembler.disassembler import disassemble
     from assembler.driver import assemble, evaluate
     from assembler.files import format_of, image_bytes, load_image, read_image, save_image
-    from assembler.image import Image, ImageError, Origin, SourceMap, SourceRun
+    from assembler.image import Image, ImageError, Note, Origin, SourceMap, SourceRun
     from assembler.library import MacroReference, macro_reference
     from assembler.listing import format_listing
     from assembler.parsing import decode_source
@@ -20,6 +20,7 @@ __all__ = [
     "Image",
     "ImageError",
     "MacroReference",
+    "Note",
     "Origin",
     "SourceMap",
     "SourceRun",
@@ -43,7 +44,7 @@ _HOMES = {
     "disassembler": ("disassemble",),
     "driver": ("assemble", "evaluate"),
     "files": ("format_of", "image_bytes", "load_image", "read_image", "save_image"),
-    "image": ("Image", "ImageError", "Origin", "SourceMap", "SourceRun"),
+    "image": ("Image", "ImageError", "Note", "Origin", "SourceMap", "SourceRun"),
     "library": ("MacroReference", "macro_reference"),
     "listing": ("format_listing",),
     "parsing": ("decode_source",),

@@ -225,6 +225,8 @@ def bind_condition(layout: Layout, argument: Argument, passed_on: Argument | Non
         scope.symbols[name] = Argument(name, operand, argument.scope, argument.here)
         if argument.scope.argument(operand) is None:
             layout.constants.append(cast("Argument", scope.symbols[name]))
+            if scope.is_library and not argument.scope.is_library:
+                layout.use_number(operand, True)
         scope.has_literal = scope.has_literal or operand.is_literal or argument.scope.has_literal
         scope.has_labelled = scope.has_labelled or bool(operand.labels)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_DIAGNOSTICS = 1_000  # of one assembly
+SHOWN_DIAGNOSTICS = 20
 DRAWN_COLUMNS = 160  # of a longer source line, only the part around the caret is drawn
 DRAWN_CALLS = 6  # this many macro calls of a long chain, and the last one, are drawn
 SHOWN_NAME = 60  # characters of a name or a number in a message
@@ -65,14 +66,19 @@ class Diagnostic:
 
 
 class AssemblyError(Exception):
-    """A source that cannot be assembled. `diagnostics` holds every error found; `str()` is all of them, drawn."""
+    """A source that cannot be assembled. `diagnostics` holds every error found; `str()` is the first 20 of them,
+    drawn, and how many more there are."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
         super().__init__(self.diagnostics)
 
     def __str__(self) -> str:
-        return "\n\n".join(str(diagnostic) for diagnostic in self.diagnostics)
+        drawn = [str(diagnostic) for diagnostic in self.diagnostics[:SHOWN_DIAGNOSTICS]]
+        rest = len(self.diagnostics) - len(drawn)
+        if rest:
+            drawn.append(f"… and {rest:,} more {'error' if rest == 1 else 'errors'}")
+        return "\n\n".join(drawn)
 
 
 class Report:

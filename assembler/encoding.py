@@ -29,6 +29,7 @@ def encode(layout: Layout) -> Image:
         if not layout.is_distorted:
             words[placed.here : placed.here + placed.size] = encoded
     layout.report.check()
+    _note(layout)
     symbols = _symbols(layout)
     return Image(
         words,
@@ -42,6 +43,15 @@ def encode(layout: Layout) -> Image:
         (name for name in symbols if isinstance(layout.names.symbols[name], Constant)),
         layout.notes,
     )
+
+
+def _note(layout: Layout) -> None:
+    """Notes what is right by the rules, where there is something that may be noted."""
+    has_unread = any(isinstance(symbol, Constant) and not symbol.is_read for symbol in layout.names.symbols.values())
+    if layout.bare_numbers or has_unread or not layout.first_instruction:
+        from assembler.notes import note_all
+
+        note_all(layout)
 
 
 def _settle_constants(layout: Layout) -> None:

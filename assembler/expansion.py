@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from assembler.includes import Files
 
 MAX_MACRO_DEPTH = 200
+# The library's names for the addresses of words; `n` and `step` are numbers, `L` is a place in the program.
+ADDRESS_PARAMETERS = frozenset(("a", "b", "p", "q", "i", "from", "to"))
 BLOCK_MACRO_DIRECTIVES = (".body", ".exit", ".when", ".unless", ".label")
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
 
@@ -275,7 +277,10 @@ class Expansion:
         least = max((number for number, each in enumerate(head.parameters, 1) if each.default is None), default=0)
         if not least <= len(body.operands) <= len(head.parameters):
             message = miscounted(head, least, len(body.operands))
-            help = f"the macro is at {definition.statement.span_of(head.name)}"
+            from assembler import suggestions
+
+            help = suggestions.hidden_by_comment(statement)
+            help = help or f"the macro is at {definition.statement.span_of(head.name)}"
             layout.place_unknown(statement, body)
             layout.error(message, statement.span, help)
             return None
@@ -314,6 +319,8 @@ class Expansion:
             passed_on = around.argument(operand)
             if passed_on is None:
                 layout.constants.append(argument)
+                if scope.is_library and not around.is_library and name in ADDRESS_PARAMETERS:
+                    layout.use_number(operand, True)
             elif around.has_literal:
                 scope.has_literal = True
             if operand.is_literal:
@@ -345,11 +352,17 @@ class Expansion:
             layout.error(f"`{shown(word)}` {stray}", statement.span_of(body.word))
             return
         if word not in self.suggestions and len(self.suggestions) < _MAX_SUGGESTIONS:
-            self.suggestions[word] = self._suggestion(word.lower())
+            self.suggestions[word] = self._suggestion(statement, body)
         message = f"unknown {kind} `{shown(word)}`"
         self.layout.error(message, statement.span_of(body.word), self.suggestions.get(word))
 
-    def _suggestion(self, word: str) -> str | None:
+    def _suggestion(self, statement: Statement, body: Instruction) -> str | None:
+        from assembler import suggestions
+
+        word = body.word.text.lower()
+        help = suggestions.of_other_assemblers(word)
+        if help is not None:
+            return help
         if word.startswith("."):
             return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include"])
         if not self.layout.header.has_library and word in standard_library().macros:
@@ -358,7 +371,8 @@ class Expansion:
             if definition.head.name.text.lower() == word:
                 place = definition.statement.span_of(definition.head.name)
                 return f"the macro at {place} must stand above its use"
-        return did_you_mean(word, [*ISAS, *self.macros.names()])
+        near = did_you_mean(word, [*ISAS, *self.macros.names()])
+        return near or suggestions.missing_colon(statement, body)
 
 
 def _definitions(blocks: list[Block]) -> Iterator[Definition]:

@@ -11,7 +11,7 @@ from assembler.header import HEADER_DIRECTIVES, Header, header_value
 from assembler.image import ISAS, MAX_IMAGE_WORDS, Note
 from assembler.options import Options
 from assembler.scopes import Argument, Constant, Label, Predefined, Scope, Valued, text_help
-from assembler.syntax import Expression, Here, Instruction, Name, Operand, Pooled, Statement, Text
+from assembler.syntax import Expression, Here, Instruction, Name, Number, Operand, Pooled, Statement, Text, Unary
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Placed:
     @property
     def span(self) -> Span:
         return self.statement.span.within(self.scope.calls)
+
+    @property
+    def word(self) -> str:
+        """The instruction or directive, in lower case; "=" for a literal."""
+        return self.statement.body.word.text.lower() if self.statement.body else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Layout:
         self.segments = [Segment(0, 0, 0, None)]
         self.placed: list[Placed] = []
         self.notes: list[Note] = []
+        self.bare_numbers: list[tuple[Span, int, bool]] = []  # in place of addresses; whether for a standard macro
         self.assertions: list[Assertion] = []
         self.orders: dict[str, tuple[str, Span]] = {}  # by file
         self.is_distorted = False  # an error has moved what follows it: what depends on addresses says nothing
@@ -134,8 +140,11 @@ class Layout:
         """Reports an error of the statement that is placed, with the macro calls around it."""
         self.report.add(message, span.within(self.scope.calls), help)
 
-    def note(self, message: str, span: Span) -> None:
+    def note(self, message: str, span: Span | None) -> None:
         """Takes in what is no error, and likely not what was meant."""
+        if span is None:
+            self.notes.append(Note(message, self.report.file))
+            return
         place = span.within(self.scope.calls).outermost
         self.notes.append(Note(message, place.line.file, place.line.number, place.start))
 
@@ -219,7 +228,10 @@ class Layout:
         wanted = f"{least} or more" if most is None else str(least or "no") if least == most else f"{least} to {most}"
         noun = "operand" if wanted == "1" else "operands"
         message = f"`{shown(body.word.text)}` takes {wanted} {noun}, and this one has {given or 'none'}"
-        self.error(message, statement.span_of(body.word) if not given else statement.span)
+        from assembler import suggestions
+
+        span = statement.span_of(body.word) if not given else statement.span
+        self.error(message, span, suggestions.hidden_by_comment(statement))
         self.is_distorted = True
         return False
 
@@ -260,6 +272,8 @@ class Layout:
                     continue
                 cells[offset] = self.expression(operand)
                 self._use_literal(operand)
+                if offset < 2 and not self.scope.is_library:
+                    self.use_number(operand, False)
                 if offset:
                     self._check_literal(operand, is_target=offset == 2)
             if len(body.operands) == 1:
@@ -337,6 +351,15 @@ class Layout:
         if self.here != self.num_words:
             self._begin_segment(self.num_words, None)
 
+    def use_number(self, operand: Operand, is_library: bool) -> None:
+        """Takes in an operand that is an address, where it is a bare number."""
+        if isinstance(operand.value, Expression) and _is_number(operand.value):
+            from assembler.notes import bare_number  # many programs have none
+
+            value = bare_number(operand)
+            if value is not None:
+                self.bare_numbers.append((operand.span.within(self.scope.calls), value, is_library))
+
     def _use_literal(self, operand: Operand) -> None:
         if operand.is_literal and isinstance(operand.value, Expression):
             self.literal_uses.append((operand.value, self.scope, self.here))
@@ -412,6 +435,14 @@ def carries_label(argument: Argument | None) -> bool:
             return True
         argument = argument.scope.argument(argument.operand)
     return False
+
+
+def _is_number(expression: Expression) -> bool:
+    """Whether it begins with a number and is not -1, the console."""
+    match expression.operations:
+        case (Number(1), Unary("-")):
+            return False
+    return isinstance(expression.operations[0], Number)
 
 
 def depends_on_addresses(expression: Expression) -> bool:

@@ -149,7 +149,7 @@ def _parse_line(line: SourceLine) -> Statement | None:
     try:
         parsed: Any = _grammar().parse(line.text)
     except UnexpectedToken as error:
-        raise _misplaced(error) from None
+        raise _misplaced(line.text, error) from None
     except UnexpectedCharacters as error:
         raise _meaningless(line.text, error.column) from None
     labels, body = parsed
@@ -188,9 +188,17 @@ def _operand(line: SourceLine, labels: tuple[Name, ...], parts: list[Any]) -> Op
         end = second.start + 1 if isinstance(second, Expression) and second.literal else second.end
         found = shown(line.text[second.start - 1 : end - 1])
         help = "a condition is `a`, `not a`, or `a lt b` with one of lt, le, gt, ge, eq, ne"
-        help = help if len(values) == 3 and words[1] else None
+        help = help if len(values) == 3 and words[1] else _colon_help(line, words[0])
         raise _SyntaxFault(f"expected `,` or end of line, found `{found}`", second.start, end, help)
     return Operand(labels, Condition(relation, left, right, line, first.start, values[-1].end))
+
+
+def _colon_help(line: SourceLine, word: Name | None) -> str | None:
+    """Help where an instruction stands as an operand: the word in front of it may be a label without its colon."""
+    from assembler.suggestions import is_mnemonic
+
+    before = line.text[: word.start - 1].split() if word is not None and is_mnemonic(word.text) else []
+    return f"did you mean `{shown(before[-1])}:`?" if before and before[-1].isidentifier() else None
 
 
 def _part(line: SourceLine, value: Any) -> Expression | Text:
@@ -380,14 +388,20 @@ def _meaningless(text: str, column: int) -> _SyntaxFault:
     return _SyntaxFault(f"{drawn} has no meaning here", column, column + 1)
 
 
-def _misplaced(error: UnexpectedToken) -> _SyntaxFault:
+def _misplaced(text: str, error: UnexpectedToken) -> _SyntaxFault:
     """What should have stood where the parser met a word it cannot take."""
     token: Any = error.token
     start, end, found = token.column, token.end_column, f"`{shown(token)}`"
+    help = None
+    if token.type == "DIRECTIVE" and "STRING" in error.accepts and "_COMMA" not in error.accepts:
+        before = text[: start - 1].strip()
+        help = f"did you mean `{shown(before)}:`?" if before.isidentifier() else None
     if token.type == "$END":
         # The parser places the end on the last word: the caret goes after it.
         start, end, found = end, end + 1, "end of line"
-    return _SyntaxFault(f"expected {_expectation(error.accepts)}, found {found}", start, end)
+        if constant := re.match(r"\s*#(-?\w+)", text[start - 1 :]):
+            help = f"`#` begins a comment; a constant is `={constant[1]}`"
+    return _SyntaxFault(f"expected {_expectation(error.accepts)}, found {found}", start, end, help)
 
 
 def _expectation(accepts: Any) -> str:

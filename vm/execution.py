@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from assembler import Image, assemble
+from assembler import Image, Note, assemble
 from assembler.image import INPUT_MODES
 from learned_units import bits, catalog
 from learned_units.store import Progress
@@ -18,7 +18,7 @@ from learned_units.unit import Unit
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
 from vm.margin import verified_margin, with_doubt
-from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message
+from vm.outcome import Chunk, Divergence, Outcome, Record, Watch, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
@@ -79,10 +79,12 @@ class Machine:
         self._written = 0  # bytes of output before those in _output: none, but in a restored machine
         self._input_ended = input is not None
         self._checker = self._check_from(image.words, image.entry) if check else None
+        self._watch = Watch(image, self.size) if image.source_map is not None else None
         self._state = self._boot(image.words, image.entry)
         self._pace = Pace(FIRST_BUDGET, TRACE_ROWS)
         self._unreleased: Future[_Examined] | None = None  # the last chunk, until it is handed out
         self._console_steps = 0
+        self._notes: list[Note] = []
         self._margin = float("inf")
         self._rows = np.zeros((TRACE_ROWS, trace_columns(image.word_bits)), np.uint32)
         self._stops: Stops | None = None
@@ -134,6 +136,7 @@ class Machine:
         """
         check_budget(max_steps)
         began, first_output, first_console = time.monotonic(), len(self._output), self._console_steps
+        first_note = len(self._notes)
         self._margin = float("inf")
         if self.halt in (Halt.BUDGET, Halt.STOP):
             self.halt = Halt.RUNNING
@@ -164,6 +167,7 @@ class Machine:
             bytes(self._output[first_output:]),
             self.divergence,
             time.monotonic() - began,
+            tuple(self._notes[first_note:]),
         )
 
     def page(self) -> Page:
@@ -228,6 +232,8 @@ class Machine:
         self._output = bytearray()
         self._unread, self._input_ended = bytearray(unread), input_ended
         self._checker = self._check_from(memory.tolist(), pc) if check else None
+        if self._watch is not None:
+            self._watch.restart()
         self._state = self._boot(memory, pc)
         self._rows = np.zeros(self._rows.shape, np.uint32)  # a run that was broken off may have lost them
 
@@ -275,6 +281,9 @@ class Machine:
             halt = Halt.RUNNING
         if halt in (Halt.RUNNING, Halt.OUTPUT_FULL):
             halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
+            moving = _steps_until_still(np.asarray(trace.rows)[:steps], np.asarray(state.pc)) if steps else None
+            if moving is not None:
+                steps, halt = moving, Halt.STANDS_STILL
         self._state = state
         self.halt = halt
         job = _Job(
@@ -306,7 +315,7 @@ class Machine:
         """Decode a chunk's rows and compare them with the reference. Runs beside the next chunk, in a thread."""
         if job.rows is None:
             chunk = Chunk(job.first_step, job.steps, job.margin, [], [], [], [], job.next_pc, job.output)
-            return _Examined(chunk, None, job.console_steps)
+            return _Examined(chunk, None, job.console_steps, [])
         record, operands = _decode(job.rows, self.image.word_bits)
         pcs, addresses, words, margins = (
             column.tolist() for column in (record.pcs, record.addresses, record.words, record.margins)
@@ -320,19 +329,21 @@ class Machine:
         mismatch = None
         if self._checker is not None:
             mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
-        return _Examined(chunk, mismatch, job.console_steps)
+        notes = self._watch.look(job.first_step, record.pcs) if self._watch is not None else []
+        return _Examined(chunk, mismatch, job.console_steps, notes)
 
     def _release(self, examination: Future[_Examined] | None, on_chunk: Callable[[Chunk], None] | None) -> None:
         """Hand out a chunk, if there is one, once it is checked; on a mismatch put the machine back."""
         if examination is None:
             return
-        chunk, mismatch, console_steps = examination.result()
+        chunk, mismatch, console_steps, notes = examination.result()
         if self._unreleased is examination:
             self._unreleased = None
         if mismatch is not None:
             self._unreleased = None  # what ran after it never happened
             chunk = self._put_back(chunk, mismatch)
             console_steps = chunk.margins.count(float("inf"))  # no network decided
+        self._notes += [note for step, note in notes if step < chunk.first_step + chunk.steps]
         self._console_steps += console_steps
         self._margin = float(np.minimum(self._margin, chunk.margin))  # a NaN stays
         self._output += chunk.output
@@ -401,6 +412,20 @@ def check_unit(unit: Unit, image: Image) -> None:
         raise ValueError(f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}")
 
 
+def _steps_until_still(rows: np.ndarray, next_pc: np.ndarray) -> int | None:
+    """The steps up to the first one after which all are the same; None where the last one goes on, or changes a word.
+
+    rows: trace rows of one step or more; next_pc: the pc after the last one, in limbs.
+    """
+    limbs = len(next_pc)
+    pc, _, word, old = (rows[-1, k * limbs : (k + 1) * limbs] for k in range(4))
+    # A console instruction always goes on.
+    if (pc != next_pc).any() or (word != old).any():
+        return None
+    others = np.flatnonzero((rows[:, : 4 * limbs] != rows[-1, : 4 * limbs]).any(1))
+    return int(others[-1]) + 2 if len(others) else 1
+
+
 def _decode(rows: np.ndarray, word_bits: int) -> tuple[Record, np.ndarray | None]:
     """Trace rows as columns of unsigned words, and the operands A and C, words [steps, 2], if the rows hold them."""
     limbs = bits.limb_count(word_bits)
@@ -430,3 +455,4 @@ class _Examined(NamedTuple):
     chunk: Chunk
     mismatch: Mismatch | None
     console_steps: int
+    notes: list[tuple[int, Note]]  # each with its step

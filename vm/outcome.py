@@ -1,15 +1,16 @@
-"""What a run of a machine did: values, and the words for how it ended."""
+"""What a run of a machine did: values, the words for how it ended, and what it showed that was likely not meant."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from assembler import Image
-from vm.state import Halt
+from assembler import Image, Note, Origin
+from vm.state import WORDS, Halt
 
 HALT_MESSAGE = {
     Halt.HALTED: "halted",
@@ -24,14 +25,23 @@ HALT_MESSAGE = {
     ),
     Halt.DIVERGED: "diverged: {divergence}",
     Halt.NEED_INPUT: "the instruction at pc {pc}{line} waits for input",
+    Halt.STANDS_STILL: "stands still at pc {pc}{line}: this instruction changes nothing and goes to itself",
     Halt.STOP: "stopped before pc {pc}{line}, as asked",
 }
 
 
 def source_line(image: Image, pc: int) -> str:
-    """Where the word at an address comes from, as " (file:line)", or nothing where no source is known."""
+    """Where the word at an address comes from, as " (file:line)", or nothing where no source is known.
+
+    It is the user's line; that of a macro follows it.
+    """
     origin = image.source_map.at(pc) if image.source_map is not None else None
-    return "" if origin is None else f" ({origin.file}:{origin.line})"
+    if origin is None:
+        return ""
+    if not origin.calls:
+        return f" ({origin.file}:{origin.line})"
+    user = origin.calls[-1]
+    return f" ({user.file}:{user.line}, in {origin.file}:{origin.line})"
 
 
 def budget_message(image: Image, pc: int, steps: int) -> str:
@@ -55,6 +65,8 @@ def halt_message(
 ) -> str:
     """Why a machine of `size` words stopped, in words, with what to do. operands: A and B, where an address is bad."""
     console = (1 << image.word_bits) - 1
+    if halt is Halt.HALTED and pc != console:
+        return f"halted at pc {pc - (1 << image.word_bits)} (the idiom is -1)"
     outside = [f"{name} = {word}" for name, word in zip("AB", operands, strict=False) if console != word >= size]
     address = outside[0] if outside else ""
     line = source_line(image, pc)
@@ -85,6 +97,7 @@ class Outcome:
     output: bytes
     divergence: Divergence | None
     seconds: float
+    notes: tuple[Note, ...] = ()  # of a machine that is no whole one and no part of a batch
 
 
 class Record(NamedTuple):
@@ -117,3 +130,92 @@ class Chunk:
     output: bytes
     record: Record | None = None  # the same, and more; None where nobody looks at the steps
     operands: np.ndarray | None = None  # unsigned words [steps, 2]: A and C; None unless the machine records them
+
+
+_DATA = re.compile(r"\s*(?:\w+\s*:\s*)*\.(?:word|ascii|asciz|space|\s|$)", re.IGNORECASE)
+
+
+def code_mask(image: Image, size: int) -> np.ndarray:
+    """Which words of memory a line with an instruction made: bool [size]."""
+    mask = np.zeros(size, np.bool_)
+    for run in image.source_map or ():
+        if run.end - run.start == WORDS and not _DATA.match(run.origin.text):
+            mask[run.start : run.end] = True
+    return mask
+
+
+class Watch:
+    """Looks at the steps of one machine, in their order, and notes each kind of thing once."""
+
+    def __init__(self, image: Image, size: int) -> None:
+        self._image = image
+        self._code = code_mask(image, size)
+        self._executes_data = False
+        self._last_pc: int | None = None
+        labels = image.labels
+        self._push, self._pop = labels.get("__push"), labels.get("__pop")
+        self._room = self._stack_size(labels.get("__stack"))
+        self._depth: int | None = 0 if self._room is not None else None  # None: not known, or told already
+
+    def restart(self) -> None:
+        """The machine was put into another state: what is on its stack is not known."""
+        self._depth = None
+        self._last_pc = None
+
+    def look(self, first_step: int, pcs: np.ndarray) -> list[tuple[int, Note]]:
+        """What some steps show, each with its step. pcs: where each of them stood, unsigned [steps]."""
+        if not len(pcs):
+            return []
+        found: list[tuple[int, Note]] = []
+        pcs = pcs.astype(np.int64)
+        if not self._executes_data:
+            inside = self._code[pcs]
+            if not inside.all():
+                self._executes_data = True
+                at = int(np.argmin(inside))
+                found.append((first_step + at, self._data_note(first_step + at, int(pcs[at]))))
+        if self._depth is not None:
+            found += self._look_at_stack(first_step, pcs)
+        self._last_pc = int(pcs[-1])
+        return sorted(found, key=lambda each: each[0])
+
+    def _look_at_stack(self, first_step: int, pcs: np.ndarray) -> list[tuple[int, Note]]:
+        assert self._depth is not None and self._room is not None, "the stack is known"
+        depths = self._depth + np.cumsum((pcs == self._push).astype(np.int64) - (pcs == self._pop))
+        wrong = (depths < 0) | (depths > self._room)
+        if not wrong.any():
+            self._depth = int(depths[-1])
+            return []
+        at = int(np.argmax(wrong))
+        caller = int(pcs[at - 1]) if at else self._last_pc
+        step = first_step + at
+        if depths[at] < 0:
+            message = f"step {step:,} takes from the empty stack: a `ret` or `pop` without its `call` or `push`"
+        else:
+            message = (
+                f"step {step:,} needs more than the {self._room:,} words of the stack; `.equ STACK, n` makes it "
+                "larger, and a routine that calls itself needs a way to end"
+            )
+        self._depth = None
+        return [(step, self._placed(message, caller))]
+
+    def _data_note(self, step: int, pc: int) -> Note:
+        origin = self._origin(pc)
+        label = next((name for name, address in self._image.labels.items() if address == pc), None)
+        named = f", `{label}`" if label is not None and not label.startswith("__") else ""
+        what = "data" if origin is not None else "outside of the program"
+        message = f"step {step:,} executes the word at {pc}{named}, which is {what}; did you forget `halt`?"
+        return self._placed(message, pc)
+
+    def _placed(self, message: str, pc: int | None) -> Note:
+        origin = None if pc is None else self._origin(pc)
+        return Note(message) if origin is None else Note(message, origin.file, origin.line)
+
+    def _origin(self, pc: int) -> Origin | None:
+        """The line of the user's that made a word."""
+        origin = self._image.source_map.at(pc) if self._image.source_map is not None else None
+        return origin.calls[-1] if origin is not None and origin.calls else origin
+
+    def _stack_size(self, address: int | None) -> int | None:
+        runs = self._image.source_map or ()
+        return next((run.end - run.start for run in runs if run.start == address), None)

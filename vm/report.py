@@ -116,6 +116,7 @@ class Account:
     run_seconds: float
     output: int | None = None  # the number a whole machine computed
     machines: Machines | None = None  # of a batch
+    notes: tuple[str, ...] = ()  # what the assembler and the run noted
 
     @property
     def refuted(self) -> bool:
@@ -158,7 +159,7 @@ def without_refuted_claims(account: Account) -> Account:
 def summary(account: Account) -> str:
     """The last line of a run."""
     computer = account.computer
-    opening = "halted: " if account.succeeded else f"stopped: {account.message}; "
+    opening = f"{account.message}: " if account.succeeded else f"stopped: {account.message}; "
     if account.machines is not None:
         opening += f"{_machines(account.machines)}; "
     counted = f"{_count(account.unit_steps, computer.scope.step_kind)} ({computer.subject})"
@@ -189,6 +190,7 @@ def as_json(account: Account) -> str:
         "pc": account.pc,
         "memory_words": account.memory_words,
         "output": account.output,
+        "notes": list(account.notes),
         "machines": None if account.machines is None else asdict(account.machines),
         "unit": {
             "name": computer.name,

@@ -18,7 +18,7 @@ WORDS = 3  # words an instruction takes
 
 class Halt(enum.IntEnum):
     """Why a machine stopped. RUNNING and OUTPUT_FULL are seen between chunks only, never in an Outcome; STOP only where
-    stops were asked for."""
+    stops were asked for; STANDS_STILL where the last step changed nothing and every further one would be the same."""
 
     RUNNING = 0
     HALTED = 1
@@ -29,6 +29,7 @@ class Halt(enum.IntEnum):
     NEED_INPUT = 6
     OUTPUT_FULL = 7
     STOP = 8
+    STANDS_STILL = 9
 
 
 class MachineState(NamedTuple):

@@ -11,13 +11,24 @@ from assembler import Image, load_image, read_image
 from assembler.diagnostics import printable
 from assembler.files import FORMATS
 from vm.console import terminal
+from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
 STDIN = "-"
 
 
 def load(options: argparse.Namespace, folder: str = "") -> Image:
-    """The image of `options.program`, with what the other options state about it; names are looked up in a folder."""
+    """The image of `options.program`, with what the other options state about it; names are looked up in a folder.
+
+    What the assembler notes is told on stderr.
+    """
+    image = _image(options, folder)
+    for note in image.notes:
+        Talk(options.quiet).say(f"note: {note}")
+    return image
+
+
+def _image(options: argparse.Namespace, folder: str) -> Image:
     stated = {
         "isa": options.isa,
         "word_bits": options.width,

@@ -16,7 +16,7 @@ from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
-    from assembler import Image
+    from assembler import Image, Note
     from vm.execution import Chunk, Machine
     from vm.report import Account, Computer
     from vm.snapshot import Snapshot
@@ -157,6 +157,7 @@ class Execution:
         machine, left = self._machine, self._max_steps
         compile_seconds, run_seconds, console_steps = 0.0, 0.0, 0
         halt, message = "interrupted", ""
+        notes: list[Note] = []
         try:
             began = time.monotonic()
             machine.run(0)  # compiles the loop
@@ -168,6 +169,7 @@ class Execution:
                 finally:
                     run_seconds += time.monotonic() - began
                 console_steps += outcome.console_steps
+                notes += outcome.notes
                 left = None if left is None else left - outcome.steps
                 if outcome.halt is Halt.NEED_INPUT:
                     _feed(cast("Machine", machine), wait=left != 0)
@@ -180,6 +182,8 @@ class Execution:
             pass
         self._meter.clear()
         self._end_output()
+        for note in notes:
+            self._talk.say(f"note: {note}")
         if machine.divergence is None:
             self._save(0, 0.0)
             if self._state_file is not None:
@@ -208,6 +212,7 @@ class Execution:
             start_seconds=self._start_seconds,
             compile_seconds=compile_seconds,
             run_seconds=run_seconds,
+            notes=tuple(str(note) for note in (*machine.image.notes, *notes)),
         )
 
     def _release(self, chunk: Chunk) -> None:

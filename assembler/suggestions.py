@@ -1,0 +1,112 @@
+"""Help for what other assemblers and languages have taught: their directives, and what is easily left out."""
+
+import re
+
+from assembler.diagnostics import shown
+from assembler.image import ISAS
+from assembler.library import standard_library
+from assembler.syntax import Expression, Instruction, Operand, Statement
+
+_NUMBERS = (
+    "data",
+    "byte",
+    "db",
+    "dw",
+    "dd",
+    "dc",
+    "int",
+    "long",
+    "short",
+    "half",
+    "quad",
+    "num",
+    "const",
+    "var",
+    "let",
+)
+_TEXTS = ("string", "str", "text", "char", "stringz", "strz", "asc")
+_ROOM = ("skip", "zero", "res", "resb", "resw", "ds", "block", "blkw", "fill", "bss", "array")
+_MACROS = {
+    "move": "mov",
+    "ld": "load",
+    "lda": "load",
+    "st": "store",
+    "sta": "store",
+    "print": "puts",
+    "write": "puts",
+    "printf": "puts",
+    "read": "in",
+    "input": "in",
+    "getchar": "getc",
+    "putchar": "out",
+    "putc": "out",
+    "cmp": "jeq",
+    "b": "jmp",
+    "br": "jmp",
+    "bra": "jmp",
+    "goto": "jmp",
+    "beq": "jeq",
+    "bne": "jne",
+    "blt": "jlt",
+    "bgt": "jgt",
+    "je": "jeq",
+    "jg": "jgt",
+    "jl": "jlt",
+    "jsr": "call",
+    "gosub": "call",
+    "rts": "ret",
+    "hlt": "halt",
+    "stop": "halt",
+    "exit": "halt",
+    "mult": "mul",
+    "addi": "add",
+    "subi": "sub",
+    "endif": "end",
+    "endwhile": "end",
+    "wend": "end",
+    "next": "end",
+    "function": "proc",
+    "func": "proc",
+    "def": "proc",
+}
+_CONSTANT = re.compile(r"\s*,?\s*#(-?\w+)")
+
+
+def of_other_assemblers(word: str) -> str | None:
+    """What a word in lower case, which is none of ours, is called here."""
+    plain = word.removeprefix(".")
+    if plain in _NUMBERS:
+        return "did you mean `.word`?"
+    if plain in _TEXTS:
+        return "did you mean `.asciz`, or `.ascii` without a 0 at the end?"
+    if plain in _ROOM:
+        return "did you mean `.space`?"
+    if plain in ("equ", "set", "define", "eq"):
+        return "did you mean `.equ NAME, value`?"
+    if plain == "macro":
+        return "did you mean `.macro`?"
+    return f"did you mean `{_MACROS[word]}`?" if word in _MACROS else None
+
+
+def missing_colon(statement: Statement, body: Instruction) -> str | None:
+    """Help where the first word of a statement looks like a label that lacks its colon."""
+    first = body.operands[0] if body.operands else None
+    if (first is None and "." not in body.word.text) or (first is not None and _is_mnemonic(first)):
+        return f"if it is a label, it is written `{shown(body.word.text)}:`"
+    return None
+
+
+def _is_mnemonic(operand: Operand) -> bool:
+    name = operand.value.sole_name if isinstance(operand.value, Expression) else None
+    return name is not None and is_mnemonic(name.text)
+
+
+def is_mnemonic(word: str) -> bool:
+    """Whether a word is an instruction or a standard macro."""
+    return word.lower() in ISAS or word.lower() in standard_library().macros
+
+
+def hidden_by_comment(statement: Statement) -> str | None:
+    """Help where a `#` that was to mark a constant has made a comment of it and of all that follows."""
+    match = _CONSTANT.match(statement.line.text, statement.span.end - 1)
+    return f"`#` begins a comment; a constant is `={match[1]}`" if match else None

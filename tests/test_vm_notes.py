@@ -1,0 +1,53 @@
+"""What a run notes, and the stop where nothing can change any more."""
+
+import pytest
+
+from assembler import assemble
+from vm import Halt, Machine
+
+
+def notes(text: str, max_steps: int = 2_000) -> list[str]:
+    outcome = Machine(assemble(text, "t.sbn"), "native").run(max_steps)
+    return [str(note) for note in outcome.notes]
+
+
+def test_executing_data_is_noted_with_address_label_and_line() -> None:
+    [said] = notes("mov =1, x\nx: .word 5")
+    assert said == "t.sbn:2: step 4 executes the word at 12, `x`, which is data; did you forget `halt`?"
+
+
+def test_leaving_the_program_is_noted() -> None:
+    assert "outside of the program" in notes(".nostd\nsbn 0, 0")[0]
+
+
+def test_a_program_that_ends_with_halt_is_not_noted() -> None:
+    assert notes('call f\nhalt\nproc f\nputs ="x"\nendproc') == []
+
+
+def test_a_return_without_a_call_and_a_recursion_without_an_end_are_noted_at_the_users_line() -> None:
+    assert any(said.startswith("t.sbn:1: ") and "empty stack" in said for said in notes("ret\nhalt"))
+    said = notes(".equ STACK, 9\nf: call f\nhalt", 300)[0]
+    assert said.startswith("t.sbn:2: ") and "9 words of the stack" in said
+
+
+@pytest.mark.parametrize("text", [".isa subleq\nl: subleq z, z, l\nz: .word 0", "mov =1, x\nl: jmp l\nx: .word 0"])
+@pytest.mark.parametrize("check", [True, False])
+def test_an_instruction_that_changes_nothing_and_goes_to_itself_is_a_stop(text: str, check: bool) -> None:
+    machine = Machine(assemble(text, "t.sbn"), "native", check=check)
+    outcome = machine.run()
+    assert outcome.halt is Halt.STANDS_STILL
+    assert outcome.message.startswith(f"stands still at pc {machine.pc} (t.sbn:2")
+    assert outcome.steps == (1 if "subleq" in text else 5)
+    again = machine.run()
+    assert (again.halt, again.steps) == (Halt.STANDS_STILL, 0)
+
+
+def test_a_halt_that_is_not_the_idiom_says_so() -> None:
+    text = ".nostd\nsbn one, zero, {}\none: .word 1\nzero: .word 0"
+    assert Machine(text.format(-2), "native").run().message == "halted at pc -2 (the idiom is -1)"
+    assert Machine(text.format(-1), "native").run().message == "halted"
+
+
+def test_messages_name_the_users_line_before_the_librarys() -> None:
+    outcome = Machine(assemble("again: mov =1, x\njmp again\nx: .word 0", "t.sbn"), "native").run(2)
+    assert "(t.sbn:1, in std.sbn:" in outcome.message
