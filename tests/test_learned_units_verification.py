@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import itertools
 
+import exactness
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -173,17 +174,6 @@ def run_exactly(word_bits: int, isa: str, group: int, cases: operands.Cases):
     return words[0], words[1], [(step, np.asarray(index)) for step, index in zip(steps, inputs, strict=True)]
 
 
-def by_definition(word_bits: int, isa: str, cases: operands.Cases) -> tuple[list[int], list[int]]:
-    """Plain integers: minuend - subtrahend modulo 2^W, and the target where it is negative (or zero)."""
-    differences, next_pcs = [], []
-    for minuend, subtrahend, target, fall_through in zip(*(column.tolist() for column in cases), strict=True):
-        difference = (minuend - subtrahend) % 2**word_bits
-        taken = difference >= 2 ** (word_bits - 1) or (isa == "subleq" and difference == 0)
-        differences.append(difference)
-        next_pcs.append(target if taken else fall_through)
-    return differences, next_pcs
-
-
 SMALL = [(4, 8), (5, 2), *(pytest.param(w, g, marks=pytest.mark.slow) for w, g in ((5, 8), (5, 5), (6, 1), (6, 8)))]
 
 
@@ -195,7 +185,7 @@ def test_every_pair_of_small_words_is_right_when_every_network_is(word_bits, isa
     rng = np.random.default_rng(0)
     targets, fall_throughs = (operands.words(rng, len(minuend), word_bits) for _ in range(2))
     cases = (minuend, subtrahend, targets, fall_throughs)
-    assert run_exactly(word_bits, isa, group, cases)[:2] == by_definition(word_bits, isa, cases)
+    assert run_exactly(word_bits, isa, group, cases)[:2] == exactness.exact(word_bits, isa, cases)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +202,7 @@ def test_every_input_met_in_a_run_was_enumerated(word_bits, isa):
     minuend, subtrahend, target, fall_through = (np.concatenate(column) for column in zip(*halves, strict=True))
     cases = (minuend, subtrahend, target, fall_through)
     difference, next_pc, inputs = run_exactly(word_bits, isa, 8, cases)
-    assert (difference, next_pc) == by_definition(word_bits, isa, cases)
+    assert (difference, next_pc) == exactness.exact(word_bits, isa, cases)
     assert {step.network for step, _ in inputs} >= {"first", "difference", "select"}
     for step, index in inputs:
         place = (len(SETS[step.network].families) + 1) ** np.arange(8)

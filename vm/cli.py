@@ -167,7 +167,12 @@ def number(text: str) -> int:
 
 def group(text: str) -> int | str:
     """How many bit positions a network serves: a number, or `word` for all of them."""
-    return text if text == "word" else number(text)
+    if text == "word":
+        return text
+    try:
+        return number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of bit positions nor 'word'") from None
 
 
 def count(text: str) -> int:
