@@ -171,7 +171,7 @@ def test_every_stream_may_be_closed():
 
 def test_output_is_utf_8_in_any_locale():
     environment = os.environ | {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
-    source = ".isa sbn\n x: .space 100 ; …\n".encode()
+    source = ".isa sbn\n sbn x ; …\nx: .space 100\n".encode()
     process = start("list", "-", stdin=subprocess.PIPE, env=environment)
     out, err = process.communicate(source, timeout=60)
     assert (process.returncode, err) == (0, b"")

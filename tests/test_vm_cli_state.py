@@ -46,7 +46,7 @@ def test_resuming_says_why_it_cannot(tmp_path, capfdbinary):
         (["countdown", "--resume", state], "another program"),
         (["hello", "--resume", state, "--unit", "ntk-limit"], "made on the unit 'native'"),
         (["hello", "--resume", state, "--memory", "999"], "a memory of"),
-        (["hello", "--resume", state, "--input-text", "x"], "--resume goes on with the input"),
+        (["hello", "--resume", state, "--input-text", "x"], "--resume continues with the input"),
         (["hello", "--resume", str(tmp_path / "none")], "No such file"),
         (["hello", "--resume", __file__], "damaged, or not a snapshot"),
     ):

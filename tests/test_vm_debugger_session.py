@@ -188,7 +188,9 @@ def test_going_forward_in_the_history_makes_changes_by_hand_again() -> None:
 
 
 def test_an_interrupted_run_keeps_the_session() -> None:
-    session = session_on("loop: sbn zero, minus, loop\nzero: .word 0\nminus: .word -1\n")
+    session = session_on(
+        "loop: sbn one, n\n sbn zero, minus, loop\none: .word 1\nn: .word 0\nzero: .word 0\nminus: .word -1\n"
+    )
     session.on_dropped = lambda first: session.stop_requested.set()
     session.history.limit = 10_000
     said = execute(session, "continue")

@@ -42,6 +42,16 @@ def test_an_instruction_that_changes_nothing_and_goes_to_itself_is_a_stop(text: 
     assert (again.halt, again.steps) == (Halt.STANDS_STILL, 0)
 
 
+def test_a_budget_is_spent_where_a_machine_stands_still_and_the_message_says_that_it_does() -> None:
+    machine = Machine(assemble("mov =1, x\nl: jmp l\nx: .word 0", "t.sbn"), "native")
+    outcome = machine.run(50)
+    assert (outcome.halt, outcome.steps) == (Halt.BUDGET, 50)
+    assert outcome.message.startswith("the budget of 50 steps is spent at pc")
+    assert outcome.message.endswith(
+        f"it stands still at pc {machine.pc}: this instruction changes nothing and goes to itself"
+    )
+
+
 def test_a_halt_that_is_not_the_idiom_says_so() -> None:
     text = ".nostd\nsbn one, zero, {}\none: .word 1\nzero: .word 0"
     assert Machine(text.format(-2), "native").run().message == "halted at pc -2 (the idiom is -1)"

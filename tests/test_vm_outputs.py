@@ -15,7 +15,7 @@ PROGRAM = " sbn one, x, -1\none: .word 1\nx: .word 0\n"
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("prog.sbn").write_text(f".include 'part.sbn'\n{PROGRAM}".replace("'", '"'))
-    Path("part.sbn").write_text(" sbn 0, 0\n")
+    Path("part.sbn").write_text(" sbn x, x\n")
     Path("data.txt").write_text("1 2")
     Path("whole.sbn").write_text(".width 5\n.memory 16\n sbn 0, 0, -1\n")
     os.link("prog.sbn", "hard")

@@ -276,15 +276,12 @@ class _Batch:
         self, lanes: MachineState, lane: int, job: _Job, halt: Halt, pc: int
     ) -> tuple[Outcome, np.ndarray | None]:
         """How a machine ended, and its memory where it is looked at."""
-        memory = None
-        if job.replayed or halt is Halt.BAD_ADDRESS:
-            memory = bits.limbs_to_words(np.asarray(lanes.memory[lane]), job.image.word_bits)
-        operands = memory[pc : pc + 2].tolist() if memory is not None and halt is Halt.BAD_ADDRESS else ()
-        message = halt_message(halt, job.image, pc, job.steps, self._size, operands, None)
+        memory = bits.limbs_to_words(np.asarray(lanes.memory[lane]), job.image.word_bits)
+        message = halt_message(halt, job.image, pc, job.steps, memory, None)
         message = with_doubt(message, job.margin, verified_margin(self._unit.manifest))
         seconds = time.monotonic() - self._began
         made = Outcome(halt, message, job.steps, job.console_steps, job.margin, bytes(job.output), None, seconds)
-        return made, memory
+        return made, memory if job.replayed else None
 
 
 def empty_lanes(places: int, size: int, limbs: int) -> dict[str, np.ndarray]:
@@ -367,5 +364,5 @@ def _replay(
         "in the batch the machine did not end as the reference did; run alone in lockstep, it does",
     )
     report = f"machine {job.index} of the batch: {found.report}"
-    message = halt_message(Halt.DIVERGED, image, found.pc, found.step, len(memory), (), replace(found, report=report))
+    message = halt_message(Halt.DIVERGED, image, found.pc, found.step, memory, replace(found, report=report))
     return job.index, replace(outcome, halt=Halt.DIVERGED, message=message, divergence=replace(found, report=report))

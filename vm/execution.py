@@ -282,7 +282,8 @@ class Machine:
         if halt in (Halt.RUNNING, Halt.OUTPUT_FULL):
             halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
             moving = _steps_until_still(np.asarray(trace.rows)[:steps], np.asarray(state.pc)) if steps else None
-            if moving is not None:
+            # A budget is a number of steps that was asked for, and is spent; without one the run would never end.
+            if moving is not None and left is None:
                 steps, halt = moving, Halt.STANDS_STILL
         self._state = state
         self.halt = halt
@@ -394,9 +395,7 @@ class Machine:
 
     def _message(self, steps: int) -> str:
         """How this call of `run` ended."""
-        pc = self.pc
-        operands = self.memory[pc : pc + 2].tolist() if self.halt is Halt.BAD_ADDRESS else ()
-        message = halt_message(self.halt, self.image, pc, steps, self.size, operands, self.divergence)
+        message = halt_message(self.halt, self.image, self.pc, steps, self.memory, self.divergence)
         return with_doubt(message, self._margin, verified_margin(self.unit.manifest))
 
 

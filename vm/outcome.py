@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,9 +43,23 @@ def source_line(image: Image, pc: int) -> str:
     return f" ({user.file}:{user.line}, in {origin.file}:{origin.line})"
 
 
-def budget_message(image: Image, pc: int, steps: int) -> str:
-    """A spent budget of `steps` in words, with what to do."""
-    return HALT_MESSAGE[Halt.BUDGET].format(steps=steps, pc=pc, line=source_line(image, pc))
+def budget_message(image: Image, pc: int, steps: int, memory: np.ndarray) -> str:
+    """A spent budget of `steps` in words, with what to do. memory: words [size]."""
+    message = HALT_MESSAGE[Halt.BUDGET].format(steps=steps, pc=pc, line=source_line(image, pc))
+    if not stands_still(image, pc, memory):
+        return message
+    return f"{message.split(';')[0]}; it {HALT_MESSAGE[Halt.STANDS_STILL].format(pc=pc, line='')}"
+
+
+def stands_still(image: Image, pc: int, memory: np.ndarray) -> bool:
+    """Whether the instruction at pc, in memory, changes nothing and goes to itself."""
+    if pc + WORDS > len(memory):
+        return False
+    a, b, c = (int(word) for word in memory[pc : pc + WORDS])
+    if max(a, b) >= len(memory) or c != pc or memory[a]:
+        return False
+    result = int(memory[b])
+    return result >> (image.word_bits - 1) != 0 or (image.isa == "subleq" and result == 0)
 
 
 def interrupted_message(image: Image, pc: int) -> str:
@@ -55,20 +68,18 @@ def interrupted_message(image: Image, pc: int) -> str:
 
 
 def halt_message(
-    halt: Halt,
-    image: Image,
-    pc: int,
-    steps: int,
-    size: int,
-    operands: Sequence[int],
-    divergence: Divergence | None,
+    halt: Halt, image: Image, pc: int, steps: int, memory: np.ndarray, divergence: Divergence | None
 ) -> str:
-    """Why a machine of `size` words stopped, in words, with what to do. operands: A and B, where an address is bad."""
-    console = (1 << image.word_bits) - 1
+    """Why a machine stopped, in words, with what to do. memory: words [size]."""
+    console, size = (1 << image.word_bits) - 1, len(memory)
     if halt is Halt.HALTED and pc != console:
         return f"halted at pc {pc - (1 << image.word_bits)} (the idiom is -1)"
-    outside = [f"{name} = {word}" for name, word in zip("AB", operands, strict=False) if console != word >= size]
-    address = outside[0] if outside else ""
+    if halt is Halt.BUDGET:
+        return budget_message(image, pc, steps, memory)
+    address = ""
+    if halt is Halt.BAD_ADDRESS:
+        operands = zip("AB", memory[pc : pc + 2].tolist(), strict=True)
+        address = next(f"{name} = {word}" for name, word in operands if console != word >= size)
     line = source_line(image, pc)
     return HALT_MESSAGE[halt].format(pc=pc, line=line, steps=steps, size=size, address=address, divergence=divergence)
 

@@ -360,13 +360,11 @@ class WholeRun:
         return Divergence(step, before.pc, "\n".join(lines))
 
     def _message(self, halt: Halt, steps: int) -> str:
-        pc, operands = self.pc, ()
-        if halt is Halt.BAD_ADDRESS:
-            operands = self.memory[pc : pc + 2].tolist()
-            if (1 << self.image.word_bits) - 1 in operands:
-                line = source_line(self.image, pc)
-                return f"the instruction at pc {pc}{line} has the operand -1; {console_advice(self.size)}"
-        return halt_message(halt, self.image, pc, steps, self.size, operands, self.divergence)
+        pc, memory = self.pc, self.memory
+        if halt is Halt.BAD_ADDRESS and (1 << self.image.word_bits) - 1 in memory[pc : pc + 2]:
+            line = source_line(self.image, pc)
+            return f"the instruction at pc {pc}{line} has the operand -1; {console_advice(self.size)}"
+        return halt_message(halt, self.image, pc, steps, memory, self.divergence)
 
 
 def console_advice(cells: int) -> str:

@@ -150,7 +150,7 @@ class Execution:
 
     def run(self) -> Account:
         """Run until the machine stops, the budget is spent or Ctrl-C is pressed, and report a divergence."""
-        from vm.outcome import budget_message, interrupted_message
+        from vm.outcome import budget_message, interrupted_message, stands_still
         from vm.report import Account
         from vm.state import Halt
 
@@ -158,6 +158,7 @@ class Execution:
         compile_seconds, run_seconds, console_steps = 0.0, 0.0, 0
         halt, message = "interrupted", ""
         notes: list[Note] = []
+        budget = _smaller(left, self._slice)
         try:
             began = time.monotonic()
             machine.run(0)  # compiles the loop
@@ -165,7 +166,7 @@ class Execution:
             while True:
                 began = time.monotonic()
                 try:
-                    outcome = machine.run(_smaller(left, self._slice), self._release)
+                    outcome = machine.run(budget, self._release)
                 finally:
                     run_seconds += time.monotonic() - began
                 console_steps += outcome.console_steps
@@ -178,6 +179,9 @@ class Execution:
                 else:
                     halt, message = outcome.halt.name.lower(), outcome.message
                     break
+                # Where it stands still only a run without a budget ends.
+                endless = left is None and stands_still(machine.image, machine.pc, machine.memory)
+                budget = None if endless else _smaller(left, self._slice)
         except KeyboardInterrupt:
             pass
         self._meter.clear()
@@ -192,7 +196,7 @@ class Execution:
         else:
             self._talk.report(machine.divergence.report)
         if halt == "budget":
-            message = budget_message(machine.image, self._pc, self._max_steps or 0)
+            message = budget_message(machine.image, self._pc, self._max_steps or 0, machine.memory)
         elif halt == "interrupted":
             message = interrupted_message(machine.image, self._pc)
         elif halt == "diverged":
