@@ -32,6 +32,7 @@ def test_the_curriculum_of_strings_ends_below_the_lengths_tested(task):
     assert seen[0.0] == {2} and max(seen[0.99]) == 10 == min(experiment.STRING_TESTED)
 
 
+@pytest.mark.slow
 def test_an_untrained_net_is_wrong_at_every_length_and_not_counted_as_accepted():
     weights = network.initialise(jax.random.key(0), tape.ADD.symbols, training.MAPS)
     rows = experiment._by_length(weights, tape.ADD, 3, False, {20: 50, 40: 10}, silent)

@@ -168,6 +168,7 @@ def test_small_plain_ensembles_fail_at_the_predicted_rate(predictions, networks,
     assert some <= union + 4 * math.sqrt(union / ensembles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", certificate.READOUTS)
 def test_ensembles_of_the_certified_size_fail_less_often_than_delta(predictions, chosen):
     """At delta = 0.2, for these K decisions, over all ensembles that 3,000 networks make."""

@@ -37,6 +37,7 @@ def test_the_polynomials_said_to_have_no_form_have_none(candidate, modulus):
     assert (rows != rows[0]).any()
 
 
+@pytest.mark.slow
 def test_the_weights_of_sums_and_products_become_periodic(polynomials):
     names = ("IPR before", "IPR after", "units of one frequency %")
     columns: list[list[Any]] = [polynomials.column(name) for name in names]
@@ -58,6 +59,7 @@ def test_a_verdict_is_about_held_out_rows_and_chance():
     ]
 
 
+@pytest.mark.slow
 def test_the_width_found_is_right_on_every_input_and_the_one_below_is_not():
     table = modular_width.measure(True, lambda what, part: None)
     rows: list[Any] = list(table.rows)

@@ -102,6 +102,7 @@ def test_processes_with_folders_of_their_own_tell_each_other_what_is_finished(st
     assert lines == ["0.3125 16"] * 2  # five of sixteen were finished
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_others_and_each_loses_one_shard_at_most(start):
     code = """
 unit = load_unit("ntk-limit", 9)

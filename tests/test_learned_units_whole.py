@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import slow
 
 from learned_units import store
 from learned_units.circuits import machine_grouped
@@ -21,8 +22,7 @@ from learned_units.weights import recipes, whole_grouped, whole_one
 from learned_units.whole import grouped, one_network
 from learned_units.whole.one_network import OneNetwork
 
-SIZES = [(3, 4), (15, 4), (16, 8), (9, 18)]
-every_size = pytest.mark.parametrize(("cells", "word_bits"), SIZES)
+every_size = pytest.mark.parametrize(("cells", "word_bits"), [(3, 4), (16, 8), *slow((15, 4), (9, 18))])
 both_isas = pytest.mark.parametrize("isa", ["sbn", "subleq"])
 
 
@@ -188,7 +188,7 @@ def test_every_place_a_pass_reads_is_a_bit_of_a_field(cells, word_bits):
     assert (lengths["memory"], lengths["pc"], lengths["fault"]) == (cells * word_bits, word_bits, 1)
 
 
-@pytest.mark.parametrize(("cells", "word_bits"), [(32, 8), (254, 16), (17, 5)])
+@pytest.mark.parametrize(("cells", "word_bits"), [(17, 5), *slow((32, 8), (254, 16))])
 def test_every_word_as_pc_flags_its_row_or_none(cells, word_bits):
     """The passes that decode pc, on the closed form, for all 2^word_bits words."""
     steps = [step for name, step in machine_grouped.schedule(cells, word_bits, "sbn") if name == "decode pc"]

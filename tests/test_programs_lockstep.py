@@ -7,7 +7,7 @@ from assembler import assemble
 from vm import Halt, Machine
 
 UNITS = ("native", "ntk-limit", "ntk", "neural-gpu", "modular")
-BRIEFLY = ("adder", "primes", "sort")  # of the programs, for units that take long
+BRIEFLY = ("adder", "primes")  # of the programs, for units that take long
 RUNS = [
     pytest.param(name, unit, marks=pytest.mark.slow if slow else ())
     for name in programs.names()

@@ -164,6 +164,7 @@ def test_the_loop_lowers_for_a_gpu_and_every_product_is_pinned_to_float32(name, 
     assert all("[HIGHEST, HIGHEST]" in line for line in products)
 
 
+@pytest.mark.slow
 def test_lanes_are_spread_over_devices_with_the_same_outcomes():
     code = """
 import sys, jax

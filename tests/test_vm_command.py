@@ -594,6 +594,7 @@ def test_bench_measures_and_draws_growth(sbn, unit_of, what, monkeypatch, tmp_pa
     assert all(name == "ntk" and float(speed) > 0 for _, name, speed in rows)
 
 
+@pytest.mark.slow
 def test_the_demo_trains_proves_runs_and_breaks_the_unit(sbn, unit_of):
     unit_of("ntk")  # the shipped weights, which the demo does not take
     assert sbn("demo", "-q") == 0

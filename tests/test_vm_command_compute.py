@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from marks import slow
 
 from vm import cli
 
@@ -35,7 +36,7 @@ RESULTS = [
 
 
 @pytest.mark.parametrize(("task", "first", "second", "bits", "result"), RESULTS)
-@pytest.mark.parametrize("unit", ["ntk-limit", "native"])
+@pytest.mark.parametrize("unit", ["native", *slow("ntk-limit")])
 def test_results_are_exact_integers_with_their_sign(task, first, second, bits, result, unit, sbn):
     code, out, _ = sbn("compute", task, first, second, "--bits", str(bits), "--unit", unit, "--json")
     told = json.loads(out)

@@ -43,6 +43,7 @@ def test_the_list_takes_no_jax(sbn, tmp_path):
     assert done.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.slow
 def test_a_table_is_printed_written_and_drawn(sbn, tmp_path):
     written, drawn = tmp_path / "table.csv", tmp_path / "picture.png"
     code, out, err = sbn(QUICK, "--csv", str(written), "--plot", str(drawn))

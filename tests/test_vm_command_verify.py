@@ -65,11 +65,11 @@ def test_the_seven_networks_of_the_whole_machine_are_proved_each_with_its_file(s
 
 
 def test_pairs_of_a_trained_unit_are_recorded_and_shown(stored, sbn):
-    code, out, _ = sbn("verify", "--cases", "3000", "--width", "12", "--isa", "subleq", "--seed", "0")
+    code, out, _ = sbn("verify", "--cases", "3000", "--width", "8", "--seed", "0")
     assert code == 0
     assert "1 of 1 shards, 3,000 cases, all right" in out
     assert "this is a sample (seed 0), not a proof" in out
-    assert "12-bit subleq: 3,000 cases, smallest margin 0." in sbn("units")[1]
+    assert "8-bit sbn: 3,000 cases, smallest margin 0." in sbn("units")[1]
     recipes.read(catalog.recipe_of(store.load(stored, {})[1]), stored)  # still accepted
 
 

@@ -185,9 +185,9 @@ class WalkOnTheClosedForm(Walk):
 
 
 TestWalk = Walk.TestCase
-TestWalk.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestWalk.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 TestWalkOnTheClosedForm = WalkOnTheClosedForm.TestCase
-TestWalkOnTheClosedForm.settings = settings(max_examples=5, stateful_step_count=20, deadline=None)
+TestWalkOnTheClosedForm.settings = settings(max_examples=2, stateful_step_count=20, deadline=None)
 
 
 def counting_session(limit: int) -> Session:

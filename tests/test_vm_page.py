@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from marks import slow
 
 import programs
 from assembler import assemble
@@ -329,7 +330,7 @@ def violations(page: Any, tags: tuple[str, ...] = TAGS) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark"), (1920, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), *slow((1280, "dark"), (1920, "light"))])
 def test_axe_finds_nothing_in_a_step_and_its_network(shown, width, scheme):
     hello = shown("hello", width=width, scheme=scheme, link="#step=50&bit=0.x.3")
     hello.page.wait_for_selector("#hidden:visible")

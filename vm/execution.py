@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from vm.run import Pace, check_budget, deferred_interrupt
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
 
 if TYPE_CHECKING:
+    from vm.kept_loop import Loop
     from vm.page.document import Page
     from vm.snapshot import Snapshot
 
@@ -88,6 +89,7 @@ class Machine:
         self._margin = float("inf")
         self._rows = np.zeros((TRACE_ROWS, trace_columns(image.word_bits)), np.uint32)
         self._stops: Stops | None = None
+        self._kept_loop: Loop | None = None  # where the loop of such a run was looked up in the cache
 
     @property
     def output(self) -> bytes:
@@ -181,8 +183,15 @@ class Machine:
         image = replace(self.image, memory=self.size, input_mode=self.input_mode)
         return program_page(image, self.unit, "program", self._given, self._source)
 
+    def prepare_loop(self) -> None:
+        """Take the compiled loop from the cache folder, or compile it and keep it there: `run` then begins at once."""
+        from vm.kept_loop import compiled_loop
+
+        self._kept_loop = compiled_loop(*self._chunk(0), self.unit.spec, self.input_mode)
+
     def record_operands(self) -> None:
         """From here on, chunks hold the operands A and C of their steps. The loop is compiled for that."""
+        self._kept_loop = None
         self._rows = np.zeros((TRACE_ROWS, trace_columns(self.image.word_bits, operands=True)), np.uint32)
 
     def snapshot(self) -> Snapshot:
@@ -241,6 +250,7 @@ class Machine:
         """Let another unit compute from here on. Raises ValueError for one of another width or instruction set."""
         check_unit(unit, self.image)
         self.unit = unit
+        self._kept_loop = None
 
     def _check_from(self, words: Sequence[int], pc: int) -> Checker:
         """A checker that starts from this memory and pc, with the input that is there and unread."""
@@ -256,22 +266,13 @@ class Machine:
     def _advance(self, left: int | None, keep: bool) -> _Job:
         """Run one chunk of at most `left` steps; afterwards self.halt says whether the machine goes on."""
         budget = self._pace.steps if left is None else min(self._pace.steps, left)
-        state = self._state._replace(
-            halt=np.int32(Halt.RUNNING),
-            margin=np.float32(np.inf),
-            console_steps=np.int32(0),
-            output_length=np.int32(0),
-        )
         began = time.monotonic()
-        state, trace = run_chunk(
-            state,
-            self._rows,
-            self.unit.params,
-            np.int32(budget),
-            spec=self.unit.spec,
-            input_mode=self.input_mode,
-            stops=self._stops,
-        )
+        if self._kept_loop is not None and self._stops is None:
+            state, trace = self._kept_loop(*self._chunk(budget))
+        else:
+            state, trace = run_chunk(
+                *self._chunk(budget), spec=self.unit.spec, input_mode=self.input_mode, stops=self._stops
+            )
         steps = int(trace.steps)
         self._pace.measure(steps, time.monotonic() - began)
         self._rows = trace.rows
@@ -298,6 +299,16 @@ class Machine:
         )
         self.steps += steps
         return job
+
+    def _chunk(self, budget: int) -> tuple[MachineState, Any, Any, np.int32]:
+        """The traced arguments of the loop: a state that runs, room for the rows, the weights, the budget."""
+        state = self._state._replace(
+            halt=np.int32(Halt.RUNNING),
+            margin=np.float32(np.inf),
+            console_steps=np.int32(0),
+            output_length=np.int32(0),
+        )
+        return state, self._rows, self.unit.params, np.int32(budget)
 
     def _fill_input(self, state: MachineState) -> MachineState:
         """Hand the state the next bytes, or the end of the input."""

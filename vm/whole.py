@@ -187,6 +187,10 @@ class WholeRun:
         message = with_doubt(self._message(halt, steps), smallest, verified_margin(self.whole.manifest))
         return Outcome(halt, message, steps, 0, smallest, b"", self.divergence, time.monotonic() - began)
 
+    def prepare_loop(self) -> None:
+        """Compile the loop: `run` then begins at once."""
+        self.run(0)
+
     def snapshot(self) -> Snapshot:
         """The machine as it stands between two instructions. Raises ValueError for one that diverged."""
         if self.divergence is not None:

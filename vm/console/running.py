@@ -161,7 +161,7 @@ class Execution:
         budget = _smaller(left, self._slice)
         try:
             began = time.monotonic()
-            machine.run(0)  # compiles the loop
+            machine.prepare_loop()
             compile_seconds = time.monotonic() - began
             while True:
                 began = time.monotonic()
