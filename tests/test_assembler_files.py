@@ -100,3 +100,12 @@ def test_a_byte_that_is_not_utf8_is_told_with_its_place_behind_a_byte_order_mark
     assert str(caught.value).startswith(
         "x.sbn:2:5: error: byte 0xE9 is not part of UTF-8 text\n  |\n2 | ; é �\n  |     ^\n"
     )
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x", "x.sbn", "x.dec", "x.hex", "x.bin", "x.asm"])
+def test_an_image_is_recognised_whatever_its_file_is_called(tmp_path, name):
+    save_image(IMAGE, tmp_path / name, "img")
+    assert load_image(tmp_path / name) == IMAGE
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-80])
+    with pytest.raises(ImageError, match="cut short or changed"):
+        load_image(tmp_path / name)
