@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     with stated_by_user():
         data = image_bytes(image, format)
     if output == outputs.STDOUT:
-        terminal.stdout().write(data)
+        terminal.write_bytes(data)
         return 0
     outputs.check({"-o": output}, {"the program itself": options.program}, image)
     write_whole(output, data)

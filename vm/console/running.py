@@ -229,7 +229,7 @@ class Execution:
             self._trace.add(chunk)
         if chunk.output:
             self._meter.clear()
-            terminal.stdout().write(chunk.output)
+            terminal.write_bytes(chunk.output)
             terminal.flush()
             self._line_is_open = not chunk.output.endswith(b"\n")
         self._meter.show(self._steps)

@@ -17,7 +17,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Literal, TextIO, cast
 
 from learned_units import interrupts
 
@@ -31,28 +31,37 @@ INPUT_BYTES = 1 << 16  # read at once
 LOOK_SECONDS = 0.1  # how soon Ctrl-C is seen while input is awaited
 PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
+STDOUT = "standard output"
 PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
 WARNINGS = ("weights refused", "record damaged")  # so begin reports of progress that are warnings
 
 _waited = 0.0  # seconds, for input
 
 
-def stdout() -> BinaryIO:
-    """Standard output, for bytes. Raises OSError where there is none."""
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "standard output is closed")
-    return sys.stdout.buffer
-
-
 def write(text: str) -> None:
     """Write a result, in UTF-8 whatever the locale: sources are UTF-8, too."""
-    stdout().write(text.encode("utf-8", "backslashreplace"))
+    write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to standard output. Raises OSError, with its name; so where there is none."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), STDOUT)
+    try:
+        sys.stdout.buffer.write(data)
+    except OSError as error:
+        error.filename = STDOUT
+        raise
 
 
 def flush() -> None:
     """Hand over what was written: a reader sees it now, and a reader that has gone is noticed now."""
     if sys.stdout is not None:
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            error.filename = STDOUT
+            raise
 
 
 def abandon_stdout() -> None:
