@@ -1,6 +1,7 @@
 """Progress, warnings and tables, on a terminal and elsewhere."""
 
 import io
+import json
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ import time
 import pyte
 import pytest
 
+from vm import cli
 from vm.console import running, terminal
 
 
@@ -28,6 +30,9 @@ class FakeStdout:
 
     def isatty(self) -> bool:
         return self._terminal
+
+    def flush(self) -> None:
+        pass
 
     def text(self) -> str:
         return self.buffer.getvalue().decode()
@@ -178,3 +183,52 @@ def test_lines_come_as_they_are_written_and_the_last_may_be_open(typing):
     typing.write(b"p")
     typing.close()
     assert list(lines) == ["step"]
+
+
+def on_a_screen(monkeypatch) -> tuple[FakeStdout, FakeTerminal]:
+    """Standard output and standard error on a terminal."""
+    streams = FakeStdout(terminal=True), FakeTerminal()
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    return streams
+
+
+def test_a_line_of_results_that_is_not_ended_is_neither_drawn_on_nor_gone_on_with(monkeypatch, columns):
+    results, talked = on_a_screen(monkeypatch)
+    talk = terminal.Talk(quiet=False)
+    terminal.write("244")
+    talk.status("5 steps, 5 steps/s, 0:01")
+    assert talked.getvalue() == ""
+    terminal.write("64")
+    talk.say("halted")
+    talk.say("and more")
+    assert (results.text(), talked.getvalue()) == ("24464", "\nhalted\nand more\n")
+    talk.status("5 steps, 5 steps/s, 0:01")
+    assert lines_on_screen(talked.getvalue())[3] == "5 steps, 5 steps/s, 0:01"
+
+
+def test_the_account_of_a_batch_begins_on_a_line_of_its_own(monkeypatch, columns, tmp_path):
+    results, talked = on_a_screen(monkeypatch)
+    program, lines = tmp_path / "a.sbn", tmp_path / "lines"
+    program.write_text(" sbn a, -1\n sbn one, x, -1\na: .word 'A'\none: .word 1\nx: .word 0\n")
+    lines.write_text("1\n2\n")
+    cli.main(["run", str(program), "--unit", "native", "--batch", str(lines)])
+    assert results.text() == "AA" and talked.getvalue().startswith("\nhalted: ")
+
+
+def test_the_time_of_a_batch_does_not_count_the_waiting_for_its_lines(monkeypatch, columns, typing, tmp_path):
+    program = tmp_path / "a.sbn"
+    program.write_text(" sbn one, x, -1\none: .word 1\nx: .word 0\n")
+    drawn = FakeTerminal()
+    monkeypatch.setattr(sys, "stderr", drawn)
+    seen: list[str] = []
+
+    def answer() -> None:
+        seen.append(drawn.getvalue())
+        typing.write(b"4\n")
+        typing.close()
+
+    threading.Timer(1.5, answer).start()
+    assert cli.main(["run", str(program), "--unit", "native", "--batch", "-", "--json"]) == 0
+    account = json.loads(drawn.getvalue())
+    assert seen == [""] and account["start_seconds"]["assembling"] < 1.0

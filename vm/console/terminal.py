@@ -36,6 +36,7 @@ PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
 WARNINGS = ("weights refused", "record damaged")  # so begin reports of progress that are warnings
 
 _waited = 0.0  # seconds, for input
+_line_is_open = False  # whether results, so far, end in the middle of a line
 
 
 def write(text: str) -> None:
@@ -45,6 +46,7 @@ def write(text: str) -> None:
 
 def write_bytes(data: bytes) -> None:
     """Write bytes to standard output. Raises OSError, with its name; so where there is none."""
+    global _line_is_open
     if sys.stdout is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF), STDOUT)
     try:
@@ -52,6 +54,8 @@ def write_bytes(data: bytes) -> None:
     except OSError as error:
         error.filename = STDOUT
         raise
+    if data:
+        _line_is_open = not data.endswith(b"\n")
 
 
 def flush() -> None:
@@ -72,9 +76,9 @@ def abandon_stdout() -> None:
         os.close(nowhere)
 
 
-def shares_lines() -> bool:
-    """Whether results and talk go to a terminal, so that one may begin on a line the other left open."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
+def _on_open_line() -> bool:
+    """Whether talk would begin on a line that results left open: both go to a terminal."""
+    return _line_is_open and all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
 
 
 def say_error(text: str) -> None:
@@ -198,8 +202,11 @@ class Talk:
                 _tell(sys.stderr, stage)
 
     def status(self, line: str | RenderableType) -> None:
-        """Show a line that the next one takes the place of. For a terminal only; nothing when quiet."""
-        if self._quiet:
+        """Show a line that the next one takes the place of. For a terminal only; nothing when quiet.
+
+        Nothing either on a line of results that is not ended: to take this one away would take that away, too.
+        """
+        if self._quiet or _on_open_line():
             return
         from rich.console import Console
         from rich.live import Live
@@ -246,8 +253,13 @@ class Talk:
 
 def _tell(stream: TextIO | None, text: str, end: str = "\n") -> None:
     """Write to a stream that may be closed, or read by nobody any more: talk is not worth failing for."""
+    global _line_is_open
     if stream is not None:
         with contextlib.suppress(OSError):
+            if _on_open_line():
+                flush()
+                stream.write("\n")
+                _line_is_open = False
             stream.write(text + end)
             stream.flush()
 
@@ -259,11 +271,15 @@ def working_time() -> float:
 
 def read_some() -> bytes:
     """What standard input has by now, after waiting for some; empty at the end. Raises KeyboardInterrupt."""
+    global _line_is_open
     if sys.stdin is None:
         return b""
     stream = cast(io.BufferedReader, sys.stdin.buffer)
     _wait(stream)
-    return stream.read1(INPUT_BYTES)
+    data = stream.read1(INPUT_BYTES)
+    if data.endswith(b"\n") and sys.stdin.isatty():
+        _line_is_open = False  # the user ended it
+    return data
 
 
 def read_all() -> bytes:
