@@ -359,3 +359,13 @@ def test_every_kind_is_read_where_nothing_is_changed(tmp_path, monkeypatch):
         if name != "sealed snapshot":
             (tmp_path / "same").write_bytes(kind.mutated(random.Random(name)))
             kind.read(tmp_path / "same")
+
+
+@pytest.mark.parametrize(
+    "command", ["delete {}", "undisplay {}", "x/{}d 0", "break :{}", "list :{}", "goto {}", "print {}"]
+)
+def test_a_number_of_thousands_of_digits_is_refused_in_words_by_every_command(command):
+    written = bytearray()
+    shell = Shell(Session(PROGRAM, load_unit("native")), written.extend)
+    shell.take(command.format("9" * 5_000))
+    assert shell.failed and b"this should not happen" not in written
