@@ -10,6 +10,7 @@ import time
 
 import pyte
 import pytest
+from marks import slow
 
 from vm import cli
 from vm.console import running, terminal
@@ -216,11 +217,23 @@ def test_the_account_of_a_batch_begins_on_a_line_of_its_own(monkeypatch, columns
     assert results.text() == "AA" and talked.getvalue().startswith("\nhalted: ")
 
 
-def test_the_time_of_a_batch_does_not_count_the_waiting_for_its_lines(monkeypatch, columns, typing, tmp_path):
+PLAIN_PROGRAM = " sbn one, x, -1\none: .word 1\nx: .word 0\n"
+WHOLE_PROGRAM = f".width 8\n.memory 32\n{PLAIN_PROGRAM}"
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        (PLAIN_PROGRAM, ("--unit", "native", "--batch", "-")),
+        *slow((WHOLE_PROGRAM, ("--unit", "ntk-limit", "--whole"))),
+    ],
+)
+def test_the_time_of_a_batch_and_of_a_whole_machine_does_not_count_the_waiting_for_their_input(
+    monkeypatch, columns, typing, tmp_path, source, options
+):
     program = tmp_path / "a.sbn"
-    program.write_text(" sbn one, x, -1\none: .word 1\nx: .word 0\n")
-    drawn = FakeTerminal()
-    monkeypatch.setattr(sys, "stderr", drawn)
+    program.write_text(source)
+    monkeypatch.setattr(sys, "stderr", drawn := FakeTerminal())
     seen: list[str] = []
 
     def answer() -> None:
@@ -228,7 +241,7 @@ def test_the_time_of_a_batch_does_not_count_the_waiting_for_its_lines(monkeypatc
         typing.write(b"4\n")
         typing.close()
 
-    threading.Timer(1.5, answer).start()
-    assert cli.main(["run", str(program), "--unit", "native", "--batch", "-", "--json"]) == 0
-    account = json.loads(drawn.getvalue())
+    threading.Timer(1.2, answer).start()
+    assert cli.main(["run", str(program), *options, "--json"]) == 0
+    account = json.loads(drawn.getvalue()[drawn.getvalue().index("{") :])
     assert seen == [""] and account["start_seconds"]["assembling"] < 1.0
