@@ -1,4 +1,4 @@
-"""Programs in files: an image from any file a program can be in, and back."""
+"""Programs in files: an image from any file a program can be in, and back to the bytes of one."""
 
 import os
 import re
@@ -103,13 +103,6 @@ def image_bytes(image: Image, format: str) -> bytes:
     from assembler.raw_files import WRITERS
 
     return WRITERS[format](image)
-
-
-def save_image(image: Image, path: str | os.PathLike[str], format: str | None = None) -> None:
-    """Write the image whole or not at all; the format is that of the suffix unless stated. Raises OSError."""
-    from assembler.whole_file import write_whole
-
-    write_whole(path, image_bytes(image, format or format_of(path)))
 
 
 def _completed(image: Image, stated: Options, name: str) -> Image:

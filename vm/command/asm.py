@@ -6,7 +6,7 @@ import argparse
 import os
 
 from assembler import Image, format_of, image_bytes
-from assembler.whole_file import write_whole
+from learned_units.whole_file import write_whole
 from vm.console import outputs, program_files, terminal
 from vm.console.terminal import Talk
 from vm.console.usage import stated_by_user
