@@ -1,6 +1,7 @@
-"""Programs in files: an image from any file a program can be in, and back."""
+"""Programs in files: an image from any file a program can be in, and back to the bytes of one."""
 
 import os
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from assembler.options import Options
 
 FORMATS = ("sbn", "img", "dec", "hex", "bin")
 _MAX_FILE_BYTES = 32 * MAX_IMAGE_WORDS
+_IMAGE = re.compile(rb"sbn-image [0-9]{1,9}\r?\n")  # the first line of an `.img` file
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -42,7 +44,7 @@ def read_image(
 ) -> Image:
     """The image in the bytes of a file, which messages call `name`.
 
-    format: one of FORMATS.
+    format: one of FORMATS; what begins as our own images do is one, whatever is said here.
     folder: where a source's includes are.
     dialect: the notation of a source, one of `options.DIALECTS`, if it is not ours.
     options: `isa word_bits memory entry input_mode`, as for `assemble`. They fill in what the file leaves open: of an
@@ -54,6 +56,8 @@ def read_image(
     name = printable(name)
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
+    if _IMAGE.match(data):
+        format = "img"
     if dialect is not None and format != "sbn":
         raise ValueError(f"a dialect is for source text, but the format is {format}")
     if format == "sbn":
@@ -99,13 +103,6 @@ def image_bytes(image: Image, format: str) -> bytes:
     from assembler.raw_files import WRITERS
 
     return WRITERS[format](image)
-
-
-def save_image(image: Image, path: str | os.PathLike[str], format: str | None = None) -> None:
-    """Write the image whole or not at all; the format is that of the suffix unless stated. Raises OSError."""
-    from assembler.whole_file import write_whole
-
-    write_whole(path, image_bytes(image, format or format_of(path)))
 
 
 def _completed(image: Image, stated: Options, name: str) -> Image:

@@ -7,6 +7,7 @@ tensors, shapes or claims differ from what is asked is refused by a WeightsError
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -116,11 +117,36 @@ def plain(values: Any) -> dict[str, Any]:
 
 
 def cache_folder() -> Path:
-    """Where weights and compiled loops are kept: $SBN_CACHE_DIR, or the platform's folder for caches."""
+    """Where weights and compiled loops are kept: $SBN_CACHE_DIR, or the platform's folder for caches.
+
+    A `~` at its beginning is the user's home folder. Raises WeightsError where there is none, and for a name that is
+    not UTF-8, which the libraries that write there cannot have.
+    """
     import platformdirs
 
-    chosen = os.environ.get("SBN_CACHE_DIR")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("neural-sbn", appauthor=False))
+    chosen = os.environ.get("SBN_CACHE_DIR") or platformdirs.user_cache_dir("neural-sbn", appauthor=False)
+    try:
+        folder = Path(chosen).expanduser()
+        os.fspath(folder).encode()
+    except UnicodeEncodeError:
+        raise WeightsError(
+            f"the name of the cache folder, {ascii(chosen)}, is not UTF-8; SBN_CACHE_DIR can name another"
+        ) from None
+    except RuntimeError:
+        raise WeightsError(f"the cache folder is {chosen}, but there is no such home folder") from None
+    return folder
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether a file can be written after it. Raises UnwritableError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 def refutation_path(tensor_hash: str) -> Path:
@@ -202,7 +228,7 @@ def load(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, np.ndarray]
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise WeightsError(f"no weights file {path}") from None
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"{path}: damaged, or not a weights file ({error})") from None
     if not isinstance(manifest, dict):
         raise WeightsError(f"{path}: the manifest is not an object")
@@ -229,7 +255,7 @@ def read_any(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any] | None]:
                 return {name: file.get_tensor(name) for name in file.keys()}, None
     except FileNotFoundError:
         raise WeightsError(f"no weights file {path}") from None
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"{path}: damaged, or not a weights file ({error})") from None
     return load(path, {})
 

@@ -1,8 +1,4 @@
-"""Files that are written whole or not at all: at every moment there is the old file or the new one.
-
-The packages that write files import none of each other, so `assembler` and `learned_units` each have this file; a test
-keeps the two the same.
-"""
+"""Files that are written whole or not at all: at every moment there is the old file or the new one."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from assembler import AssemblyError, Image, ImageError, assemble, format_of, load_image, read_image, save_image
+from assembler import AssemblyError, Image, ImageError, assemble, format_of, image_bytes, load_image, read_image
 
 IMAGE = assemble(".width 8\n.entry main\nmain: sbn a, b\na: .word 1\nb: .word -2", "x.sbn")
 
@@ -28,7 +28,7 @@ def test_the_suffix_states_the_format(path, format):
 @pytest.mark.parametrize("suffix", ["sbn", "img", "dec", "hex", "bin"])
 def test_an_image_comes_back_from_a_file_of_any_format(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
-    save_image(IMAGE, path)
+    path.write_bytes(image_bytes(IMAGE, suffix))
     options: dict[str, Any] = {} if suffix in ("sbn", "img") else {"word_bits": 8, "entry": 0}
     assert load_image(path, **options) == IMAGE
     path.rename(tmp_path / "b.txt")
@@ -54,7 +54,7 @@ def test_errors_name_the_file_as_it_was_given(tmp_path):
 
 
 def saved(image, tmp_path):
-    save_image(image, tmp_path / "a.img")
+    (tmp_path / "a.img").write_bytes(image_bytes(image, "img"))
     return tmp_path / "a.img"
 
 
@@ -81,7 +81,7 @@ def test_a_format_that_is_none_and_an_option_that_is_none_are_value_errors():
     with pytest.raises(ValueError, match="format must be one of"):
         read_image(b"", format="elf")
     with pytest.raises(ValueError, match="format must be one of"):
-        save_image(IMAGE, "x", "elf")
+        image_bytes(IMAGE, "elf")
     with pytest.raises(ValueError, match="isa must be one of"):
         read_image(b"1", format="dec", isa="risc")
 
@@ -100,3 +100,12 @@ def test_a_byte_that_is_not_utf8_is_told_with_its_place_behind_a_byte_order_mark
     assert str(caught.value).startswith(
         "x.sbn:2:5: error: byte 0xE9 is not part of UTF-8 text\n  |\n2 | ; é �\n  |     ^\n"
     )
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x", "x.sbn", "x.dec", "x.hex", "x.bin", "x.asm"])
+def test_an_image_is_recognised_whatever_its_file_is_called(tmp_path, name):
+    (tmp_path / name).write_bytes(image_bytes(IMAGE, "img"))
+    assert load_image(tmp_path / name) == IMAGE
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-80])
+    with pytest.raises(ImageError, match="cut short or changed"):
+        load_image(tmp_path / name)

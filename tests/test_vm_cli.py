@@ -161,7 +161,7 @@ def test_output_that_cannot_be_written_is_one_line_of_error():
         process = start("run", "hello", "--unit", "native", stdout=full)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert err == b"sbn: error: No space left on device\n"
+    assert err == b"sbn: error: standard output: No space left on device\n"
 
 
 def test_every_stream_may_be_closed():

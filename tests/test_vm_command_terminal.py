@@ -1,6 +1,7 @@
 """Progress, warnings and tables, on a terminal and elsewhere."""
 
 import io
+import json
 import os
 import re
 import sys
@@ -9,7 +10,9 @@ import time
 
 import pyte
 import pytest
+from marks import slow
 
+from vm import cli
 from vm.console import running, terminal
 
 
@@ -28,6 +31,9 @@ class FakeStdout:
 
     def isatty(self) -> bool:
         return self._terminal
+
+    def flush(self) -> None:
+        pass
 
     def text(self) -> str:
         return self.buffer.getvalue().decode()
@@ -178,3 +184,64 @@ def test_lines_come_as_they_are_written_and_the_last_may_be_open(typing):
     typing.write(b"p")
     typing.close()
     assert list(lines) == ["step"]
+
+
+def on_a_screen(monkeypatch) -> tuple[FakeStdout, FakeTerminal]:
+    """Standard output and standard error on a terminal."""
+    streams = FakeStdout(terminal=True), FakeTerminal()
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    return streams
+
+
+def test_a_line_of_results_that_is_not_ended_is_neither_drawn_on_nor_gone_on_with(monkeypatch, columns):
+    results, talked = on_a_screen(monkeypatch)
+    talk = terminal.Talk(quiet=False)
+    terminal.write("244")
+    talk.status("5 steps, 5 steps/s, 0:01")
+    assert talked.getvalue() == ""
+    terminal.write("64")
+    talk.say("halted")
+    talk.say("and more")
+    assert (results.text(), talked.getvalue()) == ("24464", "\nhalted\nand more\n")
+    talk.status("5 steps, 5 steps/s, 0:01")
+    assert lines_on_screen(talked.getvalue())[3] == "5 steps, 5 steps/s, 0:01"
+
+
+def test_the_account_of_a_batch_begins_on_a_line_of_its_own(monkeypatch, columns, tmp_path):
+    results, talked = on_a_screen(monkeypatch)
+    program, lines = tmp_path / "a.sbn", tmp_path / "lines"
+    program.write_text(" sbn a, -1\n sbn one, x, -1\na: .word 'A'\none: .word 1\nx: .word 0\n")
+    lines.write_text("1\n2\n")
+    cli.main(["run", str(program), "--unit", "native", "--batch", str(lines)])
+    assert results.text() == "AA" and talked.getvalue().startswith("\nhalted: ")
+
+
+PLAIN_PROGRAM = " sbn one, x, -1\none: .word 1\nx: .word 0\n"
+WHOLE_PROGRAM = f".width 8\n.memory 32\n{PLAIN_PROGRAM}"
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        (PLAIN_PROGRAM, ("--unit", "native", "--batch", "-")),
+        *slow((WHOLE_PROGRAM, ("--unit", "ntk-limit", "--whole"))),
+    ],
+)
+def test_the_time_of_a_batch_and_of_a_whole_machine_does_not_count_the_waiting_for_their_input(
+    monkeypatch, columns, typing, tmp_path, source, options
+):
+    program = tmp_path / "a.sbn"
+    program.write_text(source)
+    monkeypatch.setattr(sys, "stderr", drawn := FakeTerminal())
+    seen: list[str] = []
+
+    def answer() -> None:
+        seen.append(drawn.getvalue())
+        typing.write(b"4\n")
+        typing.close()
+
+    threading.Timer(1.2, answer).start()
+    assert cli.main(["run", str(program), *options, "--json"]) == 0
+    account = json.loads(drawn.getvalue()[drawn.getvalue().index("{") :])
+    assert seen == [""] and account["start_seconds"]["assembling"] < 1.0

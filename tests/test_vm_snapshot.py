@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import programs
 from assembler import Image, assemble
 from learned_units import load_unit
 from vm import Halt, Machine
-from vm.snapshot import Snapshot, SnapshotError, load, save
+from vm.snapshot import Place, Snapshot, SnapshotError, load, save
 
 PROGRAM = assemble(programs.source("adder"))
 INPUT = programs.sample_input("adder")
@@ -167,3 +168,53 @@ def test_a_program_is_told_from_another_by_words_width_instruction_set_and_entry
         Image([1, 2, 3], entry=1),
     ]
     assert len({image_digest(image) for image in images}) == len(images)
+
+
+def test_a_snapshot_with_nested_json_is_refused(tmp_path):
+    path = tmp_path / "state"
+    tensors = {"memory": np.zeros((4, 1), np.uint32), "unread": np.zeros(0, np.uint8)}
+    save_file(tensors, path, {"format": "1", "place": "[" * 100_000, "checksum": ""})
+    with pytest.raises(SnapshotError, match="damaged, or not a snapshot"):
+        load(path)
+
+
+PLACE = Place("0", "native", 16, "sbn", "set", 0, 1, 0, 0, True)
+MEMORY = np.zeros((8, 1), np.uint32)
+
+
+@pytest.mark.parametrize(
+    ("changed", "memory", "words"),
+    [
+        ({"pc": -1}, MEMORY, "pc is -1"),
+        ({"pc": 1 << 16}, MEMORY, "pc is 65536"),
+        ({"pc": 1.0}, MEMORY, "pc is '1.0'"),
+        ({"pc": True}, MEMORY, "pc is 'True'"),
+        ({"steps": -1}, MEMORY, "a count is negative"),
+        ({"bytes_read": -5}, MEMORY, "a count is negative"),
+        ({"steps": "1"}, MEMORY, "steps is '1'"),
+        ({"unit": None}, MEMORY, "unit is 'None'"),
+        ({"word_bits": 3}, MEMORY, "word_bits is 3"),
+        ({"word_bits": 10**9}, MEMORY, "word_bits is 10"),
+        ({"isa": "risc"}, MEMORY, "isa is 'risc'"),
+        ({"input_mode": "x"}, MEMORY, "input_mode 'x'"),
+        ({"input_ended": 1}, MEMORY, "input_ended is '1'"),
+        ({}, np.zeros((8, 2), np.uint32), "the memory is uint32"),
+        ({}, np.zeros(8, np.uint32), "the memory is uint32"),
+        ({}, np.zeros((8, 1), np.int64), "the memory is int64"),
+        ({}, np.full((8, 1), 1 << 16, np.uint32), "words of more than 16 bits"),
+    ],
+)
+def test_a_snapshot_that_no_machine_can_be_is_refused_though_its_checksum_is_right(tmp_path, changed, memory, words):
+    path = tmp_path / "state"
+    save(path, Snapshot(PLACE, MEMORY, b""))
+    assert load(path).place == PLACE
+    save(path, Snapshot(Place(**{**vars(PLACE), **changed}), memory, b""))
+    with pytest.raises(SnapshotError, match=words):
+        load(path)
+
+
+def test_a_snapshot_of_another_machine_does_not_fit_though_it_names_the_program(tmp_path):
+    place = Place(**{**vars(machine().snapshot().place), "word_bits": 20})
+    memory = np.zeros((machine().size, 1), np.uint32)
+    with pytest.raises(SnapshotError, match="of a 20-bit sbn machine"):
+        machine().restore(Snapshot(place, memory, b""))

@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from assembler import Image, assemble
 from learned_units.circuits.machine_one import templates
 from learned_units.whole.machine import load_whole
 from vm.cli import main
+from vm.console import running
 from vm.reference import ReferenceMachine
 from vm.state import Halt
 from vm.trace import COLUMNS
@@ -414,3 +416,15 @@ def test_wrong_usage_is_said_in_one_line(capfdbinary, arguments, said):
     assert main(arguments) == 2
     out, err = capfdbinary.readouterr()
     assert out == b"" and said in err and err.count(b"\n") == 1
+
+
+def test_ctrl_c_names_the_place(tmp_path, monkeypatch, capfdbinary):
+    program = tmp_path / "endless.sbn"
+    program.write_text(
+        ".width 8\n.memory 32\nloop: sbn one, x\n sbn x, x\n sbn one, x, loop\none: .word 1\nx: .word 0\n"
+    )
+    presses = iter([signal.SIGINT])
+    monkeypatch.setattr(running.Meter, "show", lambda *_: [signal.raise_signal(press) for press in presses])
+    assert main(["run", "--whole", str(program), "--unit", "ntk-limit", "--input-text", ""]) == 130
+    said = capfdbinary.readouterr().err.decode()
+    assert re.search(r"^stopped: interrupted at pc [036] \(.*endless.sbn:[345]\); ", said, re.MULTILINE)

@@ -215,9 +215,7 @@ class _Batch:
 
     def _advance(self, lanes: MachineState) -> tuple[MachineState, list[tuple[_Job, Outcome, np.ndarray | None]]]:
         """Run one chunk and serve the consoles. Returns the lanes, and the machines that stopped for good."""
-        left = [
-            LARGEST_BUDGET if job is None or job.max_steps is None else job.max_steps - job.steps for job in self._jobs
-        ]
+        left = [LARGEST_BUDGET if job is None else job.allowance for job in self._jobs]
         allowance = np.minimum(np.array(left, np.int64), LARGEST_BUDGET).astype(np.int32)
         halts = np.array(lanes.halt)
         halts[(allowance == 0) & (halts == Halt.RUNNING)] = Halt.BUDGET

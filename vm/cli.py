@@ -31,20 +31,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    parser = _parser()
-    options = parser.parse_args(_with_decimals(arguments))
+    from vm.console.launch import launch, parse
+
+    options = parse(_parser(), _with_decimals(arguments))
+    if isinstance(options, int):
+        return options
     if options.version:
         options.command = "version"
-    if options.command is None:
-        parser.print_help(sys.stderr)
-        return 2
-    from vm.console.launch import launch
-
     return launch(options.command, options)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that does not hide that its help could not be written."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is None or file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        from vm.console import terminal
+
+        terminal.write(message)
+        terminal.flush()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sbn",
         description="A one-instruction computer (subtract and branch if negative) that runs on trained networks.",
         epilog=EPILOG,
@@ -458,3 +469,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--growth", choices=GROWTH, help="measure speeds as one size grows, instead")
     parser.add_argument("--plot", metavar="FILE", help="also draw the growth")
     parser.add_argument("--csv", action="store_true", help="write comma-separated values instead of the table")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from assembler import Image
-from learned_units import store
+from assembler.image import INPUT_MODES, ISAS
+from learned_units import bits, store
 from learned_units.whole_file import write_whole
 
 FORMAT = 1
@@ -84,11 +85,34 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
         place: dict[str, Any] = json.loads(metadata["place"])
         if metadata["checksum"] != _checksum(place, tensors):
             raise SnapshotError(f"{path}: the checksum does not match: the file was altered")
-        return Snapshot(Place(**place), tensors["memory"], tensors["unread"].tobytes())
+        return _checked(Place(**place), tensors["memory"], tensors["unread"])
     except SnapshotError:
         raise
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise SnapshotError(f"{path}: damaged, or not a snapshot ({error})") from None
+
+
+def _checked(place: Place, memory: np.ndarray, unread: np.ndarray) -> Snapshot:
+    """A snapshot of what was read. Raises ValueError for what no machine can be, though its checksum may be right."""
+    for field in fields(Place):
+        value = getattr(place, field.name)
+        if type(value).__name__ != field.type:
+            raise ValueError(f"{field.name} is {str(value)[:40]!r}")
+    if not bits.MIN_WORD_BITS <= place.word_bits <= bits.MAX_WORD_BITS:
+        raise ValueError(f"word_bits is {place.word_bits}")
+    if place.isa not in ISAS or place.input_mode not in INPUT_MODES:
+        raise ValueError(f"isa is {place.isa[:40]!r}, input_mode {place.input_mode[:40]!r}")
+    if not 0 <= place.pc < 1 << place.word_bits:
+        raise ValueError(f"pc is {place.pc}")
+    if min(place.steps, place.bytes_read, place.bytes_written) < 0:
+        raise ValueError("a count is negative")
+    if memory.dtype != np.uint32 or memory.ndim != 2 or memory.shape[1] != bits.limb_count(place.word_bits):
+        raise ValueError(f"the memory is {memory.dtype} {memory.shape}")
+    if unread.dtype != np.uint8 or unread.ndim != 1:
+        raise ValueError(f"the unread input is {unread.dtype} {unread.shape}")
+    if place.word_bits % 32 and (memory[:, -1] >> (place.word_bits % 32)).any():
+        raise ValueError(f"the memory has words of more than {place.word_bits} bits")
+    return Snapshot(place, memory, unread.tobytes())
 
 
 def check_fits(snapshot: Snapshot, image: Image, unit: str, size: int, input_mode: str) -> None:
@@ -96,6 +120,9 @@ def check_fits(snapshot: Snapshot, image: Image, unit: str, size: int, input_mod
     place = snapshot.place
     if place.image != image_digest(image):
         raise SnapshotError("the snapshot belongs to another program; resume it with the program it was saved from")
+    if (place.word_bits, place.isa) != (image.word_bits, image.isa):
+        said = f"the snapshot is of a {place.word_bits}-bit {place.isa} machine, and the program is for another"
+        raise SnapshotError(said)
     if place.unit != unit:
         raise SnapshotError(f"the snapshot was made on the unit '{place.unit}', not on '{unit}'")
     if len(snapshot.memory) != size:

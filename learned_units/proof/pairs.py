@@ -262,7 +262,7 @@ def _from_line(plan: Plan, line: str) -> tuple[int, tuple[int, float]] | None:
     if line != _line(plan, *row) or not 0 <= row[0] < plan.shards or not row[2] > 0:  # a NaN is damage
         return None
     all_of_it = plan.cases_in(row[0])
-    if row[1] > all_of_it or (row[1] != all_of_it and plan.operands != CLASSES):
+    if not 0 < row[1] <= all_of_it or (row[1] != all_of_it and plan.operands != CLASSES):
         return None
     return row[0], row[1:]
 

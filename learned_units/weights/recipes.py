@@ -105,12 +105,17 @@ def train(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
         found = None
     if found is not None and not found[1].shipped:
         return found
+    store.check_writable(recipe.path)
     with _locked(recipe, progress):
         return _make(recipe, progress or _silent, store.save)
 
 
 def remake(recipe: Recipe[M], progress: Progress | None = None) -> M:
-    """Make the weights once more and store them, replacing what is there. Returns the manifest."""
+    """Make the weights once more and store them, replacing what is there. Returns the manifest.
+
+    Raises WeightsError as `train`.
+    """
+    store.check_writable(recipe.path)
     with _locked(recipe, progress):
         return _make(recipe, progress or _silent, store.save)[1]
 

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from assembler import Image, format_of, image_bytes
-from assembler.whole_file import write_whole
+from learned_units.whole_file import write_whole
 from vm.console import outputs, program_files, terminal
 from vm.console.terminal import Talk
 from vm.console.usage import stated_by_user
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     with stated_by_user():
         data = image_bytes(image, format)
     if output == outputs.STDOUT:
-        terminal.stdout().write(data)
+        terminal.write_bytes(data)
         return 0
     outputs.check({"-o": output}, {"the program itself": options.program}, image)
     write_whole(output, data)

@@ -84,7 +84,7 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
     from vm.debugger.shell import Shell
 
     def write(data: bytes) -> None:
-        terminal.stdout().write(data)
+        terminal.write_bytes(data)
         terminal.flush()
 
     at_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()

@@ -141,7 +141,7 @@ class _Printer:
 
     def _write(self, index: int, outcome: Outcome) -> None:
         if not self._as_json:
-            terminal.stdout().write(outcome.output)
+            terminal.write_bytes(outcome.output)
             return
         fields = {
             "machine": index,

@@ -38,7 +38,12 @@ def prepare() -> None:
     logging.getLogger("jax._src").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"jax\b")
 
-    import jax
+    if not _is_utf8(os.environ.get("JAX_COMPILATION_CACHE_DIR", "")):
+        raise UsageError("JAX_COMPILATION_CACHE_DIR is the name of a folder that is not UTF-8")
+    try:
+        import jax
+    except ValueError as error:  # of a variable of the environment
+        raise UsageError(f"jax cannot be set up as it is asked to: {error}") from None
 
     from learned_units import interrupts
     from learned_units.store import cache_folder
@@ -46,12 +51,25 @@ def prepare() -> None:
     interrupts.check()
 
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+        from vm.console import compiled_cache
+
+        folder = cache_folder() / "compiled"
+        compiled_cache.tidy(folder)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+    # What the machine computes has infinite margins, and it moves words to the device and back: these two of jax's aids
+    # for finding errors would take that for one.
+    jax.config.update("jax_debug_infs", False)
+    jax.config.update("jax_transfer_guard", "allow")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     if "xla_force_host_platform_device_count" not in flags:
         with contextlib.suppress(RuntimeError):  # devices that are in use already stay as they are
             jax.config.update("jax_num_cpu_devices", _cores())
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether the libraries can have this name, as it came from the environment."""
+    return os.fsencode(name).decode("utf-8", "replace").encode() == os.fsencode(name)
 
 
 def _cores() -> int:

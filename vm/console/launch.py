@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 
 from learned_units import interrupts
 from vm.console import terminal
@@ -16,6 +17,7 @@ from vm.console.usage import UsageError
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = interrupts.EXIT_CODE
+DEVICE_CHOICES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_DEFAULT_DEVICE")  # jax reads them
 
 
 def launch(command: str, options: argparse.Namespace) -> int:
@@ -60,6 +62,37 @@ def _left(code: int) -> int:
     return code
 
 
+def _missing_device() -> str:
+    """What to say where the environment asks jax for a device that is not here, else nothing."""
+    asked = [f"{name} asks for {os.environ[name]}" for name in DEVICE_CHOICES if os.environ.get(name)]
+    jax = sys.modules.get("jax")
+    if not asked or jax is None:
+        return ""
+    try:
+        jax.numpy.zeros(())
+    except Exception:  # of whatever kind: jax has several
+        return f"{', '.join(asked)}, and there is no such device here that jax can use"
+    return ""
+
+
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace | int:
+    """The options, or the exit code where there is nothing left to do: help was shown, or the usage is wrong."""
+    try:
+        options = parser.parse_args(arguments)
+        if options.command is None and not options.version:
+            parser.print_help(sys.stderr)
+            return MISUSED
+        return options
+    except BrokenPipeError:
+        terminal.abandon_stdout()
+        return FAILED
+    except OSError as error:
+        text, code = _explain(error)
+        terminal.say_error(text)
+        terminal.abandon_stdout()
+        return code
+
+
 def _explain(error: Exception) -> tuple[str, int]:
     """What to say about an exception, and the exit code."""
     from assembler.diagnostics import AssemblyError
@@ -79,5 +112,8 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"sbn: error: {error}; start all of them again", FAILED
     if isinstance(error, WeightsError):
         return f"sbn: error: {error}", FAILED
+    missing = _missing_device()
+    if missing:
+        return f"sbn: error: {missing}", MISUSED
     said = f"{type(error).__name__}: {error}".splitlines()[0]
     return f"sbn: internal error: {said}; run again with --traceback", FAILED

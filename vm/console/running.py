@@ -146,7 +146,6 @@ class Execution:
         self._undecided = 0  # steps without a margin: where there are networks, those of the console
         self._margin = math.inf
         self._pc = machine.pc
-        self._line_is_open = False  # whether the output so far ends in the middle of a line
 
     def run(self) -> Account:
         """Run until the machine stops, the budget is spent or Ctrl-C is pressed, and report a divergence."""
@@ -185,7 +184,7 @@ class Execution:
         except KeyboardInterrupt:
             pass
         self._meter.clear()
-        self._end_output()
+        terminal.flush()
         for note in notes:
             self._talk.say(f"note: {note}")
         if machine.divergence is None:
@@ -229,16 +228,9 @@ class Execution:
             self._trace.add(chunk)
         if chunk.output:
             self._meter.clear()
-            terminal.stdout().write(chunk.output)
+            terminal.write_bytes(chunk.output)
             terminal.flush()
-            self._line_is_open = not chunk.output.endswith(b"\n")
         self._meter.show(self._steps)
-
-    def _end_output(self) -> None:
-        """On a terminal, end the line of output that is open: what is told next begins on a new one."""
-        terminal.flush()
-        if self._line_is_open and terminal.shares_lines():
-            self._talk.report("")
 
     def _save(self, steps: int, seconds: float) -> None:
         """Write the state file, if there is one, and size the next slice from how long this one took."""

@@ -17,7 +17,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Literal, TextIO, cast
 
 from learned_units import interrupts
 
@@ -31,28 +31,41 @@ INPUT_BYTES = 1 << 16  # read at once
 LOOK_SECONDS = 0.1  # how soon Ctrl-C is seen while input is awaited
 PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
+STDOUT = "standard output"
 PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
 WARNINGS = ("weights refused", "record damaged")  # so begin reports of progress that are warnings
 
 _waited = 0.0  # seconds, for input
-
-
-def stdout() -> BinaryIO:
-    """Standard output, for bytes. Raises OSError where there is none."""
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "standard output is closed")
-    return sys.stdout.buffer
+_line_is_open = False  # whether results, so far, end in the middle of a line
 
 
 def write(text: str) -> None:
     """Write a result, in UTF-8 whatever the locale: sources are UTF-8, too."""
-    stdout().write(text.encode("utf-8", "backslashreplace"))
+    write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to standard output. Raises OSError, with its name; so where there is none."""
+    global _line_is_open
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), STDOUT)
+    try:
+        sys.stdout.buffer.write(data)
+    except OSError as error:
+        error.filename = STDOUT
+        raise
+    if data:
+        _line_is_open = not data.endswith(b"\n")
 
 
 def flush() -> None:
     """Hand over what was written: a reader sees it now, and a reader that has gone is noticed now."""
     if sys.stdout is not None:
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            error.filename = STDOUT
+            raise
 
 
 def abandon_stdout() -> None:
@@ -63,9 +76,9 @@ def abandon_stdout() -> None:
         os.close(nowhere)
 
 
-def shares_lines() -> bool:
-    """Whether results and talk go to a terminal, so that one may begin on a line the other left open."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
+def _on_open_line() -> bool:
+    """Whether talk would begin on a line that results left open: both go to a terminal."""
+    return _line_is_open and all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
 
 
 def say_error(text: str) -> None:
@@ -189,8 +202,11 @@ class Talk:
                 _tell(sys.stderr, stage)
 
     def status(self, line: str | RenderableType) -> None:
-        """Show a line that the next one takes the place of. For a terminal only; nothing when quiet."""
-        if self._quiet:
+        """Show a line that the next one takes the place of. For a terminal only; nothing when quiet.
+
+        Nothing either on a line of results that is not ended: to take this one away would take that away, too.
+        """
+        if self._quiet or _on_open_line():
             return
         from rich.console import Console
         from rich.live import Live
@@ -237,8 +253,13 @@ class Talk:
 
 def _tell(stream: TextIO | None, text: str, end: str = "\n") -> None:
     """Write to a stream that may be closed, or read by nobody any more: talk is not worth failing for."""
+    global _line_is_open
     if stream is not None:
         with contextlib.suppress(OSError):
+            if _on_open_line():
+                flush()
+                stream.write("\n")
+                _line_is_open = False
             stream.write(text + end)
             stream.flush()
 
@@ -250,11 +271,15 @@ def working_time() -> float:
 
 def read_some() -> bytes:
     """What standard input has by now, after waiting for some; empty at the end. Raises KeyboardInterrupt."""
+    global _line_is_open
     if sys.stdin is None:
         return b""
     stream = cast(io.BufferedReader, sys.stdin.buffer)
     _wait(stream)
-    return stream.read1(INPUT_BYTES)
+    data = stream.read1(INPUT_BYTES)
+    if data.endswith(b"\n") and sys.stdin.isatty():
+        _line_is_open = False  # the user ended it
+    return data
 
 
 def read_all() -> bytes:

@@ -137,7 +137,7 @@ def _numbers(options: argparse.Namespace) -> list[int]:
         text = terminal.read_all().decode("utf-8", "replace")
     found = text.split()
     for each in found:
-        if not re.fullmatch(r"[-+]?[0-9]+", each):
+        if not re.fullmatch(r"[-+]?[0-9]{1,1000}", each):
             raise UsageError(f"'{each[:40]}' in the input is not a number; a whole machine takes decimal numbers")
     return [int(each) for each in found]
 

@@ -7,7 +7,7 @@ import re
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 
-_LINE = re.compile(r"(?P<file>[^\s:]*):(?P<line>[0-9]+)")
+_LINE = re.compile(r"(?P<file>[^\s:]*):(?P<line>[0-9]{1,9})")
 
 
 def count(session: Session, text: str, default: int) -> int:

@@ -19,7 +19,7 @@ from vm.margin import format_margin
 LIST_LINES = 11
 INSTRUCTIONS = 8
 MAX_ROWS = 10_000  # printed by one command
-_FORMAT = re.compile(r"(?P<count>[0-9]*)(?P<kind>[dxuic]?)")
+_FORMAT = re.compile(r"(?P<count>[0-9]{0,9})(?P<kind>[dxuic]?)")
 _PER_ROW = {"d": 8, "u": 8, "x": 8, "c": 64, "i": 1}
 
 
@@ -74,7 +74,7 @@ def undisplay(session: Session, text: str) -> str:
     if not text or text == "all":
         session.displays.clear()
         return "nothing is displayed any more"
-    if not re.fullmatch("[0-9]+", text) or not 1 <= int(text) <= len(session.displays):
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= len(session.displays):
         raise CommandError(f"there is no display {text}", "`info` lists them")
     return f"`{session.displays.pop(int(text) - 1)}` is not displayed any more"
 

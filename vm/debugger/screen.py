@@ -63,7 +63,7 @@ class Screen:
 
         self.said.clear()
         try:
-            await asyncio.get_running_loop().run_in_executor(None, self.shell.take, line)
+            await asyncio.get_running_loop().run_in_executor(None, self.shell.take_all, line)
         except Leave:
             self._app.exit()
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prompt_toolkit import PromptSession
+
+_MACHINE = re.compile(r"(?<![\w$.])(pc|step)\b")  # what stands for the machine in an expression, unless it is a label
 
 
 class Shell:
@@ -32,6 +35,7 @@ class Shell:
         self._write = write
         self._at_line_start = True
         self._last = ""
+        self._told: set[str] = set()  # clashes of names
         session.on_output = self._pass_on
         session.on_dropped = lambda first: self.say(
             f"(the history holds {session.limit:,} steps; those before step {first:,} are dropped)"
@@ -45,6 +49,7 @@ class Shell:
             if self.statements and line and not line.startswith(":"):
                 self.say(typed.enter(self.session, line))
             else:
+                self._tell_clashes(line.lstrip(":").partition(" ")[2])
                 self.say(commands.execute(self.session, line))
         except CommandError as error:
             self.failed = True
@@ -57,6 +62,25 @@ class Shell:
             self.failed = True
             said = " ".join(str(error).split())
             self.say(f"error: {type(error).__name__}: {said}; this should not happen, and the session goes on")
+
+    def take_all(self, text: str) -> None:
+        """Carry out what was typed, or the lines that were pasted; Ctrl-C drops those left. Raises Leave."""
+        lines = text.split("\n")
+        if len(lines) == 1:
+            self.take(text)
+            return
+        try:
+            self.run_script(lines)
+        except KeyboardInterrupt:
+            interrupts.answer()
+
+    def _tell_clashes(self, typed: str) -> None:
+        """Say, once, that a name in this text is that of a label and not the machine's."""
+        for name in _MACHINE.findall(typed):
+            if name in self.session.symbols and name not in self._told:
+                self._told.add(name)
+                address = self.session.symbols[name]
+                self.say(f"note: `{name}` is the program's label at {address}; the machine's is `${name}`")
 
     def run_script(self, lines: Iterable[str]) -> None:
         """Carry out the lines of a pipe or a file. Empty lines and those that begin with ; or # say nothing.
@@ -82,7 +106,7 @@ class Shell:
             finally:
                 interrupts.take_back()
                 interrupts.answer()
-            self.take(line)
+            self.take_all(line)
 
     def say(self, text: str) -> None:
         """Text of the debugger, on lines of its own."""
@@ -104,7 +128,11 @@ def prompt_session(shell: Shell, history: Path | None) -> PromptSession[str]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
     from prompt_toolkit.completion import Completer, Completion
+    from prompt_toolkit.enums import DEFAULT_BUFFER
+    from prompt_toolkit.filters import has_focus
     from prompt_toolkit.history import FileHistory, InMemoryHistory
+    from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.keys import Keys
 
     class Words(Completer):
         def get_completions(self, document: Any, complete_event: Any) -> Iterable[Completion]:
@@ -113,18 +141,41 @@ def prompt_session(shell: Shell, history: Path | None) -> PromptSession[str]:
                 word = line.rpartition(" ")[2] if "/" in found else completion.word_before(line)
                 yield Completion(found, start_position=-len(word))
 
+    class KeptHistory(FileHistory):
+        """Lines of earlier sessions; where they cannot be read or kept, as on a full disk, those of this one."""
+
+        def load_history_strings(self) -> Iterable[str]:
+            try:
+                return list(super().load_history_strings())
+            except OSError:
+                return []
+
+        def store_string(self, string: str) -> None:
+            with contextlib.suppress(OSError, UnicodeEncodeError):  # a byte that was typed may be no character
+                super().store_string(string)
+
     kept: Any = InMemoryHistory()
-    if history is not None:
+    if history is not None and (history.is_file() or not history.exists()):  # no device: reading it may never end
         with contextlib.suppress(OSError):
             history.parent.mkdir(parents=True, exist_ok=True)
-            history.touch()
-            kept = FileHistory(str(history))
+            kept = KeptHistory(str(history))
+    bindings = KeyBindings()
+
+    @bindings.add("enter", filter=has_focus(DEFAULT_BUFFER))
+    def _(event: Any) -> None:
+        """Enter; where lines are pasted that end in a carriage return and a line feed, that is one Enter, not two."""
+        waiting = event.key_processor.input_queue
+        if waiting and waiting[0].key == Keys.ControlJ:
+            waiting.popleft()
+        event.current_buffer.validate_and_handle()
+
     return PromptSession(
         "sbn> " if shell.statements else "(sbn) ",
         history=kept,
         completer=Words(),
         complete_while_typing=False,
         auto_suggest=AutoSuggestFromHistory(),
+        key_bindings=bindings,
         bottom_toolbar=lambda: toolbar(shell.session),
     )
 

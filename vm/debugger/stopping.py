@@ -45,7 +45,7 @@ def delete(session: Session, text: str) -> str:
         for point in [point for point in session.points if point not in kept]:
             session.delete_point(point.number)
         return "nothing is stopped at any more" + (" but divergence" if kept else "")
-    if not re.fullmatch("[0-9]+", text):
+    if not re.fullmatch("[0-9]{1,9}", text):
         raise CommandError("`delete` needs the number of a stop, or `all`", "`info` lists them")
     was_checking = session.checks
     session.delete_point(int(text))
