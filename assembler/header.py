@@ -75,7 +75,7 @@ def _isa(layout: "Layout", statement: Statement, body: Instruction) -> None:
 
 
 def _input(layout: "Layout", statement: Statement, body: Instruction) -> None:
-    mode = _choice(layout, statement, body, INPUT_MODES)
+    mode = _choice(layout, statement, body, tuple(INPUT_MODES))
     if mode is not None and _fits(layout, ".input", statement, mode, layout.options.input_mode):
         layout.header.input_mode = mode
 

@@ -151,6 +151,10 @@ table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 """
 HISTORY = 10_000_000
 GROUP_HELP = "bit positions one network serves (default 8; in the paper's form: word)"
+INPUT_MODE_HELP = (
+    "what reading a byte does to a word: set (default), add or sub; with _zero the end of the input is 0 and not -1; "
+    "with _branch_in reads branch, with _branch_io writes, too (docs/conventions.md)"
+)
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
 
 
@@ -237,7 +241,7 @@ def _add_stated(parser: argparse.ArgumentParser) -> None:
     stated.add_argument("--width", type=number, metavar="W", help=WIDTH_HELP)
     stated.add_argument("--memory", type=number, metavar="N", help="words of memory (default 2^W, up to 65,536)")
     stated.add_argument("--entry", metavar="E", help="first instruction: an address or an expression of the program")
-    stated.add_argument("--input-mode", choices=INPUT_MODES, help="what reading a byte does to a word (default set)")
+    stated.add_argument("--input-mode", choices=INPUT_MODES, metavar="MODE", help=INPUT_MODE_HELP)
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
@@ -336,7 +340,7 @@ def _add_repl(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     parser.add_argument("--memory", type=number, metavar="N", help="words of memory (default 2^W, up to 65,536)")
-    parser.add_argument("--input-mode", choices=INPUT_MODES, default="set", help="what reading a byte does to a word")
+    parser.add_argument("--input-mode", choices=INPUT_MODES, default="set", metavar="MODE", help=INPUT_MODE_HELP)
     _add_session(parser)
 
 
