@@ -48,7 +48,7 @@ def read_dialect(text: str, name: str = "<text>", dialect: str = "sqasm", **opti
         layout.place(statement)
     image = encode(layout)
     notes = [*_apart(source), *_astray(layout.placed, image, dialect)]
-    return replace(image, notes=(*image.notes, *notes)) if notes else image
+    return replace(image, notes=(*notes, *image.notes)) if notes else image
 
 
 def _apart(source: Source) -> Iterator[Note]:

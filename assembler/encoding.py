@@ -29,7 +29,7 @@ def encode(layout: Layout) -> Image:
         if not layout.is_distorted:
             words[placed.here : placed.here + placed.size] = encoded
     layout.report.check()
-    _note(layout)
+    _note(layout, words)
     symbols = _symbols(layout)
     return Image(
         words,
@@ -45,13 +45,27 @@ def encode(layout: Layout) -> Image:
     )
 
 
-def _note(layout: Layout) -> None:
+def _note(layout: Layout, words: list[int]) -> None:
     """Notes what is right by the rules, where there is something that may be noted."""
     has_unread = any(isinstance(symbol, Constant) and not symbol.is_read for symbol in layout.names.symbols.values())
     if layout.bare_numbers or has_unread or not layout.first_instruction:
         from assembler.notes import note_all
 
         note_all(layout)
+    if _moves_bytes(layout, words):
+        from assembler.notes import note_targets
+
+        note_targets(layout, words)
+
+
+def _moves_bytes(layout: Layout, words: list[int]) -> bool:
+    """Whether an instruction that stands in the program, and not in a macro's expansion, has the console's address."""
+    console = (1 << layout.word_bits) - 1
+    return any(
+        len(placed.cells) == 3 and not placed.scope.calls and console in words[placed.here : placed.here + 2]
+        for placed in layout.placed
+        if isinstance(placed.cells, tuple)
+    )
 
 
 def _settle_constants(layout: Layout) -> None:

@@ -137,7 +137,9 @@ def test_in_the_notation_of_the_wiki_the_question_mark_is_this_cell():
 
 
 def test_a_target_in_the_middle_of_a_statement_names_the_other_notation():
-    assert notes(WIKI) == [
+    astray, write = notes(WIKI)
+    assert "a write never goes to its target" in write
+    assert [astray] == [
         "t.sq:1:5: the target 4 is not where a statement begins; in the notation of esolangs.org `?` is this cell: "
         "`--dialect esolangs` reads it so (3 more like it)"
     ]
@@ -146,6 +148,17 @@ def test_a_target_in_the_middle_of_a_statement_names_the_other_notation():
         "next cell: `--dialect sqasm` reads it so (1 more like it)"
     ]
     assert notes("a a ?; a:0 0 ?+3; 1 ?; 2 2 7") == []
+
+
+def test_a_target_of_a_read_or_a_write_is_noted_where_the_input_mode_never_branches():
+    source = "IN x ?; IN x 0; x OUT 0; x:0"
+    assert notes(source) == [
+        "t.sq:1:9: a read never goes to its target; on a machine where it does, the input mode is set_branch_in "
+        "(1 more like it)"
+    ]
+    modes = {"add_branch_in": 1, "set_zero_branch_io": 0, "sub_zero": 1}
+    for mode, count in modes.items():
+        assert len(read_dialect(source, input_mode=mode).notes) == count
 
 
 def test_blanks_around_a_sign_join_and_a_blank_before_it_alone_is_noted():
