@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from assembler.dialects import read_dialect
     from assembler.disassembler import disassemble
     from assembler.driver import assemble, evaluate
-    from assembler.files import format_of, image_bytes, load_image, read_image, save_image
+    from assembler.files import format_of, image_bytes, load_image, load_images, read_image, save_image
     from assembler.image import Image, ImageError, Note, Origin, SourceMap, SourceRun
     from assembler.library import MacroReference, macro_reference
     from assembler.listing import format_listing
@@ -32,6 +32,7 @@ __all__ = [
     "format_of",
     "image_bytes",
     "load_image",
+    "load_images",
     "macro_reference",
     "read_dialect",
     "read_image",
@@ -43,7 +44,7 @@ _HOMES = {
     "dialects": ("read_dialect",),
     "disassembler": ("disassemble",),
     "driver": ("assemble", "evaluate"),
-    "files": ("format_of", "image_bytes", "load_image", "read_image", "save_image"),
+    "files": ("format_of", "image_bytes", "load_image", "load_images", "read_image", "save_image"),
     "image": ("Image", "ImageError", "Note", "Origin", "SourceMap", "SourceRun"),
     "library": ("MacroReference", "macro_reference"),
     "listing": ("format_listing",),

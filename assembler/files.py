@@ -1,6 +1,7 @@
 """Programs in files: an image from any file a program can be in, and back."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from assembler.diagnostics import printable
 from assembler.image import MAX_IMAGE_WORDS, Image, ImageError, normalized_word
 from assembler.options import Options
 
-FORMATS = ("sbn", "img", "dec", "hex", "bin")
+RAW_FORMATS = ("dec", "hex", "bin", "bin-be")
+FORMATS = ("sbn", "img", *RAW_FORMATS)
+_RAW_WORD_BITS = 16
 _MAX_FILE_BYTES = 32 * MAX_IMAGE_WORDS
 
 
@@ -73,10 +76,33 @@ def read_image(
         from assembler.image_file import read_img
 
         return _completed(read_img(data, name), stated, name)
-    bits = stated.word_bits or 16
+    return _raw_image(_raw_words(data, name, format, stated), name, stated)
+
+
+def load_images(paths: Sequence[str | os.PathLike[str]], format: str | None = None, **options: Any) -> Image:
+    """The image of the words in several raw files, one after the other; options as for `read_image`.
+
+    Raises OSError where a file cannot be read, ImageError for one that holds no words and nothing else.
+    """
+    stated = Options(**options)
+    words: list[int] = []
+    for path in paths:
+        name, kind = printable(os.fspath(path)), format or format_of(path)
+        if kind not in RAW_FORMATS:
+            raise ImageError(f"{name}: only raw images ({', '.join(RAW_FORMATS)}) can be put one after the other")
+        words += _raw_words(Path(path).read_bytes(), name, kind, stated)
+    return _raw_image(words, ", ".join(printable(os.fspath(path)) for path in paths), stated)
+
+
+def _raw_words(data: bytes, name: str, format: str, stated: Options) -> list[int]:
     from assembler.raw_files import READERS
 
-    words = READERS[format](data, name, bits)
+    return READERS[format](data, name, stated.word_bits or _RAW_WORD_BITS)
+
+
+def _raw_image(words: list[int], name: str, stated: Options) -> Image:
+    """What is stated of the words, and the defaults."""
+    bits = stated.word_bits or _RAW_WORD_BITS
     try:
         image = Image(words, bits, stated.isa or "sbn", 0, stated.memory, stated.input_mode or "set")
     except ValueError as error:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, SupportsIndex
 
 ISAS = ("sbn", "subleq")
 MIN_WORD_BITS, MAX_WORD_BITS = 4, 64
-MAX_IMAGE_WORDS = 1 << 24
+MAX_IMAGE_WORDS = 1 << 25
 MAX_MEMORY_WORDS = 1 << 26
 DEFAULT_MEMORY_WORDS = 1 << 16
 MAX_SYMBOL_BITS = 4_096
@@ -108,7 +108,7 @@ class SourceMap:
 class Image:
     """An assembled memory. Equal images make equal machines: names and source map do not count in `==`.
 
-    words: the memory from address 0 on, at most 2^24 and at most 2^word_bits of them, stored as ints
+    words: the memory from address 0 on, at most 2^25 and at most 2^word_bits of them, stored as ints
         0 … 2^word_bits−1; −2^(word_bits−1) … 2^word_bits−1 are accepted.
     word_bits: 4 … 64.
     isa: "sbn" or "subleq".

@@ -226,9 +226,14 @@ def _add_common(parser: argparse.ArgumentParser, quiet: Any, traceback: Any) -> 
 def _add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
     """The program, and what may be stated about it."""
     parser.add_argument("program", metavar=metavar, help="a file, the name of a bundled program, or -")
+    _add_more(parser)
     parser.add_argument("--format", choices=FORMATS, help="format of the file, if its suffix does not tell")
     _add_dialect(parser)
     _add_stated(parser)
+
+
+def _add_more(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("more", nargs="*", metavar="FILE", help="further raw images, put after the first one")
 
 
 def _add_dialect(parser: argparse.ArgumentParser) -> None:
@@ -319,6 +324,7 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
 
 def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", nargs="?", metavar="PROGRAM", help="a file, the name of a bundled program, or -")
+    _add_more(parser)
     parser.add_argument("--all", action="store_true", help="write a page for each bundled program")
     parser.add_argument(
         "-o",
@@ -353,6 +359,7 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
 
 def _add_asm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", metavar="FILE", help="a file, the name of a bundled program, or -")
+    _add_more(parser)
     parser.add_argument("-o", "--output", metavar="IMAGE", help="file to write; - is stdout (default: FILE with .img)")
     parser.add_argument(
         "--format", dest="output_format", choices=FORMATS, help="format of IMAGE (default: by its suffix, else img)"

@@ -6,12 +6,11 @@ import argparse
 import os
 
 from assembler import Image, format_of, image_bytes
+from assembler.files import RAW_FORMATS
 from assembler.whole_file import write_whole
 from vm.console import outputs, program_files, terminal
 from vm.console.terminal import Talk
 from vm.console.usage import stated_by_user
-
-RAW_FORMATS = ("dec", "hex", "bin")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,14 +27,14 @@ def run(options: argparse.Namespace) -> int:
     if output == outputs.STDOUT:
         terminal.stdout().write(data)
         return 0
-    outputs.check({"-o": output}, {"the program itself": options.program}, image)
+    outputs.check({"-o": output}, program_files.named(options), image)
     write_whole(output, data)
     talk.say(
         f"{output}: {len(image.words):,} words, {image.word_bits}-bit {image.isa}, entry {image.entry}, format {format}"
     )
     needed = _options_needed(image) if format in RAW_FORMATS else ""
     if needed:
-        talk.say(f"a .{format} file holds only the words; to use it, also give {needed}")
+        talk.say(f"a {format} file holds only the words; to use it, also give {needed}")
     return 0
 
 

@@ -7,7 +7,7 @@ import difflib
 import os
 
 import programs
-from assembler import Image, load_image, read_image
+from assembler import Image, load_image, load_images, read_image
 from assembler.diagnostics import printable
 from assembler.files import FORMATS
 from vm.console import terminal
@@ -37,6 +37,11 @@ def _image(options: argparse.Namespace, folder: str) -> Image:
         "input_mode": options.input_mode,
     }
     name = options.program
+    if options.more:
+        if options.dialect is not None or name == STDIN:
+            raise UsageError("only files of raw images can be put one after the other")
+        with stated_by_user():
+            return load_images([name, *options.more], options.format, **stated)
     with stated_by_user():
         if name == STDIN:
             data = terminal.read_all()
@@ -47,6 +52,12 @@ def _image(options: argparse.Namespace, folder: str) -> Image:
             raise UsageError(f"no such file: {printable(name)}; --dialect is for files; bundled programs need none")
         data = bundled_source(name, folder, sought="file and no bundled program").encode()
         return read_image(data, f"{name}.sbn", options.format or "sbn", **stated)
+
+
+def named(options: argparse.Namespace) -> dict[str, str]:
+    """The files a program is made of, by what messages call them."""
+    further = {f"image {number} of the program": path for number, path in enumerate(options.more, 2)}
+    return {"the program itself": options.program} | further
 
 
 def is_file(name: str, folder: str = "") -> bool:
