@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from assembler.blocks import structured
@@ -22,6 +22,7 @@ def assemble(
     name: str = "<text>",
     folder: str | os.PathLike[str] | None = None,
     *,
+    include: Sequence[str | os.PathLike[str]] = (),
     isa: str | None = None,
     word_bits: int | None = None,
     memory: int | None = None,
@@ -32,6 +33,7 @@ def assemble(
 
     name: what errors and the source map call the text.
     folder: where the files are that the text includes; the current folder unless stated.
+    include: folders in which a file is looked for that is not beside the one that includes it.
     isa, word_bits, memory, entry, input_mode: fill in what the source leaves open; `entry` may be an expression.
 
     Raises AssemblyError, with all errors found, for any source that is not a program and where an option contradicts
@@ -40,7 +42,7 @@ def assemble(
     layout = Layout(name, Options(isa, word_bits, memory, entry, input_mode))
     with _no_garbage_collection():
         block = structured(parse(text, name), name)
-        for statement in expanded(block, layout, name, folder):
+        for statement in expanded(block, layout, name, folder, include):
             layout.place(statement)
         return encode(layout)
 

@@ -46,14 +46,12 @@ BLOCK_MACRO_DIRECTIVES = (".body", ".exit", ".when", ".unless", ".label")
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
 
 
-def expanded(
-    block: Block, layout: Layout, name: str, folder: str | os.PathLike[str] | None = None
-) -> Iterator[Statement]:
+def expanded(block: Block, layout: Layout, *place: Any) -> Iterator[Statement]:
     """The statements to place, each with `layout.scope` set for it.
 
-    name, folder: what the source is called, and where its includes are.
+    place: what the source is called, and where its includes are, as for `includes.Files`.
     """
-    return Expansion(block, layout, name, folder).statements()
+    return Expansion(block, layout, place).statements()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +75,10 @@ class Opened:
 class Expansion:
     """The expansion of one program."""
 
-    def __init__(self, block: Block, layout: Layout, name: str, folder: str | os.PathLike[str] | None) -> None:
+    def __init__(self, block: Block, layout: Layout, place: tuple[Any, ...]) -> None:
         self.block = block
         self.layout = layout
-        self.place = name, folder
+        self.place = place
         self.macros = Macros(layout)
         self.opened = [Opened(iter(block), layout.names, ())]
         self.pools: deque[Opened] = deque()
@@ -127,7 +125,9 @@ class Expansion:
                     continue
                 layout.place_labels(node)
                 if word == ".include":
-                    self.include(node, body)
+                    self._include(node, body)
+                elif word == ".incbin":
+                    self._include_bytes(node, body)
                 elif word in BLOCK_MACRO_DIRECTIVES:
                     self._blocks.DIRECTIVES[word](self, node, body)
                 elif (definition := self.macros.block(word)) is not None:
@@ -229,27 +229,45 @@ class Expansion:
             kept = Scope(names.parent, names.symbols, scope.calls, scope.is_library)
             self.pools.append(Opened(iter(pool.block), kept, self.opened[-1].files))
 
-    def include(self, statement: Statement, body: Instruction) -> None:
-        if not self.is_given(statement, 1, 1):
-            return
-        text = self.layout.text(body.operands[0])
-        if text is None:
+    def _include(self, statement: Statement, body: Instruction) -> None:
+        file = self._named_file(statement, body)
+        if file is None:
             return
         from assembler.includes import IncludeError
 
-        file = os.fsdecode(text.data)
         try:
             path = self.files.find(file, statement.line.file)
             files = self.files.chained(self.opened[-1].files, path)
             block = self.files.block(path)
         except IncludeError as error:
-            self.lose()
-            self.layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
+            self._report_missing(file, body, error)
         except AssemblyError as error:
             self.lose()
             self.layout.report.diagnostics += error.diagnostics
         else:
             self.opened.append(Opened(iter(block), self.layout.scope, files))
+
+    def _include_bytes(self, statement: Statement, body: Instruction) -> None:
+        file = self._named_file(statement, body)
+        if file is None:
+            return
+        from assembler.includes import IncludeError
+
+        try:
+            data = self.files.data(self.files.find(file, statement.line.file))
+        except IncludeError as error:
+            self._report_missing(file, body, error)
+        else:
+            self.layout.add(statement, len(data), data)
+
+    def _named_file(self, statement: Statement, body: Instruction) -> str | None:
+        """The file an include names, None after an error."""
+        text = self.layout.text(body.operands[0]) if self.is_given(statement, 1, 1) else None
+        return None if text is None else os.fsdecode(text.data)
+
+    def _report_missing(self, file: str, body: Instruction, error: Exception) -> None:
+        self.lose()
+        self.layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
 
     def lose(self) -> None:
         """Notes that a part of the program is missing."""
@@ -364,7 +382,7 @@ class Expansion:
         if help is not None:
             return help
         if word.startswith("."):
-            return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include"])
+            return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include", ".incbin"])
         if not self.layout.header.has_library and word in standard_library().macros:
             return f"`{word}` is a standard macro, which `.nostd` leaves out"
         for definition in _definitions([self.block, *(self.files.blocks() if "files" in vars(self) else ())]):

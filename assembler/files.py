@@ -23,7 +23,11 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def load_image(
-    path: str | os.PathLike[str], format: str | None = None, dialect: str | None = None, **options: Any
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    dialect: str | None = None,
+    include: Sequence[str | os.PathLike[str]] = (),
+    **options: Any,
 ) -> Image:
     """The image in a file, as `read_image` makes it; the format is that of the suffix unless stated.
 
@@ -32,7 +36,7 @@ def load_image(
     with open(path, "rb") as file:
         data = file.read(_MAX_FILE_BYTES + 1)
     format = format or ("sbn" if dialect else format_of(path))
-    return read_image(data, os.fspath(path), format, Path(path).parent, dialect, **options)
+    return read_image(data, os.fspath(path), format, Path(path).parent, dialect, include, **options)
 
 
 def read_image(
@@ -41,12 +45,13 @@ def read_image(
     format: str = "sbn",
     folder: str | os.PathLike[str] | None = None,
     dialect: str | None = None,
+    include: Sequence[str | os.PathLike[str]] = (),
     **options: Any,
 ) -> Image:
     """The image in the bytes of a file, which messages call `name`.
 
     format: one of FORMATS.
-    folder: where a source's includes are.
+    folder, include: where a source's includes are, as for `assemble`.
     dialect: the notation of a source, one of `options.DIALECTS`, if it is not ours.
     options: `isa word_bits memory entry input_mode`, as for `assemble`. They fill in what the file leaves open: of an
         `.img` that is the memory, of a raw file everything (isa sbn, 16 bits and entry 0 unless stated).
@@ -68,7 +73,7 @@ def read_image(
             return read_dialect(decode_source(data, name), name, dialect, **options)
         from assembler.driver import assemble
 
-        return assemble(decode_source(data, name), name, folder, **options)
+        return assemble(decode_source(data, name), name, folder, include=include, **options)
     stated = Options(**options)
     if len(data) > _MAX_FILE_BYTES:
         raise ImageError(f"{name}: the file has more than {_MAX_FILE_BYTES >> 20} MiB")

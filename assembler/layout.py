@@ -235,7 +235,7 @@ class Layout:
         self.is_distorted = True
         return False
 
-    def _add(self, statement: Statement, size: int, cells: Cells) -> None:
+    def add(self, statement: Statement, size: int, cells: Cells) -> None:
         """Puts the words of a statement at the next addresses."""
         if not size:
             return
@@ -279,7 +279,7 @@ class Layout:
             if len(body.operands) == 1:
                 cells[1] = cells[0]
                 self._check_literal(body.operands[0], is_target=False)
-            self._add(statement, 3, tuple(cells))
+            self.add(statement, 3, tuple(cells))
 
     def _define_operands(self, statement: Statement, body: Instruction, offsets: Iterable[int]) -> None:
         """Gives the labels of operands the addresses of their words, which stand at offsets from the first one."""
@@ -311,13 +311,13 @@ class Layout:
             cells = tuple(self.expression(operand) for operand in body.operands)
             for operand in body.operands:
                 self._use_literal(operand)
-            self._add(statement, len(cells), cells)
+            self.add(statement, len(cells), cells)
 
     def _ascii(self, statement: Statement, body: Instruction, end: bytes = b"") -> None:
         if self.counted(statement, body, 1, None):
             texts = [self.text(operand) for operand in body.operands]
             data = b"".join(text.data + end for text in texts if text is not None)
-            self._add(statement, len(data), data)
+            self.add(statement, len(data), data)
 
     def _asciz(self, statement: Statement, body: Instruction) -> None:
         self._ascii(statement, body, b"\0")
@@ -331,7 +331,7 @@ class Layout:
         if size is not None and size < 0:
             self.error(f"`.space` cannot make {shown(size)} words", counted.span)
         elif size is not None:
-            self._add(statement, size, Fill(size, fill))
+            self.add(statement, size, Fill(size, fill))
 
     def _org(self, statement: Statement, body: Instruction) -> None:
         if not self.counted(statement, body, 1, 1):
@@ -381,7 +381,7 @@ class Layout:
         self.begin_pools()
         around, self.scope = self.scope, scope
         assert not isinstance(cells, Fill), "a literal is one word or a text"
-        self._add(statement, len(cells), cells)
+        self.add(statement, len(cells), cells)
         self.scope = around
 
     def report_range(self, span: Span, value: int) -> None:

@@ -1,4 +1,4 @@
-"""The listing: address, words and source line, side by side."""
+"""Listings: address, words and source line side by side, and the names of a program."""
 
 from collections.abc import Iterator
 
@@ -39,6 +39,16 @@ def format_listing(image: Image) -> str:
             said = text if index == 0 else ""
             lines.append(f"{address:>{address_width}}  {words:<{column}} {said}".rstrip())
     return "".join(f"{line}\n" for line in lines)
+
+
+def format_symbols(image: Image) -> str:
+    """The program's own labels and constants as `.equ` lines for other programs to include; by value, then name."""
+    lines = []
+    for name, value in sorted(image.symbols.items(), key=lambda item: (item[1], item[0])):
+        if not name.startswith("__"):
+            kind = "" if name in image.constants else "  ; address"
+            lines.append(f"        .equ    {name}, {value}{kind}\n")
+    return "".join(lines)
 
 
 def _said(origin: Origin, depth: int, file: str | None) -> str:

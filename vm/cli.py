@@ -234,6 +234,9 @@ def _add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
 
 def _add_more(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("more", nargs="*", metavar="FILE", help="further raw images, put after the first one")
+    parser.add_argument(
+        "-I", dest="include", action="append", default=[], metavar="DIR", help="also look for included files in DIR"
+    )
 
 
 def _add_dialect(parser: argparse.ArgumentParser) -> None:
@@ -364,6 +367,7 @@ def _add_asm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", dest="output_format", choices=FORMATS, help="format of IMAGE (default: by its suffix, else img)"
     )
+    parser.add_argument("--symbols", metavar="FILE", help="also write the program's names, as `.equ` lines to include")
     parser.set_defaults(format=None)
     _add_dialect(parser)
     _add_stated(parser)

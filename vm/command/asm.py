@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from assembler import Image, format_of, image_bytes
+from assembler import Image, format_of, format_symbols, image_bytes
 from assembler.files import RAW_FORMATS
 from assembler.whole_file import write_whole
 from vm.console import outputs, program_files, terminal
@@ -24,10 +24,12 @@ def run(options: argparse.Namespace) -> int:
     image = program_files.load(options)
     with stated_by_user():
         data = image_bytes(image, format)
+    outputs.check({"-o": output, "--symbols": options.symbols}, program_files.named(options), image)
+    if options.symbols is not None:
+        write_whole(options.symbols, format_symbols(image).encode())
     if output == outputs.STDOUT:
         terminal.stdout().write(data)
         return 0
-    outputs.check({"-o": output}, program_files.named(options), image)
     write_whole(output, data)
     talk.say(
         f"{output}: {len(image.words):,} words, {image.word_bits}-bit {image.isa}, entry {image.entry}, format {format}"

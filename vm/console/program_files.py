@@ -36,7 +36,7 @@ def _image(options: argparse.Namespace, folder: str) -> Image:
         "entry": options.entry,
         "input_mode": options.input_mode,
     }
-    name = options.program
+    name, include = options.program, options.include
     if options.more:
         if options.dialect is not None or name == STDIN:
             raise UsageError("only files of raw images can be put one after the other")
@@ -45,9 +45,9 @@ def _image(options: argparse.Namespace, folder: str) -> Image:
     with stated_by_user():
         if name == STDIN:
             data = terminal.read_all()
-            return read_image(data, "<stdin>", options.format or "sbn", os.curdir, dialect=options.dialect, **stated)
+            return read_image(data, "<stdin>", options.format or "sbn", os.curdir, options.dialect, include, **stated)
         if is_file(name, folder):
-            return load_image(name, options.format, dialect=options.dialect, **stated)
+            return load_image(name, options.format, options.dialect, include, **stated)
         if options.dialect is not None:
             raise UsageError(f"no such file: {printable(name)}; --dialect is for files; bundled programs need none")
         data = bundled_source(name, folder, sought="file and no bundled program").encode()
