@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from assembler.files import format_of, image_bytes, load_image, load_images, read_image, save_image
     from assembler.image import Image, ImageError, Note, Origin, SourceMap, SourceRun
     from assembler.library import MacroReference, macro_reference
-    from assembler.listing import format_listing, format_symbols
+    from assembler.listing import format_listing, format_source, format_symbols
     from assembler.parsing import decode_source
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "evaluate",
     "format_listing",
     "format_of",
+    "format_source",
     "format_symbols",
     "image_bytes",
     "load_image",
@@ -48,7 +49,7 @@ _HOMES = {
     "files": ("format_of", "image_bytes", "load_image", "load_images", "read_image", "save_image"),
     "image": ("Image", "ImageError", "Note", "Origin", "SourceMap", "SourceRun"),
     "library": ("MacroReference", "macro_reference"),
-    "listing": ("format_listing", "format_symbols"),
+    "listing": ("format_listing", "format_source", "format_symbols"),
     "parsing": ("decode_source",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
