@@ -52,19 +52,19 @@ def _note(layout: Layout, words: list[int]) -> None:
         from assembler.notes import note_all
 
         note_all(layout)
-    if _moves_bytes(layout, words):
+    if _has_console_target(layout, words):
         from assembler.notes import note_targets
 
         note_targets(layout, words)
 
 
-def _moves_bytes(layout: Layout, words: list[int]) -> bool:
-    """Whether an instruction that stands in the program, and not in a macro's expansion, has the console's address."""
+def _has_console_target(layout: Layout, words: list[int]) -> bool:
+    """Whether three words that may be an instruction of the console have a target of their own."""
     console = (1 << layout.word_bits) - 1
     return any(
-        len(placed.cells) == 3 and not placed.scope.calls and console in words[placed.here : placed.here + 2]
+        console in words[placed.here : placed.here + 2] and words[placed.here + 2] != placed.here + 3 & console
         for placed in layout.placed
-        if isinstance(placed.cells, tuple)
+        if placed.size == 3 and not placed.scope.calls
     )
 
 

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from assembler.image import INPUT_MODES
 from learned_units import bits
 from learned_units.unit import Spec
 from vm.state import WORDS, Halt, MachineState
@@ -84,6 +83,21 @@ def _negate(word: jax.Array, word_bits: int) -> jax.Array:
     return _add(word ^ bits.limb_masks(word_bits), 1, word_bits)
 
 
+class _ConsoleMode(NamedTuple):
+    """What an input mode is made of."""
+
+    combine: str  # what a byte does to the word: "set", "add" or "sub"
+    zero_at_end: bool  # or -1
+    reads_branch: bool
+    writes_branch: bool
+
+
+def _console_mode(input_mode: str) -> _ConsoleMode:
+    """The parts of a mode's name, such as `add_zero_branch_io`."""
+    combine, *words = input_mode.split("_")
+    return _ConsoleMode(combine, "zero" in words, "branch" in words, "io" in words)
+
+
 class Fetched(NamedTuple):
     """The instruction at pc and the words its operands name, as read before it writes anything.
 
@@ -135,8 +149,8 @@ def step(
     result = spec.evaluate(params, minuend, subtrahend, c, fall_through)
 
     # Console: v is the next byte or the end; what is written is v, mem[A], or v combined with mem[B] by the input mode.
-    mode = INPUT_MODES[input_mode]
-    end = masks if mode.end else np.zeros_like(masks)
+    mode = _console_mode(input_mode)
+    end = np.zeros_like(masks) if mode.zero_at_end else masks
     at_end = state.input_position >= state.input_length
     byte = jax.lax.dynamic_index_in_dim(state.input, state.input_position, 0, keepdims=False).astype(jnp.uint32)
     value = jnp.where(at_end, end, jnp.where(np.arange(limbs) == 0, byte & masks[0], np.uint32(0)))
@@ -147,7 +161,7 @@ def step(
     else:
         received = _add(minuend, _negate(value, word_bits), word_bits)
     console = reads | writes
-    end_byte = np.uint32(mode.end & 0xFF)
+    end_byte = np.uint32(0 if mode.zero_at_end else 0xFF)
     sent = jnp.where(reads, jnp.where(at_end, end_byte, byte), subtrahend[0] & np.uint32(0xFF))
     word = jnp.where(reads, received, result.difference)
     # An instruction that writes no memory writes back the word it read: no select ever touches the memory.
