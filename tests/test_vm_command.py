@@ -434,6 +434,21 @@ def test_words_alone_come_with_the_options_they_need(sbn, tmp_path):
     assert sbn("run", path, "--isa", "subleq", "--unit", "native") == 0
 
 
+def test_a_new_program_assembles_without_a_note_runs_and_is_never_overwritten(sbn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sbn("new", "sums") == 0
+    assert sbn.err == "sums.sbn: a program to begin with; `sbn run sums.sbn` runs it\n"
+    assert sbn("run", "sums.sbn", "--unit", "native", stdin=b"100\n") == 0
+    assert sbn.out == b"How far? The sum is 5050\n"
+    assert "note:" not in sbn.err
+    (tmp_path / "sums.sbn").write_text("mine")
+    assert sbn("new", "sums.sbn") == 2
+    assert "sums.sbn is there already and stays as it is" in sbn.err
+    assert (tmp_path / "sums.sbn").read_text() == "mine"
+    assert sbn("new", "no/where") == 2
+    assert sbn("new", ".sbn/") == 2
+
+
 def test_the_names_of_a_program_can_be_included_in_another(sbn, source, tmp_path):
     names, image = str(tmp_path / "names.sbn"), str(tmp_path / "p.img")
     assert sbn("asm", source(".equ N, -3\nhalt\nmul =2, x\nx: .word 1\n"), "-o", image, "--symbols", names) == 0

@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         "--turing", action="store_true", help="show the way from one instruction to an interpreter, on learned steps"
     )
     _add_run(command("run", "assemble or load a program, and run it", RUN_EPILOG))
+    new = command("new", "write a commented program to begin with")
+    new.add_argument("name", metavar="NAME", help="what it is called; the file is NAME.sbn and is never overwritten")
     _add_asm(command("asm", "assemble a program into an image file"))
     _add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")
     listing = command("list", "show addresses, words and source lines side by side")
