@@ -42,7 +42,7 @@ def read_dialect(text: str, name: str = "<text>", dialect: str = "sqasm", **opti
     layout.names.symbols.clear()  # these notations have no predefined names, and keep none for the assembler
     layout.names.is_library = True
     for console in _CONSOLE_NAMES:
-        layout.defaults.symbols[console] = Predefined(console, lambda span: -1)
+        layout.defaults.symbols[console] = Predefined(console, lambda _: -1)
     source = read(parsing.source_lines(text, name), name, layout.isa, _QUESTION_MARK[dialect])
     for statement in source.statements:
         layout.place(statement)

@@ -39,12 +39,26 @@ def assemble(
     Raises AssemblyError, with all errors found, for any source that is not a program and where an option contradicts
     it; ValueError and TypeError for options that no program can have.
     """
-    layout = Layout(name, Options(isa, word_bits, memory, entry, input_mode))
+    options = Options(isa, word_bits, memory, entry, input_mode)
     with _no_garbage_collection():
-        block = structured(parse(text, name), name)
-        for statement in expanded(block, layout, name, folder, include):
-            layout.place(statement)
-        return encode(layout)
+        return _assembled(text, name, folder, include, options)
+
+
+def _assembled(
+    text: str,
+    name: str,
+    folder: str | os.PathLike[str] | None,
+    include: Sequence[str | os.PathLike[str]],
+    options: Options,
+) -> Image:
+    """The image. What it took to make it is gone when this returns, so that no look for garbage has to find it."""
+    layout = Layout(name, options)
+    block = structured(parse(text, name), name)
+    for statement in expanded(block, layout, name, folder, include):
+        layout.place(statement)
+    image = encode(layout)
+    layout.release()
+    return image
 
 
 def evaluate(text: str, symbols: Mapping[str, int] | None = None, name: str = "<expression>") -> int:

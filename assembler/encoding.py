@@ -25,7 +25,7 @@ def encode(layout: Layout) -> Image:
     entry = _entry(layout)
     words = [0] * (0 if layout.is_distorted else layout.num_words)
     for placed in layout.placed:
-        encoded = list(_words(layout, placed))
+        encoded = [*_words(layout, placed)]
         if not layout.is_distorted:
             words[placed.here : placed.here + placed.size] = encoded
     layout.report.check()

@@ -42,7 +42,7 @@ class Placed:
     @property
     def word(self) -> str:
         """The instruction or directive, in lower case; "=" for a literal."""
-        return self.statement.body.word.text.lower() if self.statement.body else ""
+        return self.statement.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +109,17 @@ class Layout:
     def input_mode(self) -> str:
         return self.header.input_mode or "set"
 
+    def release(self) -> None:
+        """Gives up all it holds: much of that refers to the layout in turn."""
+        vars(self).clear()
+
     def place(self, statement: Statement) -> None:
         """Takes in the next statement: labels, and possibly an instruction or one of DIRECTIVES."""
         self.place_labels(statement)
         body = statement.body
         if not isinstance(body, Instruction):
             return
-        word = body.word.text.lower()
+        word = statement.word
         if word in ISAS:
             self._place_instruction(statement, body, word)
         else:
@@ -183,6 +187,8 @@ class Layout:
 
     def check_labels(self, statement: Statement, body: Instruction, makes_words: bool) -> None:
         """Reports labels of operands, and arguments that carry one, where there is no word for them to name."""
+        if makes_words and not self.scope.has_labelled:
+            return
         for operand in body.operands:
             for label in () if makes_words else operand.labels:
                 message = f"an operand of `{shown(body.word.text)}` is no word that a label could name"
@@ -262,19 +268,23 @@ class Layout:
             order = self.orders.get(statement.line.file)
             if len(body.operands) > 1 and order and order[0] == "destination_first":
                 offsets = (1, 0, 2)
-        self.check_labels(statement, body, makes_words=True)
+        scope = self.scope
+        if scope.has_labelled:
+            self.check_labels(statement, body, makes_words=True)
         self._define_operands(statement, body, offsets)
         if self.counted(statement, body, 1, 3):
             cells: list[Expression | None] = [None] * 3
             for offset, operand in zip(offsets, body.operands, strict=False):
-                if isinstance(operand.value, Text):
-                    self.error("an instruction takes addresses, not a string", operand.span, text_help(operand.value))
+                value = operand.value
+                if isinstance(value, Text):
+                    self.error("an instruction takes addresses, not a string", operand.span, text_help(value))
                     continue
-                cells[offset] = self.expression(operand)
-                self._use_literal(operand)
-                if offset < 2 and not self.scope.is_library:
+                cells[offset] = value if type(value) is Expression else self.expression(operand)
+                if operand.is_literal:
+                    self._use_literal(operand)
+                if offset < 2 and not scope.is_library:
                     self.use_number(operand, False)
-                if offset:
+                if offset and (operand.is_literal or scope.has_literal):
                     self._check_literal(operand, is_target=offset == 2)
             if len(body.operands) == 1:
                 cells[1] = cells[0]
@@ -284,7 +294,8 @@ class Layout:
     def _define_operands(self, statement: Statement, body: Instruction, offsets: Iterable[int]) -> None:
         """Gives the labels of operands the addresses of their words, which stand at offsets from the first one."""
         for offset, operand in zip(offsets, body.operands, strict=False):
-            self._define_labels(operand, self.here + offset)
+            if operand.labels or self.scope.has_labelled:
+                self._define_labels(operand, self.here + offset)
 
     def _define_labels(self, operand: Operand, address: int) -> None:
         """Gives an operand's labels an address, and those of the argument it stands for."""
