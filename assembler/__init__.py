@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from assembler.dialects import read_dialect
     from assembler.disassembler import disassemble
     from assembler.driver import assemble, evaluate
-    from assembler.files import format_of, image_bytes, load_image, read_image
+    from assembler.files import format_of, image_bytes, load_image, load_images, read_image
     from assembler.image import Image, ImageError, Note, Origin, SourceMap, SourceRun
     from assembler.library import MacroReference, macro_reference
-    from assembler.listing import format_listing
+    from assembler.listing import format_listing, format_source, format_symbols
     from assembler.parsing import decode_source
 
 __all__ = [
@@ -30,8 +30,11 @@ __all__ = [
     "evaluate",
     "format_listing",
     "format_of",
+    "format_source",
+    "format_symbols",
     "image_bytes",
     "load_image",
+    "load_images",
     "macro_reference",
     "read_dialect",
     "read_image",
@@ -42,10 +45,10 @@ _HOMES = {
     "dialects": ("read_dialect",),
     "disassembler": ("disassemble",),
     "driver": ("assemble", "evaluate"),
-    "files": ("format_of", "image_bytes", "load_image", "read_image"),
+    "files": ("format_of", "image_bytes", "load_image", "load_images", "read_image"),
     "image": ("Image", "ImageError", "Note", "Origin", "SourceMap", "SourceRun"),
     "library": ("MacroReference", "macro_reference"),
-    "listing": ("format_listing",),
+    "listing": ("format_listing", "format_source", "format_symbols"),
     "parsing": ("decode_source",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

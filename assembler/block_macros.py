@@ -153,15 +153,20 @@ def _branch(expansion: "Expansion", statement: Statement, body: Instruction) -> 
     relation, operands = _condition(expansion, condition)
     if relation is None:
         return
-    name = _BRANCHES[relation][body.word.text.lower() == ".unless"]
+    name = _BRANCHES[relation][statement.word == ".unless"]
+    key = id(statement), name
+    if key not in expansion.branches:
+        call = Instruction(Name(name, *_columns(body.word)), (*operands, target))
+        expansion.branches[key] = statement, Statement(statement.line, (), call)
     definition = expansion.macros.standard(statement, name)
     if definition is None:
         expansion.layout.error(
             f"`{body.word.text}` needs the standard macros, which `.nostd` leaves out", statement.span
         )
         return
-    call = Instruction(Name(name, *_columns(body.word)), (*operands, target))
-    expansion.expand(Statement(statement.line, (), call), call, definition, True, None)
+    _, call = expansion.branches[key]
+    assert isinstance(call.body, Instruction), "it was made of one"
+    expansion.expand(call, call.body, definition, True, None)
 
 
 def _condition(expansion: "Expansion", operand: Operand) -> tuple[str | None, tuple[Operand, ...]]:
@@ -255,7 +260,7 @@ def _exits(definition: Definition) -> set[str]:
     exits = set()
     for node in definition.block:
         body = node.body if isinstance(node, Statement) else None
-        if isinstance(body, Instruction) and body.word.text.lower() == ".exit" and body.operands:
+        if isinstance(node, Statement) and isinstance(body, Instruction) and node.word == ".exit" and body.operands:
             value = body.operands[0].value
             name = value.sole_name if isinstance(value, Expression) else None
             exits.add(name.text.lower() if name else "")

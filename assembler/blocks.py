@@ -56,7 +56,7 @@ class _Builder:
 
     def add(self, statement: Statement) -> None:
         body = statement.body
-        word = body.word.text.lower() if body else ""
+        word = statement.word
         if word in _END_OF:
             self._begin(statement, word)
         elif word in _BEGIN_OF or word in (".elif", ".else"):
@@ -76,7 +76,7 @@ class _Builder:
 
     def _sign(self, statement: Statement) -> None:
         """Notes that the macro around a statement says something of itself."""
-        word = _word(statement)
+        word = statement.word
         macro = self._innermost(".macro")
         if macro is None or (word != BODY_DIRECTIVE and macro is not self.open[-1]):
             where = "directly in a macro, not in another block of it" if macro else "in a macro"
@@ -119,7 +119,7 @@ class _Builder:
         if block.kind != ".if":
             self._report_stray(statement, word, ".if")
             return
-        if block.branch is not None and _word(block.branch) == ".else":
+        if block.branch is not None and block.branch.word == ".else":
             help = f"the `.else` is at {_place(block.branch)}"
             self.report.add(f"`{word}` below the `.else` of its `.if`", _word_span(statement), help)
         self._complete_branch(block)
@@ -183,10 +183,6 @@ def _makes_names(statement: Statement, word: str) -> bool:
     if word in (".equ", ".include") or statement.labels:
         return True
     return isinstance(statement.body, Instruction) and any(operand.labels for operand in statement.body.operands)
-
-
-def _word(statement: Statement) -> str:
-    return statement.body.word.text.lower() if statement.body else ""
 
 
 def _word_span(statement: Statement) -> Span:

@@ -46,7 +46,7 @@ def collected(
         if not isinstance(node, Statement) or not isinstance(body, Instruction):
             opened[-1].add(node)
             continue
-        word = body.word.text.lower()
+        word = node.word
         signature = opened[-1].definition.signature
         if word == signature.closer or any(word == block.definition.signature.closer for block in opened):
             _keep_labels(opened[-1], node)
@@ -95,7 +95,7 @@ def _within(blocks: Iterable[Iterable[Node]], word: str) -> Iterator[Statement]:
         inner = [branch.block for branch in node.branches] if isinstance(node, Conditional) else []
         inner += [node.block] if isinstance(node, Repetition) else []
         for each in chain.from_iterable(inner):
-            if isinstance(each, Statement) and each.body is not None and each.body.word.text.lower() == word:
+            if isinstance(each, Statement) and each.word == word:
                 yield each
 
 

@@ -4,6 +4,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_DIAGNOSTICS = 1_000  # of one assembly
 SHOWN_DIAGNOSTICS = 20
@@ -22,8 +23,7 @@ class SourceLine:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Columns `start` (from 1) up to, not including, `end` of one line.
 
     `calls` are the macro calls this line was expanded from, innermost first.

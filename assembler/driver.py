@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from assembler.blocks import structured
@@ -22,6 +22,7 @@ def assemble(
     name: str = "<text>",
     folder: str | os.PathLike[str] | None = None,
     *,
+    include: Sequence[str | os.PathLike[str]] = (),
     isa: str | None = None,
     word_bits: int | None = None,
     memory: int | None = None,
@@ -32,17 +33,32 @@ def assemble(
 
     name: what errors and the source map call the text.
     folder: where the files are that the text includes; the current folder unless stated.
+    include: folders in which a file is looked for that is not beside the one that includes it.
     isa, word_bits, memory, entry, input_mode: fill in what the source leaves open; `entry` may be an expression.
 
     Raises AssemblyError, with all errors found, for any source that is not a program and where an option contradicts
     it; ValueError and TypeError for options that no program can have.
     """
-    layout = Layout(name, Options(isa, word_bits, memory, entry, input_mode))
+    options = Options(isa, word_bits, memory, entry, input_mode)
     with _no_garbage_collection():
-        block = structured(parse(text, name), name)
-        for statement in expanded(block, layout, name, folder):
-            layout.place(statement)
-        return encode(layout)
+        return _assembled(text, name, folder, include, options)
+
+
+def _assembled(
+    text: str,
+    name: str,
+    folder: str | os.PathLike[str] | None,
+    include: Sequence[str | os.PathLike[str]],
+    options: Options,
+) -> Image:
+    """The image. What it took to make it is gone when this returns, so that no look for garbage has to find it."""
+    layout = Layout(name, options)
+    block = structured(parse(text, name), name)
+    for statement in expanded(block, layout, name, folder, include):
+        layout.place(statement)
+    image = encode(layout)
+    layout.release()
+    return image
 
 
 def evaluate(text: str, symbols: Mapping[str, int] | None = None, name: str = "<expression>") -> int:

@@ -25,11 +25,11 @@ def encode(layout: Layout) -> Image:
     entry = _entry(layout)
     words = [0] * (0 if layout.is_distorted else layout.num_words)
     for placed in layout.placed:
-        encoded = list(_words(layout, placed))
+        encoded = [*_words(layout, placed)]
         if not layout.is_distorted:
             words[placed.here : placed.here + placed.size] = encoded
     layout.report.check()
-    _note(layout)
+    _note(layout, words)
     symbols = _symbols(layout)
     return Image(
         words,
@@ -45,13 +45,27 @@ def encode(layout: Layout) -> Image:
     )
 
 
-def _note(layout: Layout) -> None:
+def _note(layout: Layout, words: list[int]) -> None:
     """Notes what is right by the rules, where there is something that may be noted."""
     has_unread = any(isinstance(symbol, Constant) and not symbol.is_read for symbol in layout.names.symbols.values())
     if layout.bare_numbers or has_unread or not layout.first_instruction:
         from assembler.notes import note_all
 
         note_all(layout)
+    if _has_console_target(layout, words):
+        from assembler.notes import note_targets
+
+        note_targets(layout, words)
+
+
+def _has_console_target(layout: Layout, words: list[int]) -> bool:
+    """Whether three words that may be an instruction of the console have a target of their own."""
+    console = (1 << layout.word_bits) - 1
+    return any(
+        console in words[placed.here : placed.here + 2] and words[placed.here + 2] != placed.here + 3 & console
+        for placed in layout.placed
+        if placed.size == 3 and not placed.scope.calls
+    )
 
 
 def _settle_constants(layout: Layout) -> None:

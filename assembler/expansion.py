@@ -19,21 +19,26 @@ from assembler.image import ISAS
 from assembler.layout import DIRECTIVES, Layout
 from assembler.library import standard_library
 from assembler.macros import Macros, miscounted
-from assembler.scopes import Argument, BlockUse, Label, Scope
+from assembler.scopes import Argument, BlockUse, Label, Predefined, Scope
 from assembler.syntax import (
+    Binary,
     Block,
     BlockCall,
+    Branch,
     Condition,
     Conditional,
     Definition,
     Expression,
     Instruction,
+    Name,
     Node,
+    Number,
     Operand,
     Parameter,
     Pool,
     Repetition,
     Statement,
+    Unary,
 )
 
 if TYPE_CHECKING:
@@ -43,17 +48,16 @@ MAX_MACRO_DEPTH = 200
 # The library's names for the addresses of words; `n` and `step` are numbers, `L` is a place in the program.
 ADDRESS_PARAMETERS = frozenset(("a", "b", "p", "q", "i", "from", "to"))
 BLOCK_MACRO_DIRECTIVES = (".body", ".exit", ".when", ".unless", ".label")
+_PLACED = frozenset((*ISAS, *DIRECTIVES))  # what statements say that are placed as they are
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
 
 
-def expanded(
-    block: Block, layout: Layout, name: str, folder: str | os.PathLike[str] | None = None
-) -> Iterator[Statement]:
+def expanded(block: Block, layout: Layout, *place: Any) -> Iterator[Statement]:
     """The statements to place, each with `layout.scope` set for it.
 
-    name, folder: what the source is called, and where its includes are.
+    place: what the source is called, and where its includes are, as for `includes.Files`.
     """
-    return Expansion(block, layout, name, folder).statements()
+    return Expansion(block, layout, place).statements()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class _Round:
     index: Label | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Opened:
     """A block under expansion: what is left of it, its names, and the files it stands in, the outermost first."""
 
@@ -72,24 +76,27 @@ class Opened:
     scope: Scope
     files: tuple[str, ...]
     arguments: tuple[Argument, ...] = ()  # of the macro that ends with this block
+    use: BlockUse | None = None  # of the block macro that ends with this block
 
 
 class Expansion:
     """The expansion of one program."""
 
-    def __init__(self, block: Block, layout: Layout, name: str, folder: str | os.PathLike[str] | None) -> None:
+    def __init__(self, block: Block, layout: Layout, place: tuple[Any, ...]) -> None:
         self.block = block
         self.layout = layout
-        self.place = name, folder
+        self.place = place
         self.macros = Macros(layout)
         self.opened = [Opened(iter(block), layout.names, ())]
         self.pools: deque[Opened] = deque()
         self.pooled: set[Pool] = set()
         self.num_expanded = 0
         self.chains: dict[tuple[int, int], tuple[Statement, tuple[Span, ...]]] = {}
+        self.branches: dict[tuple[int, str], tuple[Statement, Statement]] = {}  # by identity, and what is asked: calls
+        self.chosen: dict[int, tuple[Conditional, Block]] = {}  # by identity: the branch that is always taken
         self.suggestions: dict[str, str | None] = {}
 
-    @property
+    @cached_property
     def _blocks(self) -> Any:
         """The module of block macros; a program without them does without it, too."""
         from assembler import block_macros
@@ -111,45 +118,60 @@ class Expansion:
                 self.opened.append(self.pools.popleft())
             opened = self.opened[-1]
             layout.scope = opened.scope
-            node = next(opened.nodes, None)
-            if node is None:
-                self._close(self.opened.pop())
-                continue
-            if isinstance(node, _Round):
-                self._open_round(node)
-                continue
-            self._count(node)
-            if isinstance(node, Statement):
-                body = node.body
-                word = body.word.text.lower() if body else ""
-                if not isinstance(body, Instruction) or word in ISAS or word in DIRECTIVES:
-                    yield node
-                    continue
-                layout.place_labels(node)
-                if word == ".include":
-                    self.include(node, body)
-                elif word in BLOCK_MACRO_DIRECTIVES:
-                    self._blocks.DIRECTIVES[word](self, node, body)
-                elif (definition := self.macros.block(word)) is not None:
-                    self._blocks.begin(self, node, definition)
-                elif layout.scope.around and (exit := self._blocks.exit_of(word, layout.scope)):
-                    self._blocks.leave(self, node, body, *exit)
+            for node in opened.nodes:
+                if isinstance(node, _Round):
+                    self._open_round(node)
+                    break
+                self.num_expanded += 1
+                if self.num_expanded > parsing.MAX_STATEMENTS:
+                    self._report_too_many(node)
+                if isinstance(node, Statement):
+                    if not isinstance(node.body, Instruction) or node.word in _PLACED:
+                        yield node
+                        continue
+                    layout.place_labels(node)
+                    self._carry_out(node, node.body)
                 else:
-                    self.call(node, body)
-                continue
-            layout.place_labels(node.statement)
-            match node:
-                case BlockCall():
-                    self._blocks.call(self, node)
-                case Conditional():
-                    self._choose(node)
-                case Repetition():
-                    self._repeat(node)
-                case Pool():
-                    self._keep_pool(node)
-                case Definition():
-                    self.macros.define(node)
+                    layout.place_labels(node.statement)
+                    self._enter(node)
+                if self.opened[-1] is not opened:  # what was opened comes first
+                    break
+            else:
+                self._close(self.opened.pop())
         layout.scope = layout.names
+
+    def _carry_out(self, statement: Statement, body: Instruction) -> None:
+        """A statement that makes no words itself: an include, a directive of macros, or a call of one."""
+        word, scope = statement.word, self.layout.scope
+        if word == ".include":
+            self._include(statement, body)
+        elif word == ".incbin":
+            self._include_bytes(statement, body)
+        elif word in BLOCK_MACRO_DIRECTIVES:
+            self._blocks.DIRECTIVES[word](self, statement, body)
+        else:
+            found = self.macros.find(statement)
+            if found is not None and found[0].signature.takes_body:
+                self._blocks.begin(self, statement, found[0])
+            elif scope.around is not None and (exit := self._blocks.exit_of(word, scope)):
+                self._blocks.leave(self, statement, body, *exit)
+            elif found is not None:
+                self.expand(statement, body, *found, None)
+            else:
+                self._report_unknown(statement, body)
+
+    def _enter(self, node: Node) -> None:
+        match node:
+            case BlockCall():
+                self._blocks.call(self, node)
+            case Conditional():
+                self._choose(node)
+            case Repetition():
+                self._repeat(node)
+            case Pool():
+                self._keep_pool(node)
+            case Definition():
+                self.macros.define(node)
 
     def open(self, block: Block, scope: Scope, files: tuple[str, ...] | None = None) -> None:
         """Expands some nodes next; `files` where they stand in other ones."""
@@ -157,18 +179,18 @@ class Expansion:
 
     def _close(self, opened: Opened) -> None:
         """Reports the labels in arguments that a macro, which ends here, has given to no word."""
+        if opened.use is not None:
+            opened.use.exits.clear()  # they would hold the scope that holds them
         for argument in opened.arguments:
             if not argument.is_used and argument.operand.labels and not self.layout.is_distorted:
                 label = argument.operand.labels[0]
                 message = f"the label `{shown(label.text)}` names nothing: no word is made of this argument"
                 self.layout.report.add(message, argument.span)
 
-    def _count(self, node: Node) -> None:
-        self.num_expanded += 1
-        if self.num_expanded > parsing.MAX_STATEMENTS:
-            message = f"the program expands to more than {parsing.MAX_STATEMENTS:,} statements"
-            self.layout.error(message, node.statement.span if not isinstance(node, Statement) else node.span)
-            self.layout.report.check()
+    def _report_too_many(self, node: Node) -> None:
+        message = f"the program expands to more than {parsing.MAX_STATEMENTS:,} statements"
+        self.layout.error(message, node.statement.span if not isinstance(node, Statement) else node.span)
+        self.layout.report.check()
 
     def is_given(self, statement: Statement, least: int, most: int) -> bool:
         """Whether a directive has a right number of operands and no labels in them, reported if not."""
@@ -178,10 +200,13 @@ class Expansion:
         return self.layout.counted(statement, body, least, most)
 
     def _choose(self, conditional: Conditional) -> None:
+        if id(conditional) in self.chosen:
+            self.open(self.chosen[id(conditional)][1], self.layout.scope)
+            return
         for branch in conditional.branches:
             body = branch.statement.body
             assert isinstance(body, Instruction), "the grammar makes nothing else of a directive"
-            if body.word.text.lower() != ".else":
+            if branch.statement.word != ".else":
                 value = None
                 if self.is_given(branch.statement, 1, 1):
                     [condition] = body.operands
@@ -192,7 +217,21 @@ class Expansion:
                 if not value:
                     continue
             self.open(branch.block, self.layout.scope)
+            if all(self._asks_of_the_machine(each) for each in conditional.branches):
+                self.chosen[id(conditional)] = conditional, branch.block
             return
+
+    def _asks_of_the_machine(self, branch: Branch) -> bool:
+        """Whether a condition is made of numbers, and names that stand for one value once they were used."""
+        body = branch.statement.body
+        values = [operand.value for operand in body.operands] if isinstance(body, Instruction) else []
+        return all(
+            isinstance(operation, Number | Unary | Binary)
+            or (isinstance(operation, Name) and isinstance(self.layout.scope.find(operation.text), Predefined))
+            for value in values
+            if isinstance(value, Expression)
+            for operation in value.operations
+        )
 
     def _repeat(self, repetition: Repetition) -> None:
         body = repetition.statement.body
@@ -229,36 +268,54 @@ class Expansion:
             kept = Scope(names.parent, names.symbols, scope.calls, scope.is_library)
             self.pools.append(Opened(iter(pool.block), kept, self.opened[-1].files))
 
-    def include(self, statement: Statement, body: Instruction) -> None:
-        if not self.is_given(statement, 1, 1):
-            return
-        text = self.layout.text(body.operands[0])
-        if text is None:
+    def _include(self, statement: Statement, body: Instruction) -> None:
+        file = self._named_file(statement, body)
+        if file is None:
             return
         from assembler.includes import IncludeError
 
-        file = os.fsdecode(text.data)
         try:
             path = self.files.find(file, statement.line.file)
             files = self.files.chained(self.opened[-1].files, path)
             block = self.files.block(path)
         except IncludeError as error:
-            self.lose()
-            self.layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
+            self._report_missing(file, body, error)
         except AssemblyError as error:
             self.lose()
             self.layout.report.diagnostics += error.diagnostics
         else:
             self.opened.append(Opened(iter(block), self.layout.scope, files))
 
+    def _include_bytes(self, statement: Statement, body: Instruction) -> None:
+        file = self._named_file(statement, body)
+        if file is None:
+            return
+        from assembler.includes import IncludeError
+
+        try:
+            data = self.files.data(self.files.find(file, statement.line.file))
+        except IncludeError as error:
+            self._report_missing(file, body, error)
+        else:
+            self.layout.add(statement, len(data), data)
+
+    def _named_file(self, statement: Statement, body: Instruction) -> str | None:
+        """The file an include names, None after an error."""
+        text = self.layout.text(body.operands[0]) if self.is_given(statement, 1, 1) else None
+        return None if text is None else os.fsdecode(text.data)
+
+    def _report_missing(self, file: str, body: Instruction, error: Exception) -> None:
+        self.lose()
+        self.layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
+
     def lose(self) -> None:
         """Notes that a part of the program is missing."""
         self.layout.is_distorted = True
         self.layout.evaluator.lacks_names = True
 
-    def call(self, statement: Statement, body: Instruction, use: BlockUse | None = None) -> Scope | None:
-        """Expands a macro; of a block macro, `use` is its use. The scope of the expansion; None after an error."""
-        found = self.macros.find(statement, body)
+    def call(self, statement: Statement, body: Instruction, use: BlockUse) -> Scope | None:
+        """Expands a block macro. The scope of the expansion; None after an error."""
+        found = self.macros.find(statement)
         if found is None:
             self._report_unknown(statement, body)
             return None
@@ -274,7 +331,7 @@ class Expansion:
             message = f"macros are expanded more than {MAX_MACRO_DEPTH} deep: one of them calls itself without end"
             layout.error(message, statement.span)
             layout.report.check()
-        least = max((number for number, each in enumerate(head.parameters, 1) if each.default is None), default=0)
+        least = head.least
         if not least <= len(body.operands) <= len(head.parameters):
             message = miscounted(head, least, len(body.operands))
             from assembler import suggestions
@@ -291,7 +348,7 @@ class Expansion:
         arguments = self.bound(definition, head.parameters, body.operands, scope)
         if not scope.has_labelled:
             arguments = ()
-        self.opened.append(Opened(iter(definition.block), scope, self.opened[-1].files, arguments))
+        self.opened.append(Opened(iter(definition.block), scope, self.opened[-1].files, arguments, use))
         return scope
 
     def bound(
@@ -314,8 +371,9 @@ class Expansion:
             name = parameter.name.text
             if name in signature.texts:
                 operand = self._blocks.pooled_text(operand, around)
-            argument = Argument(name, operand, around, layout.here, is_kept=name in signature.keeps)
-            arguments[name] = argument
+            argument = arguments[name] = Argument(
+                name, operand, around, layout.here, None, False, None, name in signature.keeps
+            )
             passed_on = around.argument(operand)
             if passed_on is None:
                 layout.constants.append(argument)
@@ -359,12 +417,12 @@ class Expansion:
     def _suggestion(self, statement: Statement, body: Instruction) -> str | None:
         from assembler import suggestions
 
-        word = body.word.text.lower()
+        word = statement.word
         help = suggestions.of_other_assemblers(word)
         if help is not None:
             return help
         if word.startswith("."):
-            return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include"])
+            return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include", ".incbin"])
         if not self.layout.header.has_library and word in standard_library().macros:
             return f"`{word}` is a standard macro, which `.nostd` leaves out"
         for definition in _definitions([self.block, *(self.files.blocks() if "files" in vars(self) else ())]):

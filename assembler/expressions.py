@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from assembler.diagnostics import Report, SourceLine, Span, did_you_mean, shown
 from assembler.scopes import Argument, Constant, Failure, Label, Predefined, Scope, Valued
@@ -17,6 +18,7 @@ from assembler.syntax import (
 )
 
 MAX_VALUE_BITS = 4_096
+_SHORT = 50  # constants within constants that are settled without a list of what is under way
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
 
 
@@ -55,17 +57,9 @@ class Evaluator:
 
     def value(self, expression: Expression, scope: Scope, here: int) -> int | None:
         """The value, or None where there is none and the report says why."""
-        first = expression.operations[0]
-        if len(expression.operations) == 1:  # most operands are a number or a label
-            if type(first) is Number:
-                return first.value
-            if type(first) is Name:
-                symbol = scope.find(first.text)
-                if type(symbol) is Label:
-                    return symbol.address
-                if type(symbol) is Argument and type(symbol.value) is int:
-                    return symbol.value
-        result = self._settle(_Frame(None, expression, scope, here, _names(expression)))
+        result = self._known(expression, scope, here)
+        if result is None:
+            result = self._settle(_Frame(None, expression, scope, here, _names(expression)))
         if isinstance(result, int):
             return result
         if result.span is not None:
@@ -74,7 +68,9 @@ class Evaluator:
 
     def settle(self, constant: Valued) -> None:
         """Gives a constant its value, or reports why it has none."""
-        self._settle(_frame_of(constant))
+        constant.value = self._known(constant.expression, constant.scope, constant.here)
+        if constant.value is None:
+            self._settle(_frame_of(constant))
 
     def report_needed_above(self) -> None:
         """Reports each name that the layout needed before it was known."""
@@ -86,6 +82,54 @@ class Evaluator:
             elif not lacked_names:
                 self._report_undefined(name, scope, span)
         self._needed_above.clear()
+
+    def _known(self, expression: Expression, scope: Scope, here: int, depth: int = 0) -> int | None:
+        """The value where nothing stands in its way, as almost always; None where `_settle` has to find out why.
+
+        It reports nothing. Constants and arguments are settled on the way, as far as a short recursion goes.
+        """
+        name = expression.sole_name
+        if name is not None:  # as most operands are
+            symbol = scope.find(name.text)
+            if type(symbol) is Label:
+                return symbol.address
+            if type(symbol) is Argument and type(symbol.value) is int:
+                return symbol.value
+        values: list[int] = []
+        for operation in expression.operations:
+            if type(operation) is Number:
+                values.append(operation.value)
+            elif type(operation) is Name:
+                symbol = scope.find(operation.text)
+                if type(symbol) is Label:
+                    values.append(symbol.address)
+                elif type(symbol) is Argument or type(symbol) is Constant:
+                    if symbol.value is None and depth < _SHORT:
+                        symbol.value = self._known(symbol.expression, symbol.scope, symbol.here, depth + 1)
+                    if type(symbol.value) is not int:
+                        return None
+                    if type(symbol) is Constant:
+                        symbol.is_read = True
+                    values.append(symbol.value)
+                elif type(symbol) is Predefined:
+                    values.append(symbol.value(partial(_span_in, expression, operation, scope)))
+                else:
+                    return None
+            elif type(operation) is Here:
+                values.append(here)
+            elif type(operation) is Binary:
+                right = values.pop()
+                value = _binary(operation.operator, values.pop(), right, expression.span)
+                if type(value) is not int:
+                    return None
+                values.append(value)
+            elif type(operation) is Unary:
+                values.append(_UNARY[operation.operator](values.pop()))
+                if values[-1].bit_length() > MAX_VALUE_BITS:
+                    return None
+            else:
+                return None
+        return values[0]
 
     def _settle(self, root: _Frame) -> int | Failure:
         """Evaluates the constants an expression is made of, the innermost first, then the expression.
@@ -174,16 +218,16 @@ class Evaluator:
     def _value_of_name(
         self, name: Name, frame: _Frame, unsettled: dict[Valued, Failure], root: _Frame
     ) -> int | Failure:
-        span = Span(frame.expression.line, name.start, name.end, frame.scope.calls)
         match frame.scope.find(name.text):
             case Label(address=address):
                 return address
             case Predefined(value=value):
-                return value(span)
+                return value(partial(_span_in, frame.expression, name, frame.scope))
             case Constant(value=value) | Argument(value=value) as constant:
                 if isinstance(constant, Constant):
                     constant.is_read = True
                 return unsettled.get(constant, _KNOWN) if value is None else value
+        span = _span_in(frame.expression, name, frame.scope)
         if self.complete:
             if not self.lacks_names:
                 self._report_undefined(name, frame.scope, span)
@@ -203,6 +247,11 @@ class Evaluator:
         names = [constant.name, *(cycle[1:] if len(cycle) <= 8 else [*cycle[1:4], "…", *cycle[-2:]]), constant.name]
         chain = " → ".join(f"`{shown(name)}`" for name in names)
         self.report.add(f"`{shown(constant.name)}` is defined by itself", constant.span, f"the cycle is {chain}")
+
+
+def _span_in(expression: Expression, name: Name, scope: Scope) -> Span:
+    """Where a name of an expression stands."""
+    return Span(expression.line, name.start, name.end, scope.calls)
 
 
 def _frame_of(constant: Valued) -> _Frame:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from assembler.diagnostics import printable
 from assembler.image import MAX_IMAGE_WORDS, Image, ImageError, normalized_word
 from assembler.options import Options
 
-FORMATS = ("sbn", "img", "dec", "hex", "bin")
+RAW_FORMATS = ("dec", "hex", "bin", "bin-be")
+FORMATS = ("sbn", "img", *RAW_FORMATS)
+_RAW_WORD_BITS = 16
 _MAX_FILE_BYTES = 32 * MAX_IMAGE_WORDS
 _IMAGE = re.compile(rb"sbn-image [0-9]{1,9}\r?\n")  # the first line of an `.img` file
 
@@ -22,7 +25,11 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def load_image(
-    path: str | os.PathLike[str], format: str | None = None, dialect: str | None = None, **options: Any
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    dialect: str | None = None,
+    include: Sequence[str | os.PathLike[str]] = (),
+    **options: Any,
 ) -> Image:
     """The image in a file, as `read_image` makes it; the format is that of the suffix unless stated.
 
@@ -31,7 +38,7 @@ def load_image(
     with open(path, "rb") as file:
         data = file.read(_MAX_FILE_BYTES + 1)
     format = format or ("sbn" if dialect else format_of(path))
-    return read_image(data, os.fspath(path), format, Path(path).parent, dialect, **options)
+    return read_image(data, os.fspath(path), format, Path(path).parent, dialect, include, **options)
 
 
 def read_image(
@@ -40,12 +47,13 @@ def read_image(
     format: str = "sbn",
     folder: str | os.PathLike[str] | None = None,
     dialect: str | None = None,
+    include: Sequence[str | os.PathLike[str]] = (),
     **options: Any,
 ) -> Image:
     """The image in the bytes of a file, which messages call `name`.
 
     format: one of FORMATS; what begins as our own images do is one, whatever is said here.
-    folder: where a source's includes are.
+    folder, include: where a source's includes are, as for `assemble`.
     dialect: the notation of a source, one of `options.DIALECTS`, if it is not ours.
     options: `isa word_bits memory entry input_mode`, as for `assemble`. They fill in what the file leaves open: of an
         `.img` that is the memory, of a raw file everything (isa sbn, 16 bits and entry 0 unless stated).
@@ -69,7 +77,7 @@ def read_image(
             return read_dialect(decode_source(data, name), name, dialect, **options)
         from assembler.driver import assemble
 
-        return assemble(decode_source(data, name), name, folder, **options)
+        return assemble(decode_source(data, name), name, folder, include=include, **options)
     stated = Options(**options)
     if len(data) > _MAX_FILE_BYTES:
         raise ImageError(f"{name}: the file has more than {_MAX_FILE_BYTES >> 20} MiB")
@@ -77,10 +85,33 @@ def read_image(
         from assembler.image_file import read_img
 
         return _completed(read_img(data, name), stated, name)
-    bits = stated.word_bits or 16
+    return _raw_image(_raw_words(data, name, format, stated), name, stated)
+
+
+def load_images(paths: Sequence[str | os.PathLike[str]], format: str | None = None, **options: Any) -> Image:
+    """The image of the words in several raw files, one after the other; options as for `read_image`.
+
+    Raises OSError where a file cannot be read, ImageError for one that holds no words and nothing else.
+    """
+    stated = Options(**options)
+    words: list[int] = []
+    for path in paths:
+        name, kind = printable(os.fspath(path)), format or format_of(path)
+        if kind not in RAW_FORMATS:
+            raise ImageError(f"{name}: only raw images ({', '.join(RAW_FORMATS)}) can be put one after the other")
+        words += _raw_words(Path(path).read_bytes(), name, kind, stated)
+    return _raw_image(words, ", ".join(printable(os.fspath(path)) for path in paths), stated)
+
+
+def _raw_words(data: bytes, name: str, format: str, stated: Options) -> list[int]:
     from assembler.raw_files import READERS
 
-    words = READERS[format](data, name, bits)
+    return READERS[format](data, name, stated.word_bits or _RAW_WORD_BITS)
+
+
+def _raw_image(words: list[int], name: str, stated: Options) -> Image:
+    """What is stated of the words, and the defaults."""
+    bits = stated.word_bits or _RAW_WORD_BITS
     try:
         image = Image(words, bits, stated.isa or "sbn", 0, stated.memory, stated.input_mode or "set")
     except ValueError as error:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from assembler.layout import Layout
 
 ORDERS = ("source_first", "destination_first")
+_INPUT_MODES = "`set`, `add` or `sub`, possibly with `_zero` and then `_branch_in` or `_branch_io` added"
 
 
 @dataclass(slots=True)
@@ -29,10 +30,10 @@ class Header:
     read: dict[str, Span] = field(default_factory=dict)  # by directive: where the layout depended on it
 
 
-def header_value(layout: "Layout", directive: str, span: Span) -> int:
+def header_value(layout: "Layout", directive: str, span: Callable[[], Span]) -> int:
     """`__width`, `__isa` or `__memory`, needed at a place."""
-    if not layout.evaluator.complete:
-        layout.header.read.setdefault(directive, span)
+    if not layout.evaluator.complete and directive not in layout.header.read:
+        layout.header.read[directive] = span()
     match directive:
         case ".width":
             return layout.word_bits
@@ -75,7 +76,7 @@ def _isa(layout: "Layout", statement: Statement, body: Instruction) -> None:
 
 
 def _input(layout: "Layout", statement: Statement, body: Instruction) -> None:
-    mode = _choice(layout, statement, body, INPUT_MODES)
+    mode = _choice(layout, statement, body, tuple(INPUT_MODES), _INPUT_MODES)
     if mode is not None and _fits(layout, ".input", statement, mode, layout.options.input_mode):
         layout.header.input_mode = mode
 
@@ -97,15 +98,17 @@ def _nostd(layout: "Layout", statement: Statement, body: Instruction) -> None:
         layout.header.has_library = False
 
 
-def _choice(layout: "Layout", statement: Statement, body: Instruction, choices: tuple[str, ...]) -> str | None:
-    """The one of some words that a directive names, in any case; None after an error."""
+def _choice(
+    layout: "Layout", statement: Statement, body: Instruction, choices: tuple[str, ...], wanted: str | None = None
+) -> str | None:
+    """The one of some words that a directive names, in any case; None after an error, in which they may be `wanted`."""
     if not layout.counted(statement, body, 1, 1):
         return None
     value = body.operands[0].value
     name = value.sole_name if isinstance(value, Expression) else None
     if name is not None and name.text.lower() in choices:
         return name.text.lower()
-    wanted = ", ".join(f"`{choice}`" for choice in choices[:-1]) + f" or `{choices[-1]}`"
+    wanted = wanted or ", ".join(f"`{choice}`" for choice in choices[:-1]) + f" or `{choices[-1]}`"
     help = did_you_mean(name.text.lower(), choices) if name else None
     layout.error(f"`{body.word.text}` must be {wanted}", body.operands[0].span, help)
     return None

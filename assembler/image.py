@@ -4,17 +4,36 @@ import bisect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 ISAS = ("sbn", "subleq")
-INPUT_MODES = ("set", "add", "sub")
 MIN_WORD_BITS, MAX_WORD_BITS = 4, 64
-MAX_IMAGE_WORDS = 1 << 24
+MAX_IMAGE_WORDS = 1 << 25
 MAX_MEMORY_WORDS = 1 << 26
 DEFAULT_MEMORY_WORDS = 1 << 16
 MAX_SYMBOL_BITS = 4_096
 
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+
+
+class InputMode(NamedTuple):
+    """What a console instruction does with the word B it reads into, at the end of the input, and with its target C.
+
+    A read that branches does so as if what it stored were a difference; a write, as if it had subtracted from 0.
+    """
+
+    combine: str  # "set", "add" or "sub": what v, the byte that is read, does to the word
+    end: int  # v at the end of the input: -1 or 0
+    reads_branch: bool
+    writes_branch: bool
+
+
+INPUT_MODES = {
+    f"{combine}{'' if end else '_zero'}{branches}": InputMode(combine, end, branches != "", branches == "_branch_io")
+    for branches in ("", "_branch_in", "_branch_io")
+    for end in (-1, 0)
+    for combine in ("set", "add", "sub")
+}
 
 
 class ImageError(ValueError):
@@ -89,13 +108,13 @@ class SourceMap:
 class Image:
     """An assembled memory. Equal images make equal machines: names and source map do not count in `==`.
 
-    words: the memory from address 0 on, at most 2^24 and at most 2^word_bits of them, stored as ints
+    words: the memory from address 0 on, at most 2^25 and at most 2^word_bits of them, stored as ints
         0 … 2^word_bits−1; −2^(word_bits−1) … 2^word_bits−1 are accepted.
     word_bits: 4 … 64.
     isa: "sbn" or "subleq".
     entry: the word the program counter starts with, in the range of words.
     memory: the words of memory the program asks for, or None: `memory_size` then says how many it gets.
-    input_mode: "set", "add" or "sub", what reading the console does with the word read into.
+    input_mode: one of INPUT_MODES, what reading the console does with the word read into.
     symbols: name → value, of labels and of constants.
     source_map: which source line made which words, or None.
     constants: those names of `symbols` that are no addresses.

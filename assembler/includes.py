@@ -1,10 +1,12 @@
 """The files a source includes: where they are, and their blocks."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from assembler.blocks import structured
 from assembler.diagnostics import printable
+from assembler.image import MAX_IMAGE_WORDS
 from assembler.parsing import MAX_SOURCE_BYTES, decode_source, parse
 from assembler.syntax import Block
 
@@ -18,22 +20,45 @@ class IncludeError(Exception):
 class Files:
     """The files of one program. Each is read and parsed once, however often it is included."""
 
-    def __init__(self, name: str, folder: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: str | os.PathLike[str] | None = None,
+        further: Sequence[str | os.PathLike[str]] = (),
+    ) -> None:
+        """name: what the source is called. folder: where it is; further: where files are looked for besides."""
         start = Path() if folder is None else Path(folder)
         self._folders = {name: start}  # by the name that messages call a file
+        self._further = [Path(each) for each in further]
         self._blocks: dict[str, Block] = {}  # by path
         self.source = _identity(start / os.path.basename(name)) if "\0" not in name else name
 
     def find(self, file: str, including: str) -> Path:
         """The path of a file that is named in the file `including`. Raises IncludeError where there is none."""
-        path = self._folders.get(including, Path()) / file
+        beside = self._folders.get(including, Path()) / file
+        paths = [beside, *(folder / file for folder in self._further)]
         try:
-            is_there, is_file = path.exists(), path.is_file()
+            path = next((path for path in paths if path.exists()), None)
+            is_file = path is not None and path.is_file()
         except (OSError, ValueError) as error:
             raise IncludeError(getattr(error, "strerror", None) or "this is not the name of a file") from None
+        if path is None:
+            elsewhere = " or in the other folders" if self._further else ""
+            raise IncludeError(f"there is no file `{beside}`{elsewhere}")
         if not is_file:
-            raise IncludeError("it is not a regular file" if is_there else f"there is no file `{path}`")
+            raise IncludeError("it is not a regular file")
         return path
+
+    def data(self, path: Path) -> bytes:
+        """The bytes of a file. Raises IncludeError where it cannot be read, or has more than an image."""
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_IMAGE_WORDS + 1)
+        except OSError as error:
+            raise IncludeError(error.strerror or "it cannot be read") from None
+        if len(data) > MAX_IMAGE_WORDS:
+            raise IncludeError(f"it has more than {MAX_IMAGE_WORDS:,} bytes")
+        return data
 
     def block(self, path: Path) -> Block:
         """What is in a file. Raises IncludeError where it cannot be read, AssemblyError for the errors in it."""

@@ -42,7 +42,7 @@ class Placed:
     @property
     def word(self) -> str:
         """The instruction or directive, in lower case; "=" for a literal."""
-        return self.statement.body.word.text.lower() if self.statement.body else ""
+        return self.statement.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +109,17 @@ class Layout:
     def input_mode(self) -> str:
         return self.header.input_mode or "set"
 
+    def release(self) -> None:
+        """Gives up all it holds: much of that refers to the layout in turn."""
+        vars(self).clear()
+
     def place(self, statement: Statement) -> None:
         """Takes in the next statement: labels, and possibly an instruction or one of DIRECTIVES."""
         self.place_labels(statement)
         body = statement.body
         if not isinstance(body, Instruction):
             return
-        word = body.word.text.lower()
+        word = statement.word
         if word in ISAS:
             self._place_instruction(statement, body, word)
         else:
@@ -183,6 +187,8 @@ class Layout:
 
     def check_labels(self, statement: Statement, body: Instruction, makes_words: bool) -> None:
         """Reports labels of operands, and arguments that carry one, where there is no word for them to name."""
+        if makes_words and not self.scope.has_labelled:
+            return
         for operand in body.operands:
             for label in () if makes_words else operand.labels:
                 message = f"an operand of `{shown(body.word.text)}` is no word that a label could name"
@@ -235,7 +241,7 @@ class Layout:
         self.is_distorted = True
         return False
 
-    def _add(self, statement: Statement, size: int, cells: Cells) -> None:
+    def add(self, statement: Statement, size: int, cells: Cells) -> None:
         """Puts the words of a statement at the next addresses."""
         if not size:
             return
@@ -262,29 +268,34 @@ class Layout:
             order = self.orders.get(statement.line.file)
             if len(body.operands) > 1 and order and order[0] == "destination_first":
                 offsets = (1, 0, 2)
-        self.check_labels(statement, body, makes_words=True)
+        scope = self.scope
+        if scope.has_labelled:
+            self.check_labels(statement, body, makes_words=True)
         self._define_operands(statement, body, offsets)
         if self.counted(statement, body, 1, 3):
             cells: list[Expression | None] = [None] * 3
             for offset, operand in zip(offsets, body.operands, strict=False):
-                if isinstance(operand.value, Text):
-                    self.error("an instruction takes addresses, not a string", operand.span, text_help(operand.value))
+                value = operand.value
+                if isinstance(value, Text):
+                    self.error("an instruction takes addresses, not a string", operand.span, text_help(value))
                     continue
-                cells[offset] = self.expression(operand)
-                self._use_literal(operand)
-                if offset < 2 and not self.scope.is_library:
+                cells[offset] = value if type(value) is Expression else self.expression(operand)
+                if operand.is_literal:
+                    self._use_literal(operand)
+                if offset < 2 and not scope.is_library:
                     self.use_number(operand, False)
-                if offset:
+                if offset and (operand.is_literal or scope.has_literal):
                     self._check_literal(operand, is_target=offset == 2)
             if len(body.operands) == 1:
                 cells[1] = cells[0]
                 self._check_literal(body.operands[0], is_target=False)
-            self._add(statement, 3, tuple(cells))
+            self.add(statement, 3, tuple(cells))
 
     def _define_operands(self, statement: Statement, body: Instruction, offsets: Iterable[int]) -> None:
         """Gives the labels of operands the addresses of their words, which stand at offsets from the first one."""
         for offset, operand in zip(offsets, body.operands, strict=False):
-            self._define_labels(operand, self.here + offset)
+            if operand.labels or self.scope.has_labelled:
+                self._define_labels(operand, self.here + offset)
 
     def _define_labels(self, operand: Operand, address: int) -> None:
         """Gives an operand's labels an address, and those of the argument it stands for."""
@@ -311,13 +322,13 @@ class Layout:
             cells = tuple(self.expression(operand) for operand in body.operands)
             for operand in body.operands:
                 self._use_literal(operand)
-            self._add(statement, len(cells), cells)
+            self.add(statement, len(cells), cells)
 
     def _ascii(self, statement: Statement, body: Instruction, end: bytes = b"") -> None:
         if self.counted(statement, body, 1, None):
             texts = [self.text(operand) for operand in body.operands]
             data = b"".join(text.data + end for text in texts if text is not None)
-            self._add(statement, len(data), data)
+            self.add(statement, len(data), data)
 
     def _asciz(self, statement: Statement, body: Instruction) -> None:
         self._ascii(statement, body, b"\0")
@@ -331,7 +342,7 @@ class Layout:
         if size is not None and size < 0:
             self.error(f"`.space` cannot make {shown(size)} words", counted.span)
         elif size is not None:
-            self._add(statement, size, Fill(size, fill))
+            self.add(statement, size, Fill(size, fill))
 
     def _org(self, statement: Statement, body: Instruction) -> None:
         if not self.counted(statement, body, 1, 1):
@@ -381,7 +392,7 @@ class Layout:
         self.begin_pools()
         around, self.scope = self.scope, scope
         assert not isinstance(cells, Fill), "a literal is one word or a text"
-        self._add(statement, len(cells), cells)
+        self.add(statement, len(cells), cells)
         self.scope = around
 
     def report_range(self, span: Span, value: int) -> None:

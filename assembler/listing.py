@@ -1,4 +1,4 @@
-"""The listing: address, words and source line, side by side."""
+"""Listings: address, words and source line side by side, and the names of a program."""
 
 from collections.abc import Iterator
 
@@ -39,6 +39,54 @@ def format_listing(image: Image) -> str:
             said = text if index == 0 else ""
             lines.append(f"{address:>{address_width}}  {words:<{column}} {said}".rstrip())
     return "".join(f"{line}\n" for line in lines)
+
+
+def format_source(image: Image) -> str:
+    """The listing without expansions: what each line of the user's made, the words of the macros in it among them.
+
+    Of more than four words only the first ones are shown, and how many follow. A line that made words in several
+    places, such as a routine after the program, stands at each of them.
+    """
+    width = max((len(str(signed(word, image.word_bits))) for word in {*image.words}), default=1)
+    address_width = max(5, len(str(len(image.words))))
+    column = _WORDS_IN_ROW * (width + 1)
+    lines: list[str] = []
+    file: str | None = None
+    for start, end, origin, text in _user_pieces(image):
+        if origin is not None and origin.file != file:
+            lines += [*([""] if lines else []), f"{origin.file}:"]
+            file = origin.file
+        said = text if origin is None else _said(origin, 0, file)
+        words = _drawn(image, start, min(end, start + _WORDS_IN_ROW), width)
+        lines.append(f"{start:>{address_width}}  {words:<{column}} {said}".rstrip())
+        if end - start > _WORDS_IN_ROW:
+            lines.append(f"{'…':>{address_width}}  {end - start - _WORDS_IN_ROW:,} more")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _user_pieces(image: Image) -> Iterator[tuple[int, int, Origin | None, str]]:
+    """The pieces, those next to each other joined that come from one line of the user's."""
+    last: tuple[int, int, Origin | None, str] | None = None
+    for start, end, origin, text in _pieces(image):
+        user = origin if origin is None or not origin.calls else origin.calls[-1]
+        if last is not None and user is not None and last[2] == user and last[1] == start:
+            last = last[0], end, user, text
+            continue
+        if last is not None:
+            yield last
+        last = start, end, user, text
+    if last is not None:
+        yield last
+
+
+def format_symbols(image: Image) -> str:
+    """The program's own labels and constants as `.equ` lines for other programs to include; by value, then name."""
+    lines = []
+    for name, value in sorted(image.symbols.items(), key=lambda item: (item[1], item[0])):
+        if not name.startswith("__"):
+            kind = "" if name in image.constants else "  ; address"
+            lines.append(f"        .equ    {name}, {value}{kind}\n")
+    return "".join(lines)
 
 
 def _said(origin: Origin, depth: int, file: str | None) -> str:

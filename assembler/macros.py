@@ -8,7 +8,7 @@ from assembler.image import ISAS
 from assembler.layout import Layout
 from assembler.library import standard_library
 from assembler.scopes import Constant
-from assembler.syntax import Definition, Instruction, MacroHead, Parameter, Statement
+from assembler.syntax import Definition, MacroHead, Parameter, Statement
 
 
 @dataclass(slots=True)
@@ -19,12 +19,12 @@ class Macros:
     defined: dict[str, Definition] = field(default_factory=dict)
     has_constants: bool = False
 
-    def find(self, statement: Statement, body: Instruction) -> tuple[Definition, bool] | None:
+    def find(self, statement: Statement) -> tuple[Definition, bool] | None:
         """The macro a statement calls, and whether it is a standard one.
 
         The program's come first, except in the standard macros: what these call are always each other.
         """
-        key = body.word.text.lower()
+        key = statement.word
         if key in self.defined and not self.layout.scope.is_library:
             return self.defined[key], False
         if not self.layout.header.has_library or key.startswith("."):
@@ -40,7 +40,8 @@ class Macros:
         """A standard macro, whatever the program defines; None where `.nostd` leaves it out."""
         if not self.layout.header.has_library:
             return None
-        self.layout.header.read.setdefault(".nostd", statement.span.within(self.layout.scope.calls))
+        if ".nostd" not in self.layout.header.read:
+            self.layout.header.read[".nostd"] = statement.span.within(self.layout.scope.calls)
         if not self.has_constants:
             self.has_constants = True
             self._take_constants()

@@ -3,7 +3,7 @@
 import bisect
 
 from assembler.expressions import MAX_VALUE_BITS
-from assembler.image import ISAS
+from assembler.image import INPUT_MODES, ISAS
 from assembler.layout import Layout, Placed
 from assembler.library import standard_library
 from assembler.scopes import Constant, Label
@@ -32,6 +32,27 @@ def note_all(layout: Layout) -> None:
     _note_misspelt_settings(layout)
     if any(isinstance(symbol, Label) and not name.startswith("__") for name, symbol in layout.names.symbols.items()):
         _note_numbers(layout)
+
+
+def note_targets(layout: Layout, words: list[int]) -> None:
+    """Notes the first target of a read or a write that the machine, in this input mode, never goes to."""
+    console = (1 << layout.word_bits) - 1
+    mode = INPUT_MODES[layout.input_mode]
+    found = []
+    for placed in layout.placed:
+        if not _is_instruction(placed) or placed.scope.calls:
+            continue
+        a, b, c = words[placed.here : placed.here + 3]
+        branches = mode.writes_branch if b == console else mode.reads_branch
+        if console in (a, b) and not branches and c != (placed.here + 3) & console:
+            found.append((placed, b == console))
+    if found:
+        placed, writes = found[0]
+        what, suffix = ("write", "_branch_io") if writes else ("read", "_branch_in")
+        name = layout.input_mode.removesuffix("_branch_in") + suffix
+        more = "" if len(found) == 1 else f" ({len(found) - 1:,} more like it)"
+        message = f"a {what} never goes to its target; on a machine where it does, the input mode is {name}{more}"
+        layout.note(message, placed.span)
 
 
 def _is_instruction(placed: Placed) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from assembler.image import check_input_mode, check_isa, check_memory, check_word_bits
 
-DIALECTS = ("sqasm",)  # notations of other assemblers
+DIALECTS = ("sqasm", "esolangs")  # notations of other assemblers
 
 
 @dataclass(frozen=True, slots=True)

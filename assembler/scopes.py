@@ -64,7 +64,7 @@ class Predefined:
     """A name the assembler itself gives a value; asking for it tells the assembler where it was needed."""
 
     name: str
-    value: Callable[[Span], int]
+    value: Callable[[Callable[[], Span]], int]
 
 
 Valued = Constant | Argument
@@ -103,16 +103,18 @@ class Scope:
     def find(self, name: str) -> Symbol | None:
         scope: Scope | None = self
         while scope is not None:
-            if name in scope.symbols:
-                return scope.symbols[name]
+            symbol = scope.symbols.get(name)
+            if symbol is not None:
+                return symbol
             scope = scope.parent
         return None
 
     def argument(self, operand: Operand) -> Argument | None:
         """The argument an operand stands for, where it is the name of a parameter and nothing else."""
-        name = operand.value.sole_name if isinstance(operand.value, Expression) else None
-        symbol = self.find(name.text) if name else None
-        return symbol if isinstance(symbol, Argument) else None
+        if type(operand.value) is not Expression or operand.value.sole_name is None:
+            return None
+        symbol = self.find(operand.value.sole_name.text)
+        return symbol if type(symbol) is Argument else None
 
     def names(self) -> Iterator[str]:
         scope: Scope | None = self

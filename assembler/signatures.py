@@ -67,7 +67,7 @@ def signed_block(head: MacroHead, nodes: Iterable[Node], report: Report) -> tupl
 def _word(node: Node) -> str:
     """The word of an instruction, a directive or a macro call, in lower case; of all else \"\"."""
     if isinstance(node, Statement) and isinstance(node.body, Instruction):
-        return node.body.word.text.lower()
+        return node.word
     return ""
 
 

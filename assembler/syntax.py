@@ -1,9 +1,10 @@
 """What a source says, line by line, before any of it has a meaning: frozen dataclasses that know their place.
 
-A node keeps the columns it stands in; its line is kept once, by the `Expression` or `Statement` around it.
+A node keeps the columns it stands in; its line is kept once, by the `Expression` or `Statement` around it. What every
+expansion of the macro it stands in asks of a node is found out once, when it is made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assembler.diagnostics import SourceLine, Span
 
@@ -75,22 +76,18 @@ class Expression:
     line: SourceLine
     start: int
     end: int
+    sole_name: Name | None = field(init=False, repr=False, compare=False)  # where it is a name and nothing else
+    literal: Pooled | None = field(init=False, repr=False, compare=False)  # where it is one
+
+    def __post_init__(self) -> None:
+        first = self.operations[0]
+        is_name = isinstance(first, Name) and len(self.operations) == 1
+        object.__setattr__(self, "sole_name", first if is_name else None)
+        object.__setattr__(self, "literal", first if isinstance(first, Pooled) else None)
 
     @property
     def span(self) -> Span:
         return Span(self.line, self.start, self.end)
-
-    @property
-    def sole_name(self) -> Name | None:
-        """The name, where the expression is a name and nothing else."""
-        first = self.operations[0]
-        return first if isinstance(first, Name) and len(self.operations) == 1 else None
-
-    @property
-    def literal(self) -> Pooled | None:
-        """The literal, where the expression is one."""
-        first = self.operations[0]
-        return first if isinstance(first, Pooled) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +110,11 @@ class Operand:
 
     labels: tuple[Name, ...]
     value: "Expression | Text | Condition"
+    is_literal: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def is_literal(self) -> bool:
-        return isinstance(self.value, Expression) and self.value.literal is not None
+    def __post_init__(self) -> None:
+        is_literal = isinstance(self.value, Expression) and self.value.literal is not None
+        object.__setattr__(self, "is_literal", is_literal)
 
     @property
     def span(self) -> Span:
@@ -157,6 +155,11 @@ class MacroHead:
     word: Name
     name: Name
     parameters: tuple[Parameter, ...]
+    least: int = field(init=False, repr=False, compare=False)  # arguments that a call must have
+
+    def __post_init__(self) -> None:
+        needed = (number for number, each in enumerate(self.parameters, 1) if each.default is None)
+        object.__setattr__(self, "least", max(needed, default=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +177,20 @@ class Statement:
     line: SourceLine
     labels: tuple[Name, ...]
     body: Instruction | MacroHead | None
+    word: str = field(init=False, repr=False, compare=False)  # that of the body in lower case, "" where there is none
+    # The instruction from its word to its last operand, or the labels of a line that has no more.
+    span: Span = field(init=False, repr=False, compare=False)
 
-    def span_of(self, name: Name) -> Span:
-        return Span(self.line, name.start, name.end)
-
-    @property
-    def span(self) -> Span:
-        """The instruction from its word to its last operand, or the labels of a line that has no more."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "word", self.body.word.text.lower() if self.body else "")
         first = self.body.word if self.body else self.labels[0]
         last = self.labels[-1].end if self.labels else first.end
         if isinstance(self.body, Instruction) and self.body.operands:
             last = self.body.operands[-1].value.end
-        return Span(self.line, first.start, max(last, first.end))
+        object.__setattr__(self, "span", Span(self.line, first.start, max(last, first.end)))
+
+    def span_of(self, name: Name) -> Span:
+        return Span(self.line, name.start, name.end)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""The sqasm notation of other people's SUBLEQ programs."""
+"""The notations of other people's SUBLEQ programs."""
 
 import pytest
 from hypothesis import given, settings
@@ -84,6 +84,93 @@ def test_an_escape_is_one_cell():
     assert errors(r". 'abc\'")[0].startswith("t.sq:1:3: error: this text has no closing `'`")
 
 
+def test_a_row_of_more_than_three_cells_is_these_cells():
+    assert words("1 2 3 4; 5 6 7 8 9") == (1, 2, 3, 4, 5, 6, 7, 8, 9)
+    assert words("7 ? ? ? x:? ? ?; . x") == (7, 2, 3, 4, 5, 6, 7, 4)
+
+
+def test_a_character_is_a_term():
+    assert words("'A' b 'B'-1; . x:'0' '9'+1 -'a' \"z\" b:'it' \"!\"-x") == (
+        *(65, 7, 65, 48, 58, -97, 122, 105, 116, 30),
+    )
+
+
+def test_in_and_out_are_the_console_unless_they_are_labels():
+    assert words("IN x; x OUT; x:0") == (-1, 6, 3, 6, -1, 6, 0, 0, 9)
+    assert words(". IN:7 IN OUT") == (7, 0, -1)
+
+
+def test_a_text_goes_on_over_lines():
+    assert words(". 'ab\ncd' x:5\n. \"\r\n\n\" 6\n. x") == (97, 98, 10, 99, 100, 5, 10, 10, 6, 5)
+    assert errors(". 'ab\ncd' nowhere\n. 1 +")[0].startswith("t.sq:3:6: error: expected a value")
+    undefined = "t.sq:2:5: error: undefined label `nowhere`\n  |\n2 | cd' nowhere\n  |     ^^^^^^^"
+    assert errors(". 'ab\ncd' nowhere\n") == [undefined]
+    format_listing(read_dialect(". 'ab\ncd'"))
+
+
+def test_sections_of_other_assemblers_get_a_hint():
+    assert errors("1 2 3\n.data\nx:5") == [
+        "t.sq:2:1: error: `.data` is a directive of other assemblers\n  |\n2 | .data\n  | ^^^^^\n"
+        "  = help: `.` begins data, such as `. 5 x:-1`; there are no sections, so this line can be left out"
+    ]
+    assert words(".data; data:7") == (1, 7, 7, 4)  # where there is such a label, it is data
+
+
+def notes(source, dialect="sqasm"):
+    return [str(note) for note in read_dialect(source, "t.sq", dialect).notes]
+
+
+WIKI = """a a ?+1
+m Z ?+1
+Z a ?+1
+H (-1) ?+1
+Z Z (-1)
+a:0 Z:0 m:5
+H:72
+"""
+
+
+def test_in_the_notation_of_the_wiki_the_question_mark_is_this_cell():
+    assert words(". ? ? 'ab' ?", dialect="esolangs") == (0, 1, 97, 98, 4)
+    assert words(WIKI, dialect="esolangs")[:15] == (15, 15, 3, 17, 16, 6, 16, 15, 9, 18, -1, 12, 16, 16, -1)
+    assert notes(WIKI, "esolangs") == []
+
+
+def test_a_target_in_the_middle_of_a_statement_names_the_other_notation():
+    astray, write = notes(WIKI)
+    assert "a write never goes to its target" in write
+    assert [astray] == [
+        "t.sq:1:5: the target 4 is not where a statement begins; in the notation of esolangs.org `?` is this cell: "
+        "`--dialect esolangs` reads it so (3 more like it)"
+    ]
+    assert notes("a a ?\na:b:0 b ?+3; 0", "esolangs") == [
+        "t.sq:1:5: the target 2 is not where a statement begins; in the notation of the original assembler `?` is the "
+        "next cell: `--dialect sqasm` reads it so (1 more like it)"
+    ]
+    assert notes("a a ?; a:0 0 ?+3; 1 ?; 2 2 7") == []
+
+
+def test_a_target_of_a_read_or_a_write_is_noted_where_the_input_mode_never_branches():
+    source = "IN x ?; IN x 0; x OUT 0; x:0"
+    assert notes(source) == [
+        "t.sq:1:9: a read never goes to its target; on a machine where it does, the input mode is set_branch_in "
+        "(1 more like it)"
+    ]
+    modes = {"add_branch_in": 1, "set_zero_branch_io": 0, "sub_zero": 1}
+    for mode, count in modes.items():
+        assert len(read_dialect(source, input_mode=mode).notes) == count
+
+
+def test_blanks_around_a_sign_join_and_a_blank_before_it_alone_is_noted():
+    assert words("5 - 1 (-1) 2- 1 - 1; . - 3 + 1") == (4, -1, 0, -2)
+    assert words(". 5 -1; 6 6 -1") == (5, -1, 6, 6, -1)
+    assert notes(". 5 -1\n6 6 -1") == [
+        "t.sq:1:5: `-` begins an operand here, and in the original assembler it joins two terms; write `(-1)` for an "
+        "operand and `a-1` for a sum (1 more like it)"
+    ]
+    assert notes(". -1 (-1) 'ab' -1 [2] -3; x:-1 5-1 - 4") == []
+
+
 def test_comments_end_with_the_line():
     assert words("# one; 1 2 3\n1 2 3 # 'x ; 4\n#") == (1, 2, 3)
 
@@ -138,20 +225,21 @@ def test_files_are_read_in_a_dialect(tmp_path):
     path = tmp_path / "hello.dec"
     path.write_text(HELLO)
     assert load_image(path, dialect="sqasm", word_bits=16) == read_image(HELLO.encode(), dialect="sqasm", word_bits=16)
-    with pytest.raises(ValueError, match="dialect must be one of sqasm"):
+    with pytest.raises(ValueError, match="dialect must be one of sqasm, esolangs"):
         read_image(b"", dialect="subleq")
     with pytest.raises(ValueError, match="the format is hex"):
         read_image(b"", format="hex", dialect="sqasm")
 
 
 def test_errors_are_drawn_with_their_places():
-    assert errors("a b c d; 1\n  1,2\n'x'\n. 'abc\n? + 1\n. 12ab 1\n(1") == [
-        "t.sq:1:7: error: an instruction has at most 3 operands\n  |\n1 | a b c d; 1\n  |       ^",
+    assert errors("1 [2]; 1\n  1,2\n'xy'\n. \"abc\n? +\n. 12ab 1\n(1") == [
+        "t.sq:1:3: error: expected a value, found `[`\n  |\n1 | 1 [2]; 1\n  |   ^",
         "t.sq:2:4: error: `,` has no meaning here\n  |\n2 |   1,2\n  |    ^\n  = help: "
         "operands are separated by blanks",
-        "t.sq:3:1: error: expected a value, found `'x'`\n  |\n3 | 'x'\n  | ^^^",
-        "t.sq:4:3: error: this text has no closing `'`\n  |\n4 | . 'abc\n  |   ^^^^",
-        "t.sq:5:4: error: expected a value, found a blank\n  |\n5 | ? + 1\n  |    ^",
+        "t.sq:3:1: error: a character is needed here, not a text\n  |\n3 | 'xy'\n  | ^^^^\n"
+        "  = help: several characters are data, which `.` begins: `. 'ab'`",
+        't.sq:4:3: error: this text has no closing `"`\n  |\n4 | . "abc\n  |   ^^^^',
+        "t.sq:5:4: error: expected a value, found end of statement\n  |\n5 | ? +\n  |    ^",
         "t.sq:6:3: error: `12ab` is not a number\n  |\n6 | . 12ab 1\n  |   ^^^^",
         "t.sq:7:3: error: expected `+`, `-` or `)`, found end of statement\n  |\n7 | (1\n  |   ^",
     ]

@@ -130,7 +130,7 @@ def test_the_format_is_as_documented():
         ("entry 0\n", "", "x.img:4: expected `entry` and its value"),
         ("memory default", "memory 10", "x.img: memory of 10 words is less than the image's 28"),
         ("words 28", "words 27", "x.img:11: the count must be 0 … 19"),
-        ("words 28", "words 16777217", "x.img:7: the count must be 0 … 16,777,216"),
+        ("words 28", "words 33554433", "x.img:7: the count must be 0 … 33,554,432"),
         ("-1 7", "-1 70000", "x.img: word at 4: 70000 does not fit 16 bits"),
         ("label b 3", "label a 3", "x.img:14: expected `label` or `constant`, a new name and a value"),
         ("0 3 0 0 1", "0 3 0 1 1", "x.img:19: there is no file 1"),

@@ -43,6 +43,31 @@ def test_an_absolute_path_is_taken_as_it_is(folder):
     assert assemble(f'.include "{other}"').words == (5,)
 
 
+def test_a_file_that_is_not_beside_is_looked_for_in_the_further_folders(folder):
+    write(folder / "lib" / "a.sbn", '.include "b.sbn"')
+    write(folder / "lib" / "b.sbn", ".word 1")
+    write(folder / "lib" / "deep" / "b.sbn", ".word 2")
+    write(folder / "lib" / "deep" / "c.sbn", ".word 3")
+    main = write(folder / "main.sbn", '.include "a.sbn"\n.include "c.sbn"')
+    assert load_image(main, include=[folder / "lib", folder / "lib" / "deep"]).words == (1, 3)
+    assert assemble('.include "c.sbn"', include=[str(folder / "lib" / "deep")]).words == (3,)
+    with pytest.raises(AssemblyError, match=r"there is no file `.*x\.sbn` or in the other folders"):
+        assemble('.include "x.sbn"', include=[folder])
+
+
+def test_the_bytes_of_a_file_are_words(folder):
+    (folder / "a.bin").write_bytes(b"\0\xff\n")
+    image = assemble('start: .incbin "a.bin"\n.word end, 3\nend:', folder=folder)
+    assert (image.words, image.symbols) == ((0, 255, 10, 5, 3), {"start": 0, "end": 5})
+    assert image.source_map.at(2).line == 1
+    with pytest.raises(AssemblyError, match="255 is out of range for a word of 4 bits"):
+        assemble('.incbin "a.bin"', folder=folder, word_bits=4)
+    with pytest.raises(AssemblyError, match=r"cannot include `b\.bin`: there is no file"):
+        assemble('.incbin "b.bin"', folder=folder)
+    with pytest.raises(AssemblyError, match="it is not a regular file"):
+        assemble('.incbin "lib"', folder=folder)
+
+
 def test_a_text_includes_from_the_folder_stated_or_the_current_one(folder, monkeypatch):
     write(folder / "a.sbn", ".word 5")
     assert assemble('.include "a.sbn"', folder=folder).words == (5,)

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler import Image, Origin, SourceMap, SourceRun, assemble, format_listing
+from assembler import Image, Origin, SourceMap, SourceRun, assemble, format_listing, format_source
 
 SOURCE = """\
 ; a program
@@ -55,8 +55,29 @@ def test_the_calls_a_line_was_expanded_from_stand_above_it():
     )
 
 
+def test_the_listing_without_expansions_has_a_row_for_each_line_of_the_user():
+    image = assemble("mov x, y\nhalt\nx: .word 7, 8\ny: .word 0\n.space 9, 1\nout x", "x.sbn", isa="sbn")
+    assert format_source(image) == (
+        "x.sbn:\n"
+        "    0  30 30  3 15      1  mov x, y\n"
+        "    …  8 more\n"
+        "   12  12 14 -1         2  halt\n"
+        "   15   7  8            3  x: .word 7, 8\n"
+        "   17   0               4  y: .word 0\n"
+        "   18   1  1  1  1      5  .space 9, 1\n"
+        "    …  5 more\n"
+        "   27  15 -1 30         6  out x\n"
+        "   30   0               1  mov x, y\n"
+    )
+
+
+def test_what_has_no_source_is_listed_as_statements_either_way():
+    image = Image([3, 4, 5, 6, 7])
+    assert format_source(image) == format_listing(image)
+
+
 def test_nothing_is_listed_as_nothing():
-    assert format_listing(Image([])) == ""
+    assert format_listing(Image([])) == format_source(Image([])) == ""
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)

@@ -156,7 +156,8 @@ def test_sources_are_laid_out_alike(name):
         assert len(line) <= 120
         assert line == line.rstrip()
         assert "\t" not in line
-        assert re.fullmatch(r"|;.*|(\w+:)? *|(\w+:| ) *(halt|ret|[a-z]+ +\S.*|\.end\w+|\.\w+ +\S.*)", line)
+        alone = "halt|ret|end|else|repeat|break"
+        assert re.fullmatch(rf"|;.*|(\w+:)? *|(\w+:| ) *({alone}|[a-z]+ +\S.*|\.end\w+|\.\w+ +\S.*)", line)
         if not line.startswith(";") and " ; " in line:
             assert line.index(" ; ") == 39
 

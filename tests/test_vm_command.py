@@ -434,6 +434,43 @@ def test_words_alone_come_with_the_options_they_need(sbn, tmp_path):
     assert sbn("run", path, "--isa", "subleq", "--unit", "native") == 0
 
 
+def test_a_new_program_assembles_without_a_note_runs_and_is_never_overwritten(sbn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sbn("new", "sums") == 0
+    assert sbn.err == "sums.sbn: a program to begin with; `sbn run sums.sbn` runs it\n"
+    assert sbn("run", "sums.sbn", "--unit", "native", stdin=b"100\n") == 0
+    assert sbn.out == b"How far? The sum is 5050\n"
+    assert "note:" not in sbn.err
+    (tmp_path / "sums.sbn").write_text("mine")
+    assert sbn("new", "sums.sbn") == 2
+    assert "sums.sbn is there already and stays as it is" in sbn.err
+    assert (tmp_path / "sums.sbn").read_text() == "mine"
+    assert sbn("new", "no/where") == 2
+    assert sbn("new", ".sbn/") == 2
+
+
+def test_the_names_of_a_program_can_be_included_in_another(sbn, source, tmp_path):
+    names, image = str(tmp_path / "names.sbn"), str(tmp_path / "p.img")
+    assert sbn("asm", source(".equ N, -3\nhalt\nmul =2, x\nx: .word 1\n"), "-o", image, "--symbols", names) == 0
+    text = (tmp_path / "names.sbn").read_text()
+    assert text == "        .equ    N, -3\n        .equ    x, 19  ; address\n"
+    (tmp_path / "here").mkdir()
+    other = source('.include "names.sbn"\n.word x, N\n', "here/other.sbn")
+    assert sbn("list", other) == 2
+    assert sbn("list", other, "-I", str(tmp_path)) == 0
+    assert re.search(r" 0 +19 +-3 ", sbn.text)
+    assert sbn("asm", "hello", "-o", image, "--symbols", image) == 2
+    assert "that is the file of -o, too" in sbn.err
+
+
+def test_raw_images_are_run_one_after_the_other(sbn, source):
+    files = source("9 -1 3 10 -1\n", "a.dec"), source("6 0 1 -1 65 10 # AB", "b.dec")
+    assert sbn("run", *files, "--unit", "native") == 0
+    assert sbn.out == b"A\n"
+    assert sbn("run", *files, "7.sbn", "--unit", "native") == 2
+    assert "7.sbn: only raw images" in sbn.err
+
+
 def test_a_disassembled_image_assembles_to_the_same(sbn, source, tmp_path):
     assert sbn("asm", "sort", "-o", str(tmp_path / "sort.dec")) == 0
     assert sbn("dis", str(tmp_path / "sort.dec")) == 0

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from assembler import Image, assemble
+from assembler.image import INPUT_MODES, signed
 from learned_units import Unit, bits
 from vm import Halt, Machine
 from vm.execution import TRACE_ROWS
@@ -331,6 +332,44 @@ def test_input_arithmetic_wraps_at_any_width(word_bits, input_mode, unit_of):
             machine.run(1)
             byte = input[0] if input else -1
             assert int(machine.memory[3]) == (start + sign * byte) % modulus
+
+
+CONSOLE_MODES = [(mode, width, isa) for mode in INPUT_MODES for width in (4, 8, 33) for isa in ("sbn", "subleq")]
+QUICK_MODES = {("set_branch_in", 8, "subleq"), ("add_branch_in", 33, "subleq"), ("sub_zero_branch_io", 4, "sbn")}
+
+
+@pytest.mark.parametrize(
+    ("input_mode", "word_bits", "isa"),
+    [pytest.param(*form, marks=() if form in QUICK_MODES else pytest.mark.slow) for form in CONSOLE_MODES],
+)
+def test_every_input_mode_is_that_of_the_reference(input_mode, word_bits, isa, unit_of):
+    """Words of which a third is the console; checking is on, so that a step that differs ends the run."""
+    branches, sizes = 0, min(SIZE, 2**word_bits - 1)
+    for seed in range(SEED, SEED + 60):
+        rng = np.random.default_rng(seed)
+        words = [-1 if rng.integers(3) == 0 else int(rng.integers(0, sizes)) for _ in range(sizes)]
+        image = Image(words, word_bits, isa, input_mode=input_mode)
+        machine = Machine(image, unit_of("native", word_bits, isa), rng.bytes(int(rng.integers(0, 5))), memory=sizes)
+        chunks: list[Any] = []
+        assert machine.run(40, chunks.append).halt is not Halt.DIVERGED
+        assert chunks or machine.steps == 0
+        before = ReferenceMachine(words, word_bits, isa, 0, sizes, input_mode, machine._given or b"")
+        while before.steps < machine.steps:
+            is_console = -1 in (signed(word, word_bits) for word in before.memory[before.pc : before.pc + 2])
+            after = (before.pc + 3) % 2**word_bits
+            before.run(1)
+            branches += is_console and before.pc != after
+    assert (branches > 0) == ("branch" in input_mode)
+
+
+def test_a_read_that_goes_to_itself_is_no_standstill_while_there_is_input(unit_of):
+    image = Image([-1, 3, 0, 0, 3, -1, 6, -1, -1, -1], 8, "subleq", input_mode="set_branch_in")
+    machine = Machine(image, unit_of("native", 8, "subleq"), input=b"\0\0\0", memory=SIZE)
+    outcome = machine.run()
+    assert (outcome.halt, outcome.steps) == (Halt.STANDS_STILL, 5)  # the end, at the second time, changes nothing
+    machine = Machine(image, unit_of("native", 8, "subleq"), input=b"\0\0\0a", memory=SIZE)
+    assert machine.run(4).steps == 4
+    assert machine.pc == 3
 
 
 def test_at_eight_bits_byte_255_and_the_end_of_input_are_the_same_word(native):

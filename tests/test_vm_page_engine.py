@@ -14,6 +14,7 @@ from page_engine import ECHO, Engine, UnitOf, check_reference, columns, data_of,
 
 import programs
 from assembler import Image, assemble
+from assembler.image import INPUT_MODES
 from learned_units import Unit, bits, load_unit
 from vm import Halt, Machine
 from vm.reference import Stop
@@ -173,7 +174,7 @@ def any_image(rng: np.random.Generator, word_bits: int, isa: str) -> Image:
         int(rng.integers(0, size)) if kind < 0.8 else high if kind < 0.92 else int.from_bytes(rng.bytes(8)) & high
         for kind in kinds
     ]
-    mode = ("set", "add", "sub")[int(rng.integers(3))]
+    mode = list(INPUT_MODES)[int(rng.integers(len(INPUT_MODES)))]
     memory = int(rng.integers(size, min(1 << word_bits, 64) + 1))
     return Image(words, word_bits, isa, entry=int(rng.integers(0, size)), memory=memory, input_mode=mode)
 

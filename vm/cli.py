@@ -83,9 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         "--turing", action="store_true", help="show the way from one instruction to an interpreter, on learned steps"
     )
     _add_run(command("run", "assemble or load a program, and run it", RUN_EPILOG))
+    new = command("new", "write a commented program to begin with")
+    new.add_argument("name", metavar="NAME", help="what it is called; the file is NAME.sbn and is never overwritten")
     _add_asm(command("asm", "assemble a program into an image file"))
     _add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")
-    _add_program(command("list", "show addresses, words and source lines side by side"), "FILE")
+    listing = command("list", "show addresses, words and source lines side by side")
+    _add_program(listing, "FILE")
+    listing.add_argument("--source", action="store_true", help="show the lines of the source only, macros unexpanded")
     _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
     _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
     _add_page(command("page", "write a program as one HTML file in which it runs on the networks", PAGE_EPILOG))
@@ -162,6 +166,10 @@ table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 """
 HISTORY = 10_000_000
 GROUP_HELP = "bit positions one network serves (default 8; in the paper's form: word)"
+INPUT_MODE_HELP = (
+    "what reading a byte does to a word: set (default), add or sub; with _zero the end of the input is 0 and not -1; "
+    "with _branch_in reads branch, with _branch_io writes, too (docs/conventions.md)"
+)
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
 
 
@@ -233,9 +241,17 @@ def _add_common(parser: argparse.ArgumentParser, quiet: Any, traceback: Any) -> 
 def _add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
     """The program, and what may be stated about it."""
     parser.add_argument("program", metavar=metavar, help="a file, the name of a bundled program, or -")
+    _add_more(parser)
     parser.add_argument("--format", choices=FORMATS, help="format of the file, if its suffix does not tell")
     _add_dialect(parser)
     _add_stated(parser)
+
+
+def _add_more(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("more", nargs="*", metavar="FILE", help="further raw images, put after the first one")
+    parser.add_argument(
+        "-I", dest="include", action="append", default=[], metavar="DIR", help="also look for included files in DIR"
+    )
 
 
 def _add_dialect(parser: argparse.ArgumentParser) -> None:
@@ -248,7 +264,7 @@ def _add_stated(parser: argparse.ArgumentParser) -> None:
     stated.add_argument("--width", type=number, metavar="W", help=WIDTH_HELP)
     stated.add_argument("--memory", type=number, metavar="N", help="words of memory (default 2^W, up to 65,536)")
     stated.add_argument("--entry", metavar="E", help="first instruction: an address or an expression of the program")
-    stated.add_argument("--input-mode", choices=INPUT_MODES, help="what reading a byte does to a word (default set)")
+    stated.add_argument("--input-mode", choices=INPUT_MODES, metavar="MODE", help=INPUT_MODE_HELP)
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
@@ -326,6 +342,7 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
 
 def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", nargs="?", metavar="PROGRAM", help="a file, the name of a bundled program, or -")
+    _add_more(parser)
     parser.add_argument("--all", action="store_true", help="write a page for each bundled program")
     parser.add_argument(
         "-o",
@@ -347,7 +364,7 @@ def _add_repl(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     parser.add_argument("--memory", type=number, metavar="N", help="words of memory (default 2^W, up to 65,536)")
-    parser.add_argument("--input-mode", choices=INPUT_MODES, default="set", help="what reading a byte does to a word")
+    parser.add_argument("--input-mode", choices=INPUT_MODES, default="set", metavar="MODE", help=INPUT_MODE_HELP)
     _add_session(parser)
 
 
@@ -360,10 +377,12 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
 
 def _add_asm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", metavar="FILE", help="a file, the name of a bundled program, or -")
+    _add_more(parser)
     parser.add_argument("-o", "--output", metavar="IMAGE", help="file to write; - is stdout (default: FILE with .img)")
     parser.add_argument(
         "--format", dest="output_format", choices=FORMATS, help="format of IMAGE (default: by its suffix, else img)"
     )
+    parser.add_argument("--symbols", metavar="FILE", help="also write the program's names, as `.equ` lines to include")
     parser.set_defaults(format=None)
     _add_dialect(parser)
     _add_stated(parser)

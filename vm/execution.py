@@ -282,7 +282,8 @@ class Machine:
             halt = Halt.RUNNING
         if halt in (Halt.RUNNING, Halt.OUTPUT_FULL):
             halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
-            moving = _steps_until_still(np.asarray(trace.rows)[:steps], np.asarray(state.pc)) if steps else None
+            rows = np.asarray(trace.rows)[:steps]
+            moving = _steps_until_still(rows, np.asarray(state.pc), self.image.word_bits) if steps else None
             # A budget is a number of steps that was asked for, and is spent; without one the run would never end.
             if moving is not None and left is None:
                 steps, halt = moving, Halt.STANDS_STILL
@@ -422,17 +423,19 @@ def check_unit(unit: Unit, image: Image) -> None:
         raise ValueError(f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}")
 
 
-def _steps_until_still(rows: np.ndarray, next_pc: np.ndarray) -> int | None:
+def _steps_until_still(rows: np.ndarray, next_pc: np.ndarray, word_bits: int) -> int | None:
     """The steps up to the first one after which all are the same; None where the last one goes on, or changes a word.
 
     rows: trace rows of one step or more; next_pc: the pc after the last one, in limbs.
     """
     limbs = len(next_pc)
-    pc, _, word, old = (rows[-1, k * limbs : (k + 1) * limbs] for k in range(4))
-    # A console instruction always goes on.
+    pc, address, word, old = (rows[-1, k * limbs : (k + 1) * limbs] for k in range(4))
     if (pc != next_pc).any() or (word != old).any():
         return None
-    others = np.flatnonzero((rows[:, : 4 * limbs] != rows[-1, : 4 * limbs]).any(1))
+    if rows[-1, 4 * limbs + 1] or (address == bits.limb_masks(word_bits)).all():
+        return None  # in some input modes a console instruction goes to itself, but a byte was moved
+    same = [*range(4 * limbs), 4 * limbs + 1]  # all but the margin
+    others = np.flatnonzero((rows[:, same] != rows[-1, same]).any(1))
     return int(others[-1]) + 2 if len(others) else 1
 
 

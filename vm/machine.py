@@ -2,8 +2,8 @@
 
 One step: a negative pc has halted the machine; pc + 2 outside memory, or an operand address outside memory that
 is not the console, is an error that changes nothing; then mem[B] <- mem[B] - mem[A], and pc is the target C or
-the fall-through pc + 3, all three computed by the unit. A console instruction (an address of -1) moves a byte,
-never branches, and asks the unit nothing that is used.
+the fall-through pc + 3, all three computed by the unit. A console instruction (an address of -1) moves a byte
+and asks the unit nothing that is used; it branches only in input modes that say so, natively.
 """
 
 from __future__ import annotations
@@ -83,6 +83,21 @@ def _negate(word: jax.Array, word_bits: int) -> jax.Array:
     return _add(word ^ bits.limb_masks(word_bits), 1, word_bits)
 
 
+class _ConsoleMode(NamedTuple):
+    """What an input mode is made of."""
+
+    combine: str  # what a byte does to the word: "set", "add" or "sub"
+    zero_at_end: bool  # or -1
+    reads_branch: bool
+    writes_branch: bool
+
+
+def _console_mode(input_mode: str) -> _ConsoleMode:
+    """The parts of a mode's name, such as `add_zero_branch_io`."""
+    combine, *words = input_mode.split("_")
+    return _ConsoleMode(combine, "zero" in words, "branch" in words, "io" in words)
+
+
 class Fetched(NamedTuple):
     """The instruction at pc and the words its operands name, as read before it writes anything.
 
@@ -133,18 +148,21 @@ def step(
     fall_through = _add(state.pc, WORDS, word_bits)
     result = spec.evaluate(params, minuend, subtrahend, c, fall_through)
 
-    # Console: v is the next byte or -1; what is written is v, mem[A], or v combined with mem[B] by the input mode.
+    # Console: v is the next byte or the end; what is written is v, mem[A], or v combined with mem[B] by the input mode.
+    mode = _console_mode(input_mode)
+    end = np.zeros_like(masks) if mode.zero_at_end else masks
     at_end = state.input_position >= state.input_length
     byte = jax.lax.dynamic_index_in_dim(state.input, state.input_position, 0, keepdims=False).astype(jnp.uint32)
-    value = jnp.where(at_end, masks, jnp.where(np.arange(limbs) == 0, byte & masks[0], np.uint32(0)))
-    if input_mode == "set":
+    value = jnp.where(at_end, end, jnp.where(np.arange(limbs) == 0, byte & masks[0], np.uint32(0)))
+    if mode.combine == "set":
         received = value
-    elif input_mode == "add":
+    elif mode.combine == "add":
         received = _add(minuend, value, word_bits)
     else:
         received = _add(minuend, _negate(value, word_bits), word_bits)
     console = reads | writes
-    sent = jnp.where(reads, jnp.where(at_end, np.uint32(0xFF), byte), subtrahend[0] & np.uint32(0xFF))
+    end_byte = np.uint32(0 if mode.zero_at_end else 0xFF)
+    sent = jnp.where(reads, jnp.where(at_end, end_byte, byte), subtrahend[0] & np.uint32(0xFF))
     word = jnp.where(reads, received, result.difference)
     # An instruction that writes no memory writes back the word it read: no select ever touches the memory.
     written = jnp.where(executes & ~writes, word, minuend)
@@ -152,7 +170,18 @@ def step(
     memory = jax.lax.dynamic_update_index_in_dim(state.memory, written, destination, 0)
     output = jax.lax.dynamic_update_index_in_dim(state.output, sent.astype(jnp.uint8), state.output_length, 0)
 
-    next_pc = jnp.where(console, fall_through, result.next_pc)
+    after_console = fall_through
+    if mode.reads_branch:
+        decides = received
+        branches = ~writes
+        if mode.writes_branch:
+            decides = jnp.where(writes, _negate(jnp.where(reads, value, subtrahend), word_bits), received)
+            branches = console
+        taken = _is_negative(decides, word_bits)
+        if spec.isa == "subleq":
+            taken |= (decides == 0).all()
+        after_console = jnp.where(branches & taken, c, fall_through)
+    next_pc = jnp.where(console, after_console, result.next_pc)
     pc = jnp.where(executes, next_pc, state.pc)
     margin = jnp.where(executes & ~console, result.margin, jnp.float32(jnp.inf))
     halt = jnp.where(

@@ -6,10 +6,12 @@ SBN, subtract and branch if negative, is the only instruction. It is three words
 
 SUBLEQ is the same with "negative or zero". Words are `word_bits` wide, two's complement, kept here as 0 ... 2^W - 1,
 so a word is negative when it is 2^(W-1) or more. Address 2^W - 1, that is -1, is the console and never memory:
-as A it reads a byte (-1 at the end of the input), as B it writes one; such an instruction does not branch.
+as A it reads a byte (-1 at the end of the input), as B it writes one; such an instruction does not branch. Other
+input modes make it do so, or read 0 at the end.
 """
 
 import enum
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -38,7 +40,9 @@ class Run(NamedTuple):
 class ReferenceMachine:
     """One machine, from boot to rest.
 
-    `isa` is "sbn" or "subleq". `input_mode` says how a byte v enters a cell: "set" it to v, "add" v or "sub"tract v.
+    `isa` is "sbn" or "subleq". `input_mode` says how a byte v enters a cell: "set" it to v, "add" v or "sub"tract v;
+    with "_zero" behind it, v is 0 at the end of the input; with "_branch_in" a read goes to C if the cell is negative
+    then (or zero, in SUBLEQ), and with "_branch_io" a write, too, if 0 minus what it was given is.
 
     Attributes:
       memory: the words, each 0 ... 2^W - 1.
@@ -61,11 +65,18 @@ class ReferenceMachine:
     ) -> None:
         if isa not in ("sbn", "subleq"):
             raise ValueError(f"isa is 'sbn' or 'subleq', not {isa!r}")
-        if input_mode not in ("set", "add", "sub"):
-            raise ValueError(f"input_mode is 'set', 'add' or 'sub', not {input_mode!r}")
+        mode = re.fullmatch("(set|add|sub)(_zero)?(_branch_in|_branch_io)?", input_mode)
+        if mode is None:
+            raise ValueError(
+                f"input_mode is 'set', 'add' or 'sub', then possibly '_zero', then possibly "
+                f"'_branch_in' or '_branch_io', not {input_mode!r}"
+            )
         self.word_bits = word_bits
         self.isa = isa
         self.input_mode = input_mode
+        self._combine, zero, branching = mode.groups()
+        self._end = 0 if zero else -1
+        self._branching = branching or ""
         self._mask = 2**word_bits - 1
         self.memory = [word & self._mask for word in words]
         if memory_size is None:
@@ -104,8 +115,8 @@ class ReferenceMachine:
                 word = memory[b] = (memory[b] - memory[a]) & mask
                 branch = word >= negative or (subleq and word == 0)
             elif self._fault(a, b) is None:
-                word = self._console(a, b)
-                branch = False
+                word, deciding = self._console(a, b)
+                branch = deciding is not None and (deciding >= negative or (subleq and deciding == 0))
             else:
                 break
             record_pc(pc)
@@ -135,8 +146,8 @@ class ReferenceMachine:
                 return address
         return None
 
-    def _console(self, a: int, b: int) -> int:
-        """Executes a console instruction; returns the word or byte it wrote."""
+    def _console(self, a: int, b: int) -> tuple[int, int | None]:
+        """Executes a console instruction; returns the word or byte it wrote, and the word it branches on, if any."""
         console = self._mask
         if a == console:
             value = self._read()
@@ -144,17 +155,17 @@ class ReferenceMachine:
             value = self.memory[a]
         if b == console:
             self.output.append(value & 255)
-            return value & 255
-        if self.input_mode == "add":
+            return value & 255, -value & self._mask if self._branching == "_branch_io" else None
+        if self._combine == "add":
             value = self.memory[b] + value
-        elif self.input_mode == "sub":
+        elif self._combine == "sub":
             value = self.memory[b] - value
         self.memory[b] = value & self._mask
-        return self.memory[b]
+        return self.memory[b], self.memory[b] if self._branching else None
 
     def _read(self) -> int:
-        """The next input byte, or -1 at the end of the input."""
+        """The next input byte, or what the mode has at the end of the input."""
         if self.input_position == len(self.input):
-            return -1
+            return self._end
         self.input_position += 1
         return self.input[self.input_position - 1]

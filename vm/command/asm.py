@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
-from assembler import Image, format_of, image_bytes
+from assembler import Image, format_of, format_symbols, image_bytes
+from assembler.files import RAW_FORMATS
 from learned_units.whole_file import write_whole
 from vm.console import outputs, program_files, terminal
 from vm.console.terminal import Talk
 from vm.console.usage import stated_by_user
-
-RAW_FORMATS = ("dec", "hex", "bin")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,17 +24,19 @@ def run(options: argparse.Namespace) -> int:
     image = program_files.load(options)
     with stated_by_user():
         data = image_bytes(image, format)
+    outputs.check({"-o": output, "--symbols": options.symbols}, program_files.named(options), image)
+    if options.symbols is not None:
+        write_whole(options.symbols, format_symbols(image).encode())
     if output == outputs.STDOUT:
         terminal.write_bytes(data)
         return 0
-    outputs.check({"-o": output}, {"the program itself": options.program}, image)
     write_whole(output, data)
     talk.say(
         f"{output}: {len(image.words):,} words, {image.word_bits}-bit {image.isa}, entry {image.entry}, format {format}"
     )
     needed = _options_needed(image) if format in RAW_FORMATS else ""
     if needed:
-        talk.say(f"a .{format} file holds only the words; to use it, also give {needed}")
+        talk.say(f"a {format} file holds only the words; to use it, also give {needed}")
     return 0
 
 

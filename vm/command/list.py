@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from assembler import format_listing
+from assembler import format_listing, format_source
 from vm.console import program_files, terminal
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the listing of a program."""
-    terminal.write(format_listing(program_files.load(options)))
+    form = format_source if options.source else format_listing
+    terminal.write(form(program_files.load(options)))
     return 0

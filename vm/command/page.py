@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     target = options.output or f"{_name(options)}.html"
     given = _input(options)
     image = program_files.load(options)
-    outputs.check({"-o": target}, {"the program itself": options.program, "its input": options.input}, image)
+    outputs.check({"-o": target}, program_files.named(options) | {"its input": options.input}, image)
     talk = Talk(options.quiet)
     page = _page(options, image, _name(options), given, talk)
     if target == outputs.STDOUT:

@@ -7,7 +7,7 @@ import difflib
 import os
 
 import programs
-from assembler import Image, load_image, read_image
+from assembler import Image, load_image, load_images, read_image
 from assembler.diagnostics import printable
 from assembler.files import FORMATS
 from vm.console import terminal
@@ -36,17 +36,28 @@ def _image(options: argparse.Namespace, folder: str) -> Image:
         "entry": options.entry,
         "input_mode": options.input_mode,
     }
-    name = options.program
+    name, include = options.program, options.include
+    if options.more:
+        if options.dialect is not None or name == STDIN:
+            raise UsageError("only files of raw images can be put one after the other")
+        with stated_by_user():
+            return load_images([name, *options.more], options.format, **stated)
     with stated_by_user():
         if name == STDIN:
             data = terminal.read_all()
-            return read_image(data, "<stdin>", options.format or "sbn", os.curdir, dialect=options.dialect, **stated)
+            return read_image(data, "<stdin>", options.format or "sbn", os.curdir, options.dialect, include, **stated)
         if is_file(name, folder):
-            return load_image(name, options.format, dialect=options.dialect, **stated)
+            return load_image(name, options.format, options.dialect, include, **stated)
         if options.dialect is not None:
             raise UsageError(f"no such file: {printable(name)}; --dialect is for files; bundled programs need none")
         data = bundled_source(name, folder, sought="file and no bundled program").encode()
         return read_image(data, f"{name}.sbn", options.format or "sbn", **stated)
+
+
+def named(options: argparse.Namespace) -> dict[str, str]:
+    """The files a program is made of, by what messages call them."""
+    further = {f"image {number} of the program": path for number, path in enumerate(options.more, 2)}
+    return {"the program itself": options.program} | further
 
 
 def is_file(name: str, folder: str = "") -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from vm.console import terminal
+from vm.console import program_files, terminal
 from vm.console.launch import FAILED, INTERRUPTED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -79,7 +79,7 @@ def check_outputs(options: argparse.Namespace, image: Image) -> None:
     from vm.console import outputs
 
     resumed = None if outputs.same_file(options.resume, options.save_state) else options.resume
-    inputs = {"the program itself": options.program, "its input": options.input, "the file of --resume": resumed}
+    inputs = program_files.named(options) | {"its input": options.input, "the file of --resume": resumed}
     outputs.check({"--trace": options.trace, "--save-state": options.save_state}, inputs, image)
 
 

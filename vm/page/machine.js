@@ -42,7 +42,10 @@ export class Machine {
    */
   constructor(program, low, high, entry) {
     this.wordBits = program.wordBits;
+    this.isa = program.isa;
     this.inputMode = program.inputMode;
+    const words = program.inputMode.split("_");
+    this.mode = { combine: words[0], zeroAtEnd: words.includes("zero"), readsBranch: words.includes("branch"), writesBranch: words.includes("io") };
     this.size = program.memorySize;
     this.masks = limbMasks(program.wordBits);
     this.image = { low, high, entry };
@@ -134,9 +137,8 @@ export class Machine {
     done.oldLow = b === CONSOLE ? 0 : low[b];
     done.oldHigh = b === CONSOLE || !high ? 0 : high[b];
     if (done.console) {
-      this._moveByte(a, b);
-      this.pcLow = fallLow;
-      this.pcHigh = fallHigh;
+      const decides = this._moveByte(a, b);
+      [this.pcLow, this.pcHigh] = decides !== null && this._branches(...decides) ? this.limbs(pc + 2) : [fallLow, fallHigh];
     } else {
       const [targetLow, targetHigh] = this.limbs(pc + 2);
       unit.evaluate(done.oldLow, done.oldHigh, low[a], high ? high[a] : 0, targetLow, targetHigh, fallLow, fallHigh);
@@ -153,14 +155,24 @@ export class Machine {
     }
   }
 
-  /** A console instruction: it moves a byte, and no network is asked. @param {number} a @param {number} b */
+  /** Whether a word is negative, or zero where the instruction set branches on that. @param {number} low @param {number} high */
+  _branches(low, high) {
+    const sign = this.wordBits > LIMB ? high >>> (this.wordBits - LIMB - 1) : low >>> (this.wordBits - 1);
+    return (sign & 1) === 1 || (this.isa === "subleq" && low === 0 && high === 0);
+  }
+
+  /**
+   * A console instruction: it moves a byte, and no network is asked.
+   * @param {number} a @param {number} b @returns {[number, number] | null} the word a branch depends on, null where there is none
+   */
   _moveByte(a, b) {
-    const { masks, done } = this;
-    let valueLow = a === CONSOLE ? masks.low : this.low[a];
-    let valueHigh = a === CONSOLE ? masks.high : this.high ? this.high[a] : 0;
+    const { masks, done, mode } = this;
+    const end = mode.zeroAtEnd ? { low: 0, high: 0 } : masks;
+    let valueLow = a === CONSOLE ? end.low : this.low[a];
+    let valueHigh = a === CONSOLE ? end.high : this.high ? this.high[a] : 0;
     let byte = valueLow & 255;
     if (a === CONSOLE) {
-      byte = 255;
+      byte = mode.zeroAtEnd ? 0 : 255;
       if (this.inputPosition < this.input.length) {
         byte = this.input.data[this.inputPosition++];
         done.consumed = true;
@@ -172,16 +184,25 @@ export class Machine {
       this.output.push(byte);
       done.low = byte;
       done.high = 0;
-      return;
+      return mode.writesBranch ? this._combined("sub", 0, 0, valueLow, valueHigh) : null;
     }
-    if (this.inputMode !== "set") {
-      const value = (BigInt(valueHigh) << 32n) | BigInt(valueLow);
-      const before = (BigInt(done.oldHigh) << 32n) | BigInt(done.oldLow);
-      const sum = BigInt.asUintN(this.wordBits, this.inputMode === "add" ? before + value : before - value);
-      valueLow = Number(sum & 0xffffffffn);
-      valueHigh = Number(sum >> 32n);
+    if (mode.combine !== "set") {
+      [valueLow, valueHigh] = this._combined(mode.combine, done.oldLow, done.oldHigh, valueLow, valueHigh);
     }
     done.low = valueLow;
     done.high = valueHigh;
+    return mode.readsBranch ? [valueLow, valueHigh] : null;
+  }
+
+  /**
+   * A word plus or minus another, in limbs.
+   * @param {string} combine "add" or "sub" @param {number} low @param {number} high @param {number} otherLow @param {number} otherHigh
+   * @returns {[number, number]}
+   */
+  _combined(combine, low, high, otherLow, otherHigh) {
+    const before = (BigInt(high) << 32n) | BigInt(low);
+    const value = (BigInt(otherHigh) << 32n) | BigInt(otherLow);
+    const sum = BigInt.asUintN(this.wordBits, combine === "add" ? before + value : before - value);
+    return [Number(sum & 0xffffffffn), Number(sum >> 32n)];
   }
 }

@@ -31,7 +31,7 @@ export class Reference {
   }
 
   /**
-   * Execute one instruction. input: the next byte, or -1 at the end; it is used by an instruction that reads.
+   * Execute one instruction. input: the next byte, or -1 at the end, which some modes make 0; for an instruction that reads.
    * @param {number} input
    * @returns {ReferenceStep | null} null, and nothing done, where the machine has to stop
    */
@@ -47,13 +47,19 @@ export class Reference {
     let nextPc = (pc + 3n) & console;
     let word;
     if (a === console || b === console) {
-      const value = a === console ? BigInt(input) : memory[Number(a)];
-      if (b === console) word = value & 255n;
-      else {
+      const read = input < 0 && this.inputMode.includes("_zero") ? 0n : BigInt(input);
+      const value = a === console ? read : memory[Number(a)];
+      let branching;
+      if (b === console) {
+        word = value & 255n;
+        branching = this.inputMode.endsWith("_branch_io") ? -value & console : null;
+      } else {
         const before = memory[Number(b)];
-        word = this.inputMode === "add" ? before + value : this.inputMode === "sub" ? before - value : value;
+        word = this.inputMode.startsWith("add") ? before + value : this.inputMode.startsWith("sub") ? before - value : value;
         word &= console;
+        branching = this.inputMode.includes("_branch") ? word : null;
       }
+      if (branching !== null && (branching >= top || (this.isa === "subleq" && branching === 0n))) nextPc = c;
     } else {
       word = (memory[Number(b)] - memory[Number(a)]) & console;
       if (word >= top || (this.isa === "subleq" && word === 0n)) nextPc = c;
