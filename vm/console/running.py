@@ -232,7 +232,8 @@ class Execution:
             terminal.stdout().write(chunk.output)
             terminal.flush()
             self._line_is_open = not chunk.output.endswith(b"\n")
-        self._meter.show(self._steps)
+        if not (self._line_is_open and terminal.shares_lines()):  # to take the meter away would erase the line
+            self._meter.show(self._steps)
 
     def _end_output(self) -> None:
         """On a terminal, end the line of output that is open: what is told next begins on a new one."""
