@@ -51,6 +51,7 @@ def test_the_programs_are_these():
     assert programs.names() == (
         "adder",
         "arraysum",
+        "basic",
         "brainfuck",
         "calculator",
         "cat",
@@ -74,6 +75,11 @@ def test_the_programs_are_these():
         "sortnumbers",
         "sum",
     )
+
+
+def test_an_unknown_file_for_an_interpreter_is_refused_with_the_names_there_are():
+    with pytest.raises(FileNotFoundError, match=r"no file 'primes' .*primes\.bas"):
+        programs.guest("primes")
 
 
 @pytest.mark.parametrize("function", [programs.source, programs.description, programs.sample_input])
@@ -156,7 +162,7 @@ def test_sources_are_laid_out_alike(name):
         assert len(line) <= 120
         assert line == line.rstrip()
         assert "\t" not in line
-        assert re.fullmatch(r"|;.*|(\w+:)? *|(\w+:| ) *(halt|ret|[a-z]+ +\S.*|\.end\w+|\.\w+ +\S.*)", line)
+        assert re.fullmatch(r"|;.*|(\w+:)? *|(\w+:| ) *\.?[a-z_]+( +\S.*)?", line)
         if not line.startswith(";") and " ; " in line:
             assert line.index(" ; ") == 39
 
