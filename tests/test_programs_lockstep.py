@@ -26,7 +26,7 @@ def image_of(name: str) -> Image:
 @pytest.mark.parametrize(("name", "unit"), RUNS)
 def test_a_bundled_program_agrees_with_the_reference_at_every_step(name: str, unit: str) -> None:
     machine = Machine(image_of(name), unit, input=programs.sample_input(name))
-    outcome = machine.run(20_000)
+    outcome = machine.run(60_000)
     assert outcome.halt is Halt.HALTED, outcome.message
     assert outcome.divergence is None
     assert machine.output == programs.sample_output(name)
