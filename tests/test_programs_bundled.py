@@ -65,16 +65,21 @@ def test_the_programs_are_these():
         "hello_subleq",
         "life",
         "lisp",
+        "mandelbrot",
+        "maze",
         "multiply",
         "primes",
+        "queens",
         "quine",
         "reverse",
         "rule110",
         "selfhost",
         "sieve",
+        "snake",
         "sort",
         "sortnumbers",
         "sum",
+        "turing",
     )
 
 

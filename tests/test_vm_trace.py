@@ -15,7 +15,7 @@ from vm.cli import main
 from vm.trace import COLUMNS, TraceFile
 
 STEPS = 20_000
-LARGE = ("basic", "lisp")
+LARGE = ("basic", "lisp", "mandelbrot", "maze", "queens")
 BUNDLED = [*(name for name in programs.names() if name not in LARGE), *slow(*LARGE)]
 
 
