@@ -152,6 +152,14 @@ def test_each_expression_is_answered(typed, values, lisp):
     assert run(typed, image=lisp()) == "".join(f"> {value}\n" for value in values)
 
 
+def test_it_ends_where_the_input_ends_or_with_bye():
+    printed = b"> 1\n> \n"
+    for typed in (b"1", b"1 (", b"1 ; 2", b"1 (bye) 2", b"1 (list 2 (bye))"):
+        machine = ReferenceMachine(image().words, 16, image().isa, image().entry, input=typed)
+        assert machine.run(100_000).stop is Stop.HALTED
+        assert machine.output == printed
+
+
 DEEP = "(define (deep n) (if (= n 0) 0 (+ 1 (deep (- n 1)))))"
 
 
