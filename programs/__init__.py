@@ -1,9 +1,12 @@
-"""The bundled programs: their sources, one-line descriptions and sample runs."""
+"""The bundled programs: their sources, one-line descriptions and sample runs, and programs for the interpreters."""
 
+import re
 from importlib.resources import files
 
 _SUFFIX = ".sbn"
 
+
+_GUESTS = "guests"
 
 WHOLE = "whole"  # the folder of those for the whole machine
 
@@ -23,6 +26,23 @@ def source(name: str, folder: str = "") -> str:
 def description(name: str, folder: str = "") -> str:
     """What a bundled program does, in one sentence: the first comment line of its source."""
     return source(name, folder).partition("\n")[0].removeprefix(";").strip()
+
+
+def guests() -> tuple[str, ...]:
+    """The names of the files that are input for the bundled interpreters, such as `primes.bas` for `basic`."""
+    return tuple(sorted(entry.name for entry in files(__name__).joinpath(_GUESTS).iterdir()))
+
+
+def guest(name: str) -> str:
+    """The text of one of these files."""
+    if name not in guests():
+        raise FileNotFoundError(f"no file '{name}' for an interpreter; try one of: {', '.join(guests())}")
+    return files(__name__).joinpath(_GUESTS, name).read_text(encoding="utf-8")
+
+
+def guest_description(name: str) -> str:
+    """What such a file does, in one sentence: the comment on its first line."""
+    return re.sub(r"^(\d+ REM|;+) *", "", guest(name).partition("\n")[0])
 
 
 def sample_input(name: str) -> bytes:

@@ -29,7 +29,7 @@ BEFORE = {"pop": "push b\n", "ret": "lea hit, b\npush b\n"}
 # Where the least and the most steps are bounds that may not be met.
 BOUNDED = {"putn", "puts", "rand", "shl"}
 # Those whose operands must be addresses, or which read.
-OF_THEIR_OWN = {"cmps", "copy", "getc", "geti", "getn", "seti"}
+OF_THEIR_OWN = {"cmps", "copy", "getc", "geti", "getn", "seti", "unwind"}
 
 
 def told(name: str, what: str, isa: str, **names: int) -> tuple[int, int]:
@@ -127,6 +127,17 @@ def test_arrays_and_strings_take_as_many_steps_as_the_comments_say(isa):
 
 
 @both_sets
+def test_leaving_routines_takes_as_many_steps_as_the_comment_says(isa):
+    for n in range(3):
+        counts = []
+        for left in range(3):
+            text = "push a\n" * (n + left) + f"start: unwind ={left}"
+            pushes = steps_of("push a\n" * (n + left), DATA, isa)
+            counts.append(steps_of(text, DATA, isa) - pushes)
+        assert (min(counts), max(counts)) == told("unwind", "steps", isa, n=n)
+
+
+@both_sets
 def test_getc_takes_as_many_steps_as_its_comment_says(isa):
     ended, read = steps_of("getc a, hit", DATA, isa), steps_of("getc a, hit", DATA, isa, b"x")
     assert tuple(sorted([ended, read])) == told("getc", "steps", isa)
@@ -172,9 +183,9 @@ def test_every_macro_says_what_it_does_and_costs():
 
 def test_these_are_the_standard_macros():
     assert sorted(REFERENCES) == sorted(
-        """abs add and call clr cmps copy dbl dec div getc geti getn halt in inc jeq jge jgt jle jlt jmp jne jneg jnz
-        jpos jz lea load mod mov mul neg nop not or out pop push putn puts rand ret sar seed set seti shl shr store sub
-        xor""".split()
+        """abs add and call clr cmps copy dbl dec depth div getc geti getn halt in inc jeq jge jgt jle jlt jmp jne jneg
+        jnz jpos jz lea load mod mov mul neg nop not or out pop push putn puts rand ret sar seed set seti shl shr
+        store sub unwind xor""".split()
     )
 
 

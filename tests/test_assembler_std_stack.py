@@ -135,6 +135,38 @@ def test_routines_call_each_other_and_themselves(isa):
 
 
 @both_sets
+def test_a_jump_leaves_routines_when_the_stack_is_unwound(isa):
+    text = """
+            .equ    CHECKED, 1
+            push    n
+            depth   base
+    again:  depth   n
+            putn    n
+            call    deeper
+    caught: depth   n
+            putn    n
+            unwind  =5                  ; there is less
+            unwind  base
+            dec     twice
+            jnz     twice, again
+            pop     n
+            putn    n
+            unwind  =0
+            putn    n
+            halt
+    deeper: push    n
+            inc     n
+            jlt     n, =6, deeper2
+            jmp     caught
+    deeper2:call    deeper
+    n:      .word   -3
+    base:   .word   0
+    twice:  .word   2
+    """
+    assert run(text, isa) == b"111111-3-3"
+
+
+@both_sets
 def test_a_routine_may_be_at_address_0(isa):
     text = """
     first:  dec     again

@@ -1,9 +1,11 @@
 """Every bundled program runs in lockstep on every unit, and prints what its sample says."""
 
+import functools
+
 import pytest
 
 import programs
-from assembler import assemble
+from assembler import Image, assemble
 from vm import Halt, Machine
 
 UNITS = ("native", "ntk-limit", "ntk", "neural-gpu", "modular")
@@ -16,11 +18,15 @@ RUNS = [
 ]
 
 
+@functools.cache
+def image_of(name: str) -> Image:
+    return assemble(programs.source(name), f"{name}.sbn")
+
+
 @pytest.mark.parametrize(("name", "unit"), RUNS)
 def test_a_bundled_program_agrees_with_the_reference_at_every_step(name: str, unit: str) -> None:
-    image = assemble(programs.source(name), f"{name}.sbn")
-    machine = Machine(image, unit, input=programs.sample_input(name))
-    outcome = machine.run(20_000)
+    machine = Machine(image_of(name), unit, input=programs.sample_input(name))
+    outcome = machine.run(60_000)
     assert outcome.halt is Halt.HALTED, outcome.message
     assert outcome.divergence is None
     assert machine.output == programs.sample_output(name)

@@ -485,10 +485,14 @@ def test_the_listing_shows_address_words_and_source(sbn, source):
 
 def test_the_programs_are_listed_with_what_they_do_and_printed(sbn):
     assert sbn("programs") == 0
-    listed, whole = (part.splitlines() for part in sbn.text.split("\n\n"))
+    listed, whole, guests = (part.splitlines() for part in sbn.text.split("\n\n"))
     assert [line.split()[0] for line in listed] == list(programs.names())
     assert [line.split()[0] for line in whole[1:]] == list(programs.names(programs.WHOLE))
+    assert [line.split()[0] for line in guests[1:]] == list(programs.guests())
     assert programs.description("gcd") in sbn.text
+    assert programs.guest_description("primes.bas") == "The primes up to N, by the sieve of Eratosthenes"
+    assert sbn("programs", "primes.bas") == 0
+    assert sbn.text == programs.guest("primes.bas")
     assert sbn("programs", "whole/primesum") == 0
     assert sbn.text == programs.source("primesum", programs.WHOLE)
     assert sbn("programs", "gcd") == 0

@@ -177,6 +177,33 @@ def test_the_meter_and_the_parts_of_a_start_do_not_count_the_waiting(monkeypatch
     assert int(line.split()[2].replace(",", "")) > 110
 
 
+def test_the_meter_leaves_a_line_of_output_that_is_open(monkeypatch, columns, tmp_path):
+    (tmp_path / "slow.sbn").write_text(
+        """
+        puts    "an open "
+again:  dec     inner
+        jnz     inner, again
+        dec     outer
+        jnz     outer, again
+        puts    "line\\n"
+        halt
+inner:  .word   0
+outer:  .word   30
+        """
+    )
+    both = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    monkeypatch.setattr(both, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", both)
+    monkeypatch.setattr(sys, "stderr", both)
+    monkeypatch.setattr(running, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(running, "REDRAW_SECONDS", 0.0)
+    assert cli.main(["run", str(tmp_path / "slow.sbn"), "--unit", "native", "--no-check"]) == 0
+    both.seek(0)
+    written = both.read()
+    assert written.index("an open ") < written.index("line\n")
+    assert lines_on_screen(written)[0] == "an open line"
+
+
 def test_lines_come_as_they_are_written_and_the_last_may_be_open(typing):
     typing.write("wh\u00e9re\nste".encode())
     lines = terminal.read_lines()

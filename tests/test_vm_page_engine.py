@@ -117,7 +117,7 @@ def check_trace(engine: Engine, image: Image, unit: Unit, input: bytes, most: in
     return outcome.halt
 
 
-LONG = ("calculator", "life", "quine", "rule110", "sortnumbers")
+LONG = ("basic", "calculator", "life", "lisp", "mandelbrot", "maze", "queens", "quine", "rule110", "sortnumbers")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=slow if name in LONG else ()) for name in programs.names()])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from marks import slow
 
 import programs
 from assembler import Image, assemble
@@ -14,6 +15,8 @@ from vm.cli import main
 from vm.trace import COLUMNS, TraceFile
 
 STEPS = 20_000
+LARGE = ("basic", "lisp", "mandelbrot", "maze", "queens")
+BUNDLED = [*(name for name in programs.names() if name not in LARGE), *slow(*LARGE)]
 
 
 def native(word_bits: int, isa: str) -> Unit:
@@ -65,7 +68,7 @@ def branches(isa: str, minuend: int, subtrahend: int, modulus: int) -> bool:
     return difference >= modulus >> 1 or (isa == "subleq" and difference == 0)
 
 
-@pytest.mark.parametrize("name", programs.names())
+@pytest.mark.parametrize("name", BUNDLED)
 @pytest.mark.parametrize("check", [True, False])
 def test_the_rows_are_those_of_exact_arithmetic(name, check, tmp_path):
     image = assemble(programs.source(name), f"{name}.sbn")
@@ -74,7 +77,7 @@ def test_the_rows_are_those_of_exact_arithmetic(name, check, tmp_path):
     assert rows_of(machine, tmp_path / "trace") == expected(image, given, machine.input_mode)
 
 
-@pytest.mark.parametrize("name", programs.names())
+@pytest.mark.parametrize("name", BUNDLED)
 def test_a_resumed_trace_is_the_tail_of_the_whole_one(name, tmp_path):
     image = assemble(programs.source(name), f"{name}.sbn")
     unit, given = native(image.word_bits, image.isa), programs.sample_input(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 
 import programs
 from vm.console import program_files, terminal
@@ -14,6 +15,10 @@ def run(options: argparse.Namespace) -> int:
         terminal.write(_listed(""))
         terminal.heading("For the whole machine, sbn run --whole NAME (sbn programs whole/NAME prints one):")
         terminal.write(_listed(programs.WHOLE))
+        terminal.heading("For the interpreters, sbn programs primes.bas | sbn run basic:")
+        terminal.write(_aligned(programs.guests(), programs.guest_description))
+    elif options.name in programs.guests():
+        terminal.write(programs.guest(options.name))
     else:
         folder, slash, name = options.name.rpartition("/")
         known = slash and folder == programs.WHOLE
@@ -23,6 +28,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _listed(folder: str) -> str:
     """A line for each program of a folder: its name, and what it does."""
-    names = programs.names(folder)
+    return _aligned(programs.names(folder), lambda name: programs.description(name, folder))
+
+
+def _aligned(names: Sequence[str], description: Callable[[str], str]) -> str:
     column = max(map(len, names)) + 2
-    return "".join(f"{name:<{column}}{programs.description(name, folder)}\n" for name in names)
+    return "".join(f"{name:<{column}}{description(name)}\n" for name in names)

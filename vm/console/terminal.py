@@ -92,6 +92,11 @@ def is_screen(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def is_conversation() -> bool:
+    """Whether someone types what is read, and sees what is written."""
+    return sys.stdin is not None and sys.stdin.isatty() and is_screen(sys.stdout)
+
+
 def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Rows as plain lines of aligned columns; those numbered in `right` are aligned at their right."""
     from rich.table import Table

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import textwrap
 from typing import TYPE_CHECKING
 
 import programs
+from learned_units import interrupts
 from vm.console import terminal
 from vm.console.terminal import Talk
 from vm.margin import format_margin
@@ -27,6 +29,8 @@ def tell(unit: Unit, talk: Talk) -> bool:
     right &= _rule_110(unit, talk)
     right &= _self_interpreter(unit, talk)
     right &= _another_language(unit, talk)
+    if terminal.is_conversation():
+        right &= your_turn(unit, talk)
     terminal.prose(
         "A machine with this one instruction and unbounded memory computes whatever can be computed. Ours has the "
         "memory its words can address; within it nothing above used any step but learned ones and the console's, and "
@@ -76,6 +80,38 @@ def _another_language(unit: Unit, talk: Talk) -> bool:
     terminal.heading("Another language: a Brainfuck interpreter, and a program for it")
     terminal.write(f"    {BRAINFUCK_HELLO.decode()}\n")
     return _run(unit, "brainfuck", BRAINFUCK_HELLO, b"Hello World!\n", talk)
+
+
+def your_turn(unit: Unit, talk: Talk) -> bool:
+    """Run BASIC and Lisp on what is typed; whether they did nothing but what the reference does."""
+    terminal.heading("Your turn: BASIC")
+    terminal.prose(
+        "Type `print 6 * 7`; or lines with numbers, such as `10 for i = 1 to 5`, `20 print i * i` and `30 next`, then "
+        "`run`. `bye` goes on to the next language, and so does Ctrl-C."
+    )
+    right = _converse(unit, "basic", talk)
+    terminal.heading("Your turn: Lisp")
+    terminal.prose(
+        "Type `(* 6 7)`; or `(define (f n) (if (= n 0) 1 (* n (f (- n 1)))))`, then `(map f '(1 2 3 4 5))`. `(bye)` "
+        "ends it, and so does Ctrl-C."
+    )
+    return _converse(unit, "lisp", talk) and right
+
+
+def _converse(unit: Unit, name: str, talk: Talk) -> bool:
+    """Run a bundled program in lockstep on what is typed, until it halts or Ctrl-C is pressed."""
+    from assembler import assemble
+    from vm import report
+    from vm.console import running
+    from vm.execution import Machine
+
+    terminal.flush()
+    machine = Machine(assemble(programs.source(name), f"{name}.sbn"), unit, input=None)
+    options = argparse.Namespace(max_steps=None, no_check=False, save_state=None)
+    account = running.Execution(machine, report.of_unit(unit), options, None, talk, {}).run()
+    interrupts.answer()  # Ctrl-C has ended this program; the next one is to run
+    terminal.prose(report.summary(account))
+    return account.succeeded or account.halt == "interrupted"
 
 
 def _run(unit: Unit, name: str, given: bytes, expected: bytes, talk: Talk) -> bool:
