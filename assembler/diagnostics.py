@@ -80,6 +80,18 @@ class AssemblyError(Exception):
             drawn.append(f"… and {rest:,} more {'error' if rest == 1 else 'errors'}")
         return "\n\n".join(drawn)
 
+    def __repr__(self) -> str:
+        first = f", the first is {str(self.diagnostics[0]).splitlines()[0]}" if self.diagnostics else ""
+        return f"<AssemblyError: {self._counted()}{first}>"
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: the lines that are wrong are the program's, none of Python's."""
+        return [f"AssemblyError: {self._counted()}", "", *str(self).split("\n")]
+
+    def _counted(self) -> str:
+        count = len(self.diagnostics)
+        return f"{count:,} error{'s' * (count != 1)}"
+
 
 class Report:
     """Collects the errors of one assembly, so that all of them are told in one go."""

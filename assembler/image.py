@@ -12,6 +12,7 @@ MAX_IMAGE_WORDS = 1 << 25
 MAX_MEMORY_WORDS = 1 << 26
 DEFAULT_MEMORY_WORDS = 1 << 16
 MAX_SYMBOL_BITS = 4_096
+_SHOWN_LINES = 400  # of the listing in a notebook
 
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
@@ -100,6 +101,9 @@ class SourceMap:
     def __iter__(self) -> Iterator[SourceRun]:
         return iter(self.runs)
 
+    def __repr__(self) -> str:
+        return f"<SourceMap of {len(self.runs):,} runs>"
+
     def __len__(self) -> int:
         return len(self.runs)
 
@@ -181,6 +185,25 @@ class Image:
 
     def __repr__(self) -> str:
         return f"<Image of {len(self.words):,} {self.word_bits}-bit words for {self.isa}, entry {self.entry}>"
+
+    def _repr_html_(self) -> str:
+        from assembler import card
+        from assembler.listing import format_listing
+
+        memory = "as its machine has" if self.memory is None else f"{self.memory:,} words"
+        fields = [
+            ("words", f"{len(self.words):,} of {self.word_bits} bits"),
+            ("instruction set", self.isa),
+            ("entry", str(self.entry)),
+            ("memory", memory),
+            ("labels", f"{len(self.labels):,}"),
+            *(("note", str(note)) for note in self.notes),
+        ]
+        lines = format_listing(self).splitlines()
+        listing = "\n".join(lines[:_SHOWN_LINES])
+        cut = f", the first {_SHOWN_LINES:,}" if len(lines) > _SHOWN_LINES else ""
+        summary = f"listing: {len(lines):,} line{'s' * (len(lines) != 1)}{cut}"
+        return card.card("Image", fields, card.folded(summary, card.preformatted(listing)))
 
     def memory_size(self, requested: int | None = None) -> int:
         """The words of memory a machine has that runs this image.

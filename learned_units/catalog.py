@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from learned_units.store import Progress
+    from learned_units.store import Wanted
     from learned_units.unit import Scope, Unit
     from learned_units.weights.recipes import Recipe
 
@@ -70,20 +70,26 @@ def load_unit(
     word_bits: int = 16,
     isa: str = "sbn",
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Wanted = None,
     group: int | None = None,
     weights: str | None = None,
 ) -> Unit:
     """A unit, ready to run. On first use shipped weights are proved and others trained (seconds); then they are cached.
 
     name: one of UNITS. word_bits: 4..64. isa: "sbn" or "subleq". seed: the first one tried; the one used is
-    `unit.seed`. progress(what, part done 0..1) is called while weights are made. group: bit positions one network
-    serves, 1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: "grokked" (the default)
+    `unit.seed`. progress(what, part done 0..1) is called while weights are made; by default it shows itself, on a
+    terminal or in a notebook, where that takes long; with False it does not. group: bit positions one network serves,
+    1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: "grokked" (the default)
     or "analytic"; for the unit "modular" only.
     Raises ValueError for an argument out of range, WeightsError if there are no acceptable weights.
     """
     entry, options = _checked(name, word_bits, isa, seed, {"group": group, "weights": weights})
-    return entry.load(word_bits, isa, seed, progress, **options)
+    if progress is not None:
+        return entry.load(word_bits, isa, seed, progress or None, **options)
+    from learned_units.progress import shown
+
+    with shown() as report:
+        return entry.load(word_bits, isa, seed, report, **options)
 
 
 def recipe(

@@ -17,7 +17,8 @@ from learned_units.circuits.tasks import Task
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor, readout
 from learned_units.networks.readout import Readout
-from learned_units.store import Progress
+from learned_units.progress import shown
+from learned_units.store import Wanted
 from learned_units.weights import tasks as task_weights
 
 BLOCK = 4096  # cases computed at once
@@ -93,10 +94,14 @@ def closed_form(task: Task, threshold: str = "calibrated") -> Computation:
     return Computation(task.algorithm, params, f"closed form at infinite width, {threshold} readout")
 
 
-def trained(task: Task, seed: int = 0, progress: Progress | None = None) -> Computation:
-    """A task with trained ensembles: made on first use, then read from the cache.
+def trained(task: Task, seed: int = 0, progress: Wanted = None) -> Computation:
+    """A task with trained ensembles: made on first use, then read from the cache. progress: as for `load_unit`.
 
     Raises ValueError for a design that is not trained, WeightsError if there are no acceptable weights.
     """
-    params, detail = task_weights.obtain(task, seed, progress)
+    if progress is not None:
+        params, detail = task_weights.obtain(task, seed, progress or None)
+    else:
+        with shown() as report:
+            params, detail = task_weights.obtain(task, seed, report)
     return Computation(task.algorithm, params, detail)

@@ -19,7 +19,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import UnionType
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -27,6 +27,7 @@ FORMAT = 1
 POLL_SECONDS = 0.2  # between two attempts to take a lock that another process holds
 
 Progress = Callable[[str, float], None]  # (what is being done, the part of it that is done: 0..1)
+Wanted = Progress | Literal[False] | None  # None: progress shows itself where someone watches; False: nowhere
 
 
 class WeightsError(Exception):

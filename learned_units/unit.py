@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,9 @@ import numpy as np
 
 from learned_units import bits
 from learned_units.store import Manifest
+
+if TYPE_CHECKING:
+    from learned_units.decisions import Decisions
 
 EVERY_INPUT = "every input verified"  # so a unit's `detail` ends where that is claimed of its weights
 BLOCK = 1024  # cases a device evaluates at once: what they take fits the caches
@@ -114,6 +117,32 @@ class Unit:
     tensor_hash: str | None = None  # of stored weights
     manifest: Manifest | None = None  # of trained weights that were made or proved here
 
+    def __repr__(self) -> str:
+        detail = f": {self.detail}" if self.detail else ""
+        return f"<Unit {self.name}, {self.word_bits}-bit {self.isa}{detail}>"
+
+    def _repr_html_(self) -> str:
+        from learned_units import card
+
+        fields = [
+            ("weights", self.detail or "none"),
+            ("difference", self.scope.difference),
+            ("branch decision", self.scope.decision),
+            ("next pc", self.scope.select),
+            ("native glue", self.scope.glue),
+            ("evaluations", f"{self.spec.evaluations} of a network in a step"),
+        ]
+        if self.manifest is not None:
+            found = self.manifest.verified
+            verified = [found.kind]
+            verified += [f"{found.inputs:,} inputs"] if found.inputs is not None else []
+            verified += [f"{found.cases:,} cases"] if found.cases is not None else []
+            verified += [f"smallest margin {found.smallest_margin:.3f}"] if found.smallest_margin is not None else []
+            fields.append(("verified", ", ".join(verified)))
+        if self.tensor_hash is not None:
+            fields.append(("tensors", f"{self.tensor_hash}, seed {self.seed}"))
+        return card.card(f"Unit {self.name}, {self.word_bits}-bit {self.isa}", fields)
+
     @property
     def word_bits(self) -> int:
         return self.spec.word_bits
@@ -159,13 +188,15 @@ class Unit:
                 found.margin,
             )
 
-    def explain(self, minuend: int, subtrahend: int, target: int = 0, fall_through: int = 0) -> list[Decision]:
+    def explain(self, minuend: int, subtrahend: int, target: int = 0, fall_through: int = 0) -> Decisions:
         """The decisions made in one case, made by the code that `subtract_branch` runs."""
+        from learned_units.decisions import Decisions
+
         names = ("minuend", "subtrahend", "target", "fall_through")
         given = (minuend, subtrahend, target, fall_through)
         words = [bits.as_words(value, self.word_bits, name) for name, value in zip(names, given, strict=True)]
         limbs = [jnp.asarray(bits.words_to_limbs(w, self.word_bits)) for w in words]
-        return self.spec.explain(self.params, *limbs)
+        return Decisions(self.spec.explain(self.params, *limbs))
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))

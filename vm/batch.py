@@ -23,7 +23,7 @@ from assembler import Image, assemble
 from learned_units import bits, catalog
 from learned_units.devices import ROWS, WHOLE, spread
 from learned_units.processes import mine
-from learned_units.store import Progress
+from learned_units.store import Wanted
 from learned_units.unit import Spec, Unit
 from vm.execution import REFERENCE_STOP, Machine, check_input_mode, check_unit
 from vm.machine import run_lanes
@@ -31,7 +31,7 @@ from vm.margin import verified_margin, with_doubt
 from vm.outcome import Divergence, Outcome, halt_message
 from vm.processes import share
 from vm.reference import ReferenceMachine
-from vm.run import Pace, check_budget, deferred_interrupt
+from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
 from vm.state import WORDS, Halt, MachineState
 
 CHECKED = 16  # machines of a batch that are replayed on the reference, unless said otherwise
@@ -53,7 +53,7 @@ def run_batch(
     check: int = CHECKED,
     input_mode: str | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Wanted = None,
     on_outcome: Callable[[int, Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Run machines side by side, each with an input of its own, and return their outcomes in order.
@@ -62,7 +62,8 @@ def run_batch(
     other's length. memory: words of each machine; by default what the images ask for, else the words of the largest
     rounded up to a power of two. max_steps: of each. check: how many machines, evenly spaced, are replayed on the
     reference: their output, steps, pc and whole memory must be equal. on_outcome(index, outcome) is called as machines
-    stop, in no order. Raises what `Machine` raises, and KeyboardInterrupt between two chunks of steps.
+    stop, in no order. progress: as for `Machine`; a long run shows itself where no on_outcome is given. Raises what
+    `Machine` raises, and KeyboardInterrupt between two chunks of steps.
     """
     several = [images] if isinstance(images, (Image, str)) else list(images)
     programs = {id(each): assemble(each) if isinstance(each, str) else each for each in several}
@@ -101,10 +102,12 @@ def run_batch(
     if len(modes) > 1:
         raise ValueError(f"the images read input in different ways: {', '.join(sorted(modes))}")
     outcomes: dict[int, Outcome] = {}
-    for index, outcome in _Batch(unit, size, modes.pop(), [jobs[k] for k in mine(count)]).outcomes():
-        outcomes[index] = outcome
-        if on_outcome is not None:
-            on_outcome(index, outcome)
+    batch = _Batch(unit, size, modes.pop(), [jobs[k] for k in mine(count)])
+    with shown_steps(progress is None and on_outcome is None, None) as tell:
+        for index, outcome in batch.outcomes(tell):
+            outcomes[index] = outcome
+            if on_outcome is not None:
+                on_outcome(index, outcome)
     shared = share(outcomes)
     if on_outcome is not None:
         for index in sorted(shared.keys() - outcomes.keys()):
@@ -158,9 +161,13 @@ class _Batch:
         self._devices = jax.local_devices()
         self._pace = Pace(FIRST_BUDGET, LARGEST_BUDGET)
         self._began = time.monotonic()
+        self._steps = 0  # of all machines
 
-    def outcomes(self) -> Iterator[tuple[int, Outcome]]:
-        """Run everything; each machine's index and outcome as it stops, replayed where it is to be."""
+    def outcomes(self, tell: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+        """Run everything; each machine's index and outcome as it stops, replayed where it is to be.
+
+        tell: is told the steps of all machines so far.
+        """
         replays: list[Future[tuple[int, Outcome]]] = []
         lanes = self._arrange(None, [])
         with ThreadPoolExecutor(1) as replaying, deferred_interrupt() as interrupted:
@@ -168,6 +175,7 @@ class _Batch:
                 if interrupted():
                     break
                 lanes, stopped = self._advance(lanes)
+                tell(self._steps)
                 for job, outcome, memory in stopped:
                     if memory is not None and job.replayed:
                         replays.append(replaying.submit(_replay, job, outcome, memory, self._unit, interrupted))
@@ -230,6 +238,7 @@ class _Batch:
         run = spread_over_devices(tuple(self._devices), self._unit.spec, self._input_mode)
         lanes, taken = run(lanes, allowance, self._unit.params, np.int32(self._pace.steps))
         steps = np.asarray(taken)
+        self._steps += int(steps.sum(dtype=np.int64))
         self._pace.measure(int(steps.max(initial=0)), time.monotonic() - began)
         halts = np.array(lanes.halt)
         read, position = np.array(lanes.input_length), np.array(lanes.input_position)
@@ -355,7 +364,7 @@ def _replay(
     if same and reference.memory == memory.tolist():
         return job.index, outcome
     # The batch keeps no trace: where the two part is found by running this machine alone, in lockstep.
-    alone = Machine(image, unit, job.input, len(memory), job.input_mode).run(job.max_steps)
+    alone = Machine(image, unit, job.input, len(memory), job.input_mode, progress=False).run(job.max_steps)
     found = alone.divergence or Divergence(
         outcome.steps,
         reference.pc,

@@ -13,14 +13,14 @@ import numpy as np
 from assembler import Image, Note, assemble
 from assembler.image import INPUT_MODES
 from learned_units import bits, catalog
-from learned_units.store import Progress
+from learned_units.store import Wanted
 from learned_units.unit import Unit
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
 from vm.margin import verified_margin, with_doubt
 from vm.outcome import Chunk, Divergence, Outcome, Record, Watch, halt_message
 from vm.reference import ReferenceMachine, Stop
-from vm.run import Pace, check_budget, deferred_interrupt
+from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
 from vm.state import INPUT_BYTES, Halt, MachineState, boot
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Machine:
 
     program: an Image, or source text. unit: a name, or a Unit of the image's width and instruction set. input: bytes;
     None makes the console interactive: `run` stops with NEED_INPUT until `feed` or `end_input` is called. memory: in
-    words; default the image's, else 2^word_bits up to 65,536. progress(what, part) is called while a unit is trained.
+    words; default the image's, else 2^word_bits up to 65,536. progress(what, part) is called while a unit is trained or
+    proved; by default that, and a long run, shows itself on a terminal or in a notebook; with False it does not.
     Raises ValueError for a misuse, AssemblyError for bad source, WeightsError if the unit has no acceptable weights.
     """
 
@@ -56,7 +57,7 @@ class Machine:
         input_mode: str | None = None,
         check: bool = True,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: Wanted = None,
     ) -> None:
         image = assemble(program) if isinstance(program, str) else program
         self._source = program if isinstance(program, str) else None
@@ -90,6 +91,22 @@ class Machine:
         self._rows = np.zeros((TRACE_ROWS, trace_columns(image.word_bits)), np.uint32)
         self._stops: Stops | None = None
         self._kept_loop: Loop | None = None  # where the loop of such a run was looked up in the cache
+        self._shows_progress = progress is None
+
+    def __repr__(self) -> str:
+        from vm import cards
+
+        return cards.machine_line(self)
+
+    def _repr_html_(self) -> str:
+        from vm import cards
+
+        return cards.machine_card(self)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether every step is compared with the reference."""
+        return self._checker is not None
 
     @property
     def output(self) -> bytes:
@@ -143,12 +160,18 @@ class Machine:
         if self.halt in (Halt.BUDGET, Halt.STOP):
             self.halt = Halt.RUNNING
         self._stops = stops
-        with deferred_interrupt() as interrupted, ThreadPoolExecutor(1) as checking:
+        shows = self._shows_progress and on_chunk is None  # who takes the steps shows them as well
+        with (
+            shown_steps(shows, max_steps) as tell,
+            deferred_interrupt() as interrupted,
+            ThreadPoolExecutor(1) as checking,
+        ):
             self._release(self._unreleased, on_chunk)
             first_step = self.steps
             while self.halt is Halt.RUNNING and not interrupted():
                 left = None if max_steps is None else max_steps - (self.steps - first_step)
                 job = self._advance(left, on_chunk is not None)
+                tell(self.steps - first_step)
                 # The chunk before this one was checked while this one ran.
                 before, self._unreleased = self._unreleased, checking.submit(self._examine, job)
                 self._release(before, on_chunk)

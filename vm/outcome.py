@@ -95,6 +95,9 @@ class Divergence:
     def __str__(self) -> str:
         return self.report
 
+    def __repr__(self) -> str:
+        return f"<Divergence at step {self.step:,}, pc {self.pc}>"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -110,6 +113,16 @@ class Outcome:
     seconds: float
     notes: tuple[Note, ...] = ()  # of a machine that is no whole one and no part of a batch
 
+    def __repr__(self) -> str:
+        from vm import cards
+
+        return cards.outcome_line(self)
+
+    def _repr_html_(self) -> str:
+        from vm import cards
+
+        return cards.outcome_card(self)
+
 
 class Record(NamedTuple):
     """Steps as arrays with one entry for each: what it takes to undo them and to do them again."""
@@ -120,6 +133,9 @@ class Record(NamedTuple):
     olds: np.ndarray  # the words that were there before; where the console was written, they say nothing
     margins: np.ndarray  # float32
     consumed: np.ndarray  # bool: whether a byte of input was consumed
+
+    def __repr__(self) -> str:
+        return f"<Record of {len(self.pcs):,} steps>"
 
     def first(self, count: int) -> Record:
         """The first steps of these."""
@@ -141,6 +157,9 @@ class Chunk:
     output: bytes
     record: Record | None = None  # the same, and more; None where nobody looks at the steps
     operands: np.ndarray | None = None  # unsigned words [steps, 2]: A and C; None unless the machine records them
+
+    def __repr__(self) -> str:
+        return f"<Chunk of {self.steps:,} steps from step {self.first_step:,}, smallest margin {self.margin:.3f}>"
 
 
 _DATA = re.compile(r"\s*(?:\w+\s*:\s*)*\.(?:word|ascii|asciz|space|\s|$)", re.IGNORECASE)

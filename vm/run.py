@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +28,25 @@ class Pace:
         if steps >= self.steps:
             affordable = int(steps * CHUNK_SECONDS / max(seconds, 1e-6))
             self.steps = max(self._least, min(self._most, affordable, GROWTH * self.steps))
+
+
+@contextlib.contextmanager
+def shown_steps(wanted: bool, max_steps: int | None) -> Iterator[Callable[[int], None]]:
+    """Yields what is to be told the steps done so far: if wanted, they are shown where someone watches."""
+    if not wanted:
+        yield lambda steps: None
+        return
+    from learned_units import progress
+
+    began = time.monotonic()
+    with progress.shown() as report:
+
+        def tell(steps: int) -> None:
+            if report is not None:
+                speed = steps / max(time.monotonic() - began, 1e-6)
+                report(f"{steps:,} steps, {speed:,.0f} steps/s", steps / max_steps if max_steps else None)
+
+        yield tell
 
 
 def check_budget(max_steps: int | None) -> None:

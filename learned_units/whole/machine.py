@@ -18,7 +18,7 @@ import numpy as np
 
 from learned_units import bits, catalog
 from learned_units.networks import predictor
-from learned_units.store import Progress
+from learned_units.store import Progress, Wanted
 from learned_units.weights import whole_grouped, whole_one
 from learned_units.weights.ensembles import EnsembleManifest
 from learned_units.whole import grouped
@@ -76,13 +76,14 @@ def load_whole(
     unit: str = "ntk",
     form: str | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Wanted = None,
 ) -> WholeMachine:
     """A whole machine, ready to run; what is trained is trained on first use, then read from the cache.
 
     cells: words of memory, from 3 to MOST_CELLS of the form; 2^word_bits - 1 at most, as the address -1 is no cell.
     unit: "ntk" or "ntk-limit". form: one of FORMS; by default "grouped" for the trained machine, "one" for the limit.
     Raises ValueError for an argument out of range, WeightsError if there are no acceptable weights.
+    progress: as for `load_unit`.
     """
     catalog.recipe("ntk-limit", word_bits, isa, seed)  # refuses what no unit can have
     if unit not in UNITS:
@@ -95,6 +96,17 @@ def load_whole(
         raise ValueError(
             f"a whole machine of {word_bits}-bit words in this form has {LEAST_CELLS} to {most:,} cells, not {cells}"
         )
+    if progress is None:
+        from learned_units.progress import shown
+
+        with shown() as report:
+            return _loaded(cells, word_bits, isa, unit, form, seed, report)
+    return _loaded(cells, word_bits, isa, unit, form, seed, progress or None)
+
+
+def _loaded(
+    cells: int, word_bits: int, isa: str, unit: str, form: str, seed: int, progress: Progress | None
+) -> WholeMachine:
     if form == "grouped":
         spec = Grouped(cells, word_bits, isa)
         if unit == "ntk-limit":

@@ -57,7 +57,7 @@ def reference(image: Image) -> Contender:
 
 def single(unit: Unit, image: Image, memory: int | None, lockstep: bool) -> Contender:
     """One machine of `memory` words (None: the image's)."""
-    machine = Machine(image, unit, memory=memory, check=lockstep)
+    machine = Machine(image, unit, memory=memory, check=lockstep, progress=False)
     compiled = _seconds(functools.partial(machine.run, 0))
     return Contender(unit.name, 1, lockstep, lambda steps: machine.run(steps).steps, unit.spec.evaluations, compiled)
 
@@ -66,7 +66,7 @@ def batch(unit: Unit, image: Image, machines: int, lockstep: bool) -> Contender:
     """Many machines; in lockstep those that `run_batch` replays by default."""
     memory = min(BATCH_MEMORY, image.memory_size())
     check = CHECKED if lockstep else 0
-    started = functools.partial(run_batch, image, unit, [b""] * machines, memory=memory, check=check)
+    started = functools.partial(run_batch, image, unit, [b""] * machines, memory=memory, check=check, progress=False)
     compiled = _seconds(functools.partial(started, max_steps=1))
 
     def run(steps: int) -> int:

@@ -117,12 +117,12 @@ def _run_programs(unit: Unit) -> bool:
 
     terminal.heading("3. Programs, each step compared with exact arithmetic")
     began = time.monotonic()
-    Machine(_image(PROGRAMS[0]), unit).run(0)
+    Machine(_image(PROGRAMS[0]), unit, progress=False).run(0)
     compile_seconds = time.monotonic() - began
     rows = [("program", "input", "output", "learned steps", "reference", "smallest margin")]
     steps, seconds, agreed = 0, 0.0, True
     for name in PROGRAMS:
-        machine = Machine(_image(name), unit, input=programs.sample_input(name))
+        machine = Machine(_image(name), unit, input=programs.sample_input(name), progress=False)
         outcome = machine.run()
         right = outcome.halt is Halt.HALTED and outcome.output == programs.sample_output(name)
         agreed = agreed and right
@@ -154,7 +154,7 @@ def _scramble(unit: Unit) -> bool:
     from vm.state import Halt
 
     terminal.heading("4. The same machine with the weights replaced by noise of the same scale")
-    outcome = Machine(_image(SCRAMBLED), scrambled(unit)).run(SCRAMBLED_STEPS)
+    outcome = Machine(_image(SCRAMBLED), scrambled(unit), progress=False).run(SCRAMBLED_STEPS)
     caught = outcome.halt is Halt.DIVERGED
     if outcome.divergence is not None:
         terminal.write(textwrap.indent(outcome.divergence.report, "  ") + "\n")

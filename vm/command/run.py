@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
         watch.lap("weights")
         with stated_by_user():
-            machine = Machine(image, unit, input=given, check=not options.no_check)
+            machine = Machine(image, unit, input=given, check=not options.no_check, progress=False)
             if resumed is not None:
                 machine.restore(resumed)
             if trace is not None:

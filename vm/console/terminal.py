@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-BAR_CELLS = 20
 INPUT_BYTES = 1 << 16  # read at once
 LOOK_SECONDS = 0.1  # how soon Ctrl-C is seen while input is awaited
 PROSE_COLUMNS = 100
 REDRAW_SECONDS = 0.05
 STDOUT = "standard output"
 PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
-WARNINGS = ("weights refused", "record damaged")  # so begin reports of progress that are warnings
 
 _waited = 0.0  # seconds, for input
 _line_is_open = False  # whether results, so far, end in the middle of a line
@@ -192,6 +190,8 @@ class Talk:
         Where there is progress to be told, work can stop: raises KeyboardInterrupt if Ctrl-C was pressed.
         """
         interrupts.check()
+        from learned_units.progress import WARNINGS
+
         if what.startswith(WARNINGS):
             if what not in self._seen:
                 self._seen.add(what)
@@ -244,16 +244,9 @@ class Talk:
         if self._live is not None and now - self._drawn_at < REDRAW_SECONDS:
             return
         self._drawn_at = now
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
+        from learned_units.progress import bar
 
-        done = min(max(part, 0.0), 1.0)
-        line = Table.grid(padding=(0, 1))
-        line.add_row(
-            ProgressBar(1.0, done, width=BAR_CELLS), f"{done:4.0%}", Text(what, no_wrap=True, overflow="ellipsis")
-        )
-        self.status(line)
+        self.status(bar(what, part))
 
 
 def _tell(stream: TextIO | None, text: str, end: str = "\n") -> None:

@@ -121,7 +121,7 @@ def _run(unit: Unit, name: str, given: bytes, expected: bytes, talk: Talk) -> bo
     from vm.state import Halt
 
     talk.progress(f"running `{name}`", 0.0)
-    outcome = Machine(assemble(programs.source(name), f"{name}.sbn"), unit, input=given).run()
+    outcome = Machine(assemble(programs.source(name), f"{name}.sbn"), unit, input=given, progress=False).run()
     talk.clear()
     terminal.write(textwrap.indent(outcome.output.decode("utf-8", "replace").rstrip("\n"), "    ") + "\n")
     right = outcome.halt is Halt.HALTED and outcome.output == expected

@@ -45,6 +45,9 @@ class Page(str):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"<Page of {len(self):,} characters>"
+
     def _repr_html_(self) -> str:
         return (
             f'<iframe title="A run of the machine" sandbox="allow-scripts" srcdoc="{html.escape(self)}" '
