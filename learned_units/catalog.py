@@ -48,6 +48,7 @@ class Entry(NamedTuple):
 UNITS: Mapping[str, Entry] = {
     "ntk": Entry("units.ntk", "TRAINED", "load_trained", trained=True, options=("group",)),
     "ntk-limit": Entry("units.ntk", "LIMIT", "load_limit", options=("group",)),
+    "ntk-bits": Entry("units.ntk_bits", "SCOPE", "load", trained=True),
     "neural-gpu": Entry("neural_gpu.loading", "SCOPE", "load", trained=True),
     "modular": Entry("modular.loading", "GROKKED", "load", trained=True, options=("weights",)),
     "native": Entry("units.native", "SCOPE", "load"),

@@ -137,12 +137,12 @@ COMPUTE_EPILOG = """\
                                             and `random:SEED`. Bits may be written 0x2C, four to a digit.
 """
 VERIFY_EPILOG = """\
-The default unit is proved: every input its networks can receive is enumerated, and their composition is checked at
-every width. With --group N above 8, one network for words of N bits, all inputs of its first pass are run (up to 16
-bits; there it takes many hours). With --cases, and for other units, pairs of operands are run: all of them up to 8
-bits, otherwise a sample. Finished shards are kept, and the same command continues from there, with any number of
-processes. What was verified is recorded with the weights; see `sbn units`. If something is wrong, a counterexample is
-shown and the exit code is 1.
+The units ntk (the default) and ntk-bits are proved: every input their networks can receive is enumerated, and their
+composition is checked at every width. With --group N above 8, one network for words of N bits, all inputs of its first
+pass are run (up to 16 bits; there it takes many hours). With --cases, and for other units, pairs of operands are run:
+all of them up to 8 bits, otherwise a sample. Finished shards are kept, and the same command continues from there, with
+any number of processes. What was verified is recorded with the weights; see `sbn units`. If something is wrong, a
+counterexample is shown and the exit code is 1.
 """
 MODULAR_EPILOG = """\
 Letters are variables; adjacent factors are multiplied; ^ is a power. Products of variables, and powers,
@@ -410,7 +410,9 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", choices=TASKS, help=", ".join(TASKS))
     parser.add_argument("first", metavar="A", help="a number, such as 5, -5 or 0x1F; for permute, a string of bits")
     parser.add_argument("second", metavar="B", help="a number; for permute, a permutation such as 2,0,1 or `reverse`")
-    parser.add_argument("--unit", metavar="UNIT", help=_either(name for name in UNITS if name != "modular"))
+    parser.add_argument(
+        "--unit", metavar="UNIT", help=_either(name for name in UNITS if name not in ("modular", "ntk-bits"))
+    )
     parser.add_argument(
         "--bits", type=positive, metavar="N", help="bits of an operand (default 16; permute: those given)"
     )
