@@ -153,6 +153,17 @@ def test_zero_shuffled_and_random_weights_are_wrong(name, stored):
     assert wrong(lambda each: rng.normal(0, each.std(), each.shape).astype(np.float32)) > few * inputs
 
 
+def test_the_weakest_input_of_a_wrong_network_is_told_in_bits(unit):
+    params, learned = unit.params["borrow"], SETS["borrow"]
+    found = enumeration.weakest(learned, params._replace(outer=-params.outer))
+    position = found.position
+    right = learned.specify(np.array(found.input))[learned.outputs.index(found.output) * learned.group + position]
+    assert found.network == "borrow" and found.value != right
+    a, b = (found.input[start : start + 4] for start in (0, 4))
+    digits = ["".join(map(str, line)) for line in (a, b)]
+    assert learned.told(found.input) == f"the lines hold, lowest position first, a {digits[0]}, b {digits[1]}"
+
+
 def test_identity_in_place_of_relu_breaks_the_exclusive_or(stored):
     learned, (inner, outer) = SETS["differ"], stored["differ"]
     inputs = learned.reachable_inputs()
