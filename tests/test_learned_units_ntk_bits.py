@@ -16,7 +16,7 @@ import vm
 from learned_units import catalog, store
 from learned_units.circuits import majorities
 from learned_units.circuits.literals import LiteralSet
-from learned_units.circuits.passes import Pass, Prediction, Read, Spread, run_schedule
+from learned_units.circuits.passes import Pass, Read, Spread, run_schedule
 from learned_units.circuits.subtract_branch import input_fields
 from learned_units.circuits.templates import Family
 from learned_units.networks import kernel, literals, predictor, training, two_layer
@@ -256,26 +256,24 @@ def test_any_one_fault_in_the_wiring_is_refused(word_bits, isa, monkeypatch):
             proof.check_schedule(word_bits, isa)
 
 
-def by_specification(network: str, matched) -> Prediction:
-    """What a network must answer, with the threshold at one half: counts of the literals on, no weights."""
-    learned, (_, ones) = SETS[network], (np.asarray(each) for each in matched)
-    index = np.moveaxis(ones, 1, -1).astype(np.int8)
-    said = np.moveaxis(learned.specify(index), -1, 1).astype(np.float32)
-    said = said.reshape(len(ones), len(learned.outputs), -1, *ones.shape[2:])
-    half = jnp.full((1,) * said.ndim, 0.5, jnp.float32)
-    return Prediction(jnp.asarray(said), half, half)
+@every_set
+def test_what_is_specified_is_what_the_weights_are_compared_with(name):
+    """Written twice, for arrays of bits and for what runs: they agree on every input."""
+    found = enumeration.enumerate_inputs(SETS[name], proof.Specified())
+    assert (found.wrong, found.smallest_margin) == (0, 1)
 
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("word_bits", [4, *slow(5, 7, 8, 9)])
 def test_networks_that_do_as_specified_subtract_and_branch_on_all_pairs(word_bits, isa):
-    """The schedule run on the specifications, independently of the argument that it is right."""
+    """The schedule run on counts of literals, independently of the argument that it is right."""
     every = np.arange(1 << word_bits, dtype=np.uint32)
     minuend, subtrahend = (each.reshape(1, -1) for each in np.meshgrid(every, every))
     target, fall_through = (np.full_like(minuend, word) for word in (5, 10))
     a, b, c, f = (jnp.asarray(each) for each in (minuend, subtrahend, target, fall_through))
     steps = majorities.schedule(word_bits, isa)
-    fields, _ = run_schedule(steps, SETS, input_fields(a, b, c, f, word_bits), by_specification)
+    specified = predictor.bound(SETS.values(), dict.fromkeys(SETS, proof.Specified()))
+    fields, _ = run_schedule(steps, SETS, input_fields(a, b, c, f, word_bits), specified)
     place = 2 ** np.arange(word_bits)
     difference, next_pc = (place @ np.asarray(fields[name]).astype(np.int64) for name in ("d", "pc"))
     exact = (minuend[0].astype(np.int64) - subtrahend[0]) % (1 << word_bits)

@@ -87,6 +87,7 @@ def test_an_input_of_bits_that_is_answered_wrongly_is_told(stored_bits, sbn):
     code, out, err = sbn("verify", "--unit", "ntk-bits")
     assert code == 1 and "FAILED: 'gate' answers 0 for output" in out
     assert "where the lines hold, lowest position first, flag " in out and "next pc" in out
+    assert "pass 7 (gate), output " in out
     assert "refused from now on" in err
     code, out, err = sbn("run", "hello", "--unit", "ntk-bits")
     assert (code, out, "`sbn train ntk-bits --force`" in err) == (1, "", True)

@@ -88,7 +88,9 @@ def closed_form(templates: Matched, read: Callable[..., Readout] = readout.calib
     return named_fields.limit_params(templates)
 
 
-def bound(networks: Iterable[TemplateSet | TemplateList], params: Mapping[str, NetworkParams]) -> Predictor:
+def bound(
+    networks: Iterable[TemplateSet | TemplateList | LiteralSet], params: Mapping[str, NetworkParams]
+) -> Predictor:
     """`predict` for the networks of an algorithm by name, with their parameters."""
     named = {each.name: each for each in networks}
 

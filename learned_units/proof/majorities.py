@@ -11,14 +11,46 @@ G is the borrow, and d_j = x_j xor G_(j-1). The argument in full is in docs/ntk_
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
 
 from learned_units import bits
 from learned_units.catalog import ISAS
+from learned_units.circuits.literals import LiteralSet
 from learned_units.circuits.majorities import GROUP, literal_sets, schedule
-from learned_units.circuits.passes import Pass, Read, Source, Spread
+from learned_units.circuits.passes import Pass, Prediction, Read, Source, Spread
 from learned_units.proof.enumeration import Meaning, VerificationError, check_specifications
+
+
+class Specified(NamedTuple):
+    """Parameters of a network that answers as its literal set specifies: what wrong weights are compared with."""
+
+    def predict(self, templates: LiteralSet, matched: tuple[jax.Array, ...]) -> Prediction:
+        """How many of its examples each output finds in the input, float32 [groups, outputs, positions, ...]; the
+        threshold is half an example below what suffices."""
+
+        def line(name: str, bit: int) -> jax.Array:
+            start = templates.lines.index(name) * templates.group
+            return matched[bit][:, start : start + templates.group]
+
+        counts = []
+        for output in templates.outputs:
+            asserting = [family.when for family in templates.families if output in family.then]
+            found = [functools.reduce(operator.mul, itertools.starmap(line, when)) for when in asserting]
+            total = functools.reduce(operator.add, found)
+            counts.append(total.sum(1, keepdims=True) if templates.pooled else total)
+        value = jnp.stack(counts, 1)
+        further = (1,) * (value.ndim - 2)
+        least = jnp.asarray(np.array(templates.least, np.float32).reshape(1, -1, *further))
+        half = jnp.full((1, 1, *further), 0.5, jnp.float32)
+        return Prediction(value, least - half, half)
 
 
 def _borrow_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
