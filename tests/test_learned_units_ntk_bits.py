@@ -19,6 +19,7 @@ from learned_units.circuits.literals import LiteralSet
 from learned_units.circuits.passes import Pass, Read, Spread, run_schedule
 from learned_units.circuits.subtract_branch import input_fields
 from learned_units.circuits.templates import Family
+from learned_units.experiments import controls_bits
 from learned_units.networks import kernel, literals, predictor, training, two_layer
 from learned_units.proof import enumeration
 from learned_units.proof import majorities as proof
@@ -164,14 +165,21 @@ def test_the_weakest_input_of_a_wrong_network_is_told_in_bits(unit):
     assert learned.told(found.input) == f"the lines hold, lowest position first, a {digits[0]}, b {digits[1]}"
 
 
-def test_identity_in_place_of_relu_breaks_the_exclusive_or(stored):
-    learned, (inner, outer) = SETS["differ"], stored["differ"]
-    inputs = learned.reachable_inputs()
-    linear = literals.input_vectors(learned, inputs) @ inner @ outer
-    right = learned.specify(inputs)
-    assert ((linear > literals.readout(learned).threshold) != right).any(1).mean() > 0.9
-    best = ((linear[..., None] > np.linspace(linear.min(), linear.max(), 50)) != right[..., None]).any(1).mean(0)
-    assert best.min() > 0.9  # nor does another threshold help
+def test_identity_in_place_of_relu_breaks_the_exclusive_or(unit):
+    network = controls_bits.networks()["differ"]
+    found = {
+        name: controls_bits.wrong_at_best(network.learned, value) for name, value in controls_bits.variants(network)
+    }
+    assert found["relu, as trained"] == found["even part, |z| / 2"] == 0
+    for name in ("identity", "odd part, z / 2", "least squares, linear", "weights 0", "weights shuffled"):
+        assert found[name] > 0.9 * 256, name
+
+
+def test_a_linear_map_could_do_what_either_does(unit):
+    network = controls_bits.networks()["either"]
+    found = {name: controls_bits.wrong(network.learned, value)[0] for name, value in controls_bits.variants(network)}
+    assert found["identity"] == found["least squares, linear"] == 0
+    assert found["weights 0"] == 255 and found["weights noise"] > 200
 
 
 def test_no_linear_map_of_the_literals_is_the_exclusive_or():
@@ -364,6 +372,14 @@ def test_the_chapter_states_the_networks_as_they_are(unit):
     }
     assert {name: tuple(numbers) for name, *numbers in rows} == found
     assert store.plain(unit.manifest.verified)["inputs"] == 11_681 and "11,681" in text
+
+
+@pytest.mark.slow
+def test_the_table_of_replacements_in_the_chapter_is_what_the_command_prints(unit):
+    text = (ROOT / "docs/ntk_bits.md").read_text(encoding="utf-8")
+    there = {tuple(re.split("  +", line)) for line in text.splitlines()}
+    rows = controls_bits.measure(True, lambda what, part: None).shown()
+    assert len(rows) == 1 + 6 * 8 and set(map(tuple, rows)) <= there
 
 
 def test_every_test_named_by_the_chapter_exists():
