@@ -263,7 +263,7 @@ def test_a_refutation_that_cannot_be_read_stands(stored):
     ("arguments", "code", "message"),
     [
         (("--weights", "nowhere.safetensors"), 1, "no weights file nowhere.safetensors"),
-        (("--unit", "native", "--weights", "x"), 2, "weights is for the unit 'modular'"),
+        (("--unit", "native", "--weights", "x"), 2, "weights is for the units 'ntk' and 'modular'"),
         (("--shards", "3"), 2, "--shards is for pairs of operands"),
         (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
         (("--unit", "native", "--width", "3"), 2, "words have 4 to 64 bits"),

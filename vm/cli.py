@@ -17,6 +17,11 @@ from learned_units.catalog import DEFAULT_UNIT, TASKS, UNITS
 GROWTH = ("width", "memory", "ensemble", "machines")
 WIDTH = 16
 
+WEIGHTS_HELP = (
+    "weights of the unit ntk: float32 (default), or int8 (rounded, and proved so); of the unit modular: grokked "
+    "(default) or analytic"
+)
+
 EPILOG = """\
 FILE is a file (.sbn source, .img image, .dec .hex .bin words), the name of a bundled program, or - for stdin.
 Results are written to stdout, everything else to stderr. Exit codes: 0 halted, and every checked step agreed;
@@ -240,17 +245,15 @@ def _add_stated(parser: argparse.ArgumentParser) -> None:
     stated.add_argument("--input-mode", choices=INPUT_MODES, help="what reading a byte does to a word (default set)")
 
 
-def _add_weights(parser: argparse.ArgumentParser) -> None:
+def _add_weights(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
     parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
+    parser.add_argument("--weights", metavar="KIND", help=f"{WEIGHTS_HELP}{also}")
 
 
 def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument("--unit", metavar="UNIT", help=_either(UNITS))
-    _add_weights(parser)
-    parser.add_argument(
-        "--weights", metavar="KIND", help=f"weights of the unit modular: grokked (default) or analytic{also}"
-    )
+    _add_weights(parser, also)
 
 
 def _add_renamed(parser: argparse.ArgumentParser, option: str, instead: str) -> None:
@@ -429,7 +432,7 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    _add_unit(parser, also="; for the unit ntk, a safetensors file with the weights to verify")
+    _add_unit(parser, also="; or, for the unit ntk, a safetensors file with the weights to verify")
     parser.add_argument(
         "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
     )

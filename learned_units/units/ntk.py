@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import functools
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from learned_units.circuits.literals import LiteralSet
 
 DEFAULT_GROUP = 8  # bit positions one network serves
+# What `weights` can be: those of this module, and of others by the module that has their `load` and `recipe`.
+FLOAT32 = "float32"
+OTHER_WEIGHTS = {"int8": "ntk_int8"}
 Params = Mapping[str, predictor.NetworkParams]
 
 
@@ -213,8 +217,18 @@ LIMIT = Scope(
 )
 
 
-def load_trained(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
-    """The trained unit. Raises ValueError for a group out of range, WeightsError if there are none."""
+def load_trained(
+    word_bits: int,
+    isa: str,
+    seed: int,
+    progress: Progress | None,
+    group: int | None = None,
+    weights: str | None = None,
+) -> Unit:
+    """The trained unit. Raises ValueError for a group out of range or unknown weights, WeightsError without weights."""
+    other = _other(weights)
+    if other is not None:
+        return other.load(word_bits, isa, seed, progress, group)
     tensors, manifest = recipes.obtain(recipe(word_bits, isa, seed, group), progress)
     spec = NtkSpec(word_bits, isa, checked_group(group))
     params, detail = plan(spec.group, word_bits).params(tensors), ensembles.describe(manifest)
@@ -230,10 +244,14 @@ def load_limit(word_bits: int, isa: str, seed: int, progress: Progress | None, g
     return Unit("ntk-limit", NtkSpec(word_bits, isa, group), params, LIMIT, detail=detail)
 
 
-def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Recipe[EnsembleManifest]:
+def recipe(
+    word_bits: int, isa: str, seed: int, group: int | None = None, weights: str | None = None
+) -> Recipe[EnsembleManifest]:
     """The weights of a trained unit. They depend on the word width only where inputs are sampled, on the instruction
-    set never. Raises ValueError for a group out of range."""
-    del isa
+    set never. Raises ValueError for a group out of range or unknown weights."""
+    other = _other(weights)
+    if other is not None:
+        return other.recipe(word_bits, isa, seed, group)
     group = checked_group(group)
     expected = {"unit": "ntk", "group": group, "seed": seed}
     file, width, floor = f"ntk-g{group}", None, ensembles.MARGIN_FLOOR
@@ -248,7 +266,16 @@ def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Rec
 def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError, TypeError, ValueError
     for a manifest that cannot be of this unit."""
-    return recipe(written.get("word_bits", 0), "sbn", written["seed"], written["group"])
+    return recipe(written.get("word_bits", 0), "sbn", written["seed"], written["group"], written.get("weights"))
+
+
+def _other(weights: str | None) -> Any:
+    """The module of weights that are not those of this one; None for those. Raises ValueError for unknown ones."""
+    if weights in (None, FLOAT32):
+        return None
+    if weights not in OTHER_WEIGHTS:
+        raise ValueError(f"unknown weights '{weights}' (weights: {', '.join((FLOAT32, *OTHER_WEIGHTS))})")
+    return importlib.import_module(f"learned_units.units.{OTHER_WEIGHTS[weights]}")
 
 
 def plan(group: int, word_bits: int) -> Plan:

@@ -63,16 +63,16 @@ def run(options: argparse.Namespace) -> int:
     held = None
     with stated_by_user():
         group = ntk.checked_group(options.group) if name in UNITS and "group" in UNITS[name].options else None
-        if options.weights and name == "ntk":
+        if name == "ntk" and options.weights not in (None, ntk.FLOAT32, *ntk.OTHER_WEIGHTS):
             held = store.read_any(Path(options.weights))
             group = ntk.checked_group(_group_stated(options, held))
     width = options.width or (16 if group is None or group <= ensembles.ENUMERABLE_GROUP else group)
     if held is not None and group is not None:
         unit, path = _unit_from(held, group, options, width)
-        recipe = _recipe_of(unit, options, group)
+        recipe = _recipe_of(unit, options, group, None)
     else:
         unit = chosen_unit.load(options, width, options.isa, talk)
-        recipe = _recipe_of(unit, options, options.group)
+        recipe = _recipe_of(unit, options, options.group, options.weights)
         path = recipe and recipe.path
     floor = recipe and recipe.floor
     spec = unit.spec if isinstance(unit.spec, WiredSpec) and unit.spec.enumerable and options.cases is None else None
@@ -94,13 +94,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _recipe_of(unit: Unit, options: argparse.Namespace, group: int | None) -> Recipe | None:
+def _recipe_of(unit: Unit, options: argparse.Namespace, group: int | None, weights: str | None) -> Recipe | None:
     """How a unit's weights are made and accepted, None where it has none."""
     from learned_units import catalog
 
     if unit.tensor_hash is None:
         return None
-    return catalog.recipe(unit.name, unit.word_bits, unit.isa, options.seed, group=group)
+    return catalog.recipe(unit.name, unit.word_bits, unit.isa, options.seed, group=group, weights=weights)
 
 
 def _group_stated(options: argparse.Namespace, held: Held) -> int | None:
