@@ -46,8 +46,9 @@ class Entry(NamedTuple):
 
 
 UNITS: Mapping[str, Entry] = {
-    "ntk": Entry("units.ntk", "TRAINED", "load_trained", trained=True, options=("group",)),
+    "ntk": Entry("units.ntk", "TRAINED", "load_trained", trained=True, options=("group", "weights")),
     "ntk-limit": Entry("units.ntk", "LIMIT", "load_limit", options=("group",)),
+    "ntk-bits": Entry("units.ntk_bits", "SCOPE", "load", trained=True),
     "neural-gpu": Entry("neural_gpu.loading", "SCOPE", "load", trained=True),
     "modular": Entry("modular.loading", "GROKKED", "load", trained=True, options=("weights",)),
     "native": Entry("units.native", "SCOPE", "load"),
@@ -79,8 +80,8 @@ def load_unit(
     name: one of UNITS. word_bits: 4..64. isa: "sbn" or "subleq". seed: the first one tried; the one used is
     `unit.seed`. progress(what, part done 0..1) is called while weights are made; by default it shows itself, on a
     terminal or in a notebook, where that takes long; with False it does not. group: bit positions one network serves,
-    1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: "grokked" (the default)
-    or "analytic"; for the unit "modular" only.
+    1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: of "ntk",
+    "float32" (the default) or "int8"; of "modular", "grokked" (the default) or "analytic".
     Raises ValueError for an argument out of range, WeightsError if there are no acceptable weights.
     """
     entry, options = _checked(name, word_bits, isa, seed, {"group": group, "weights": weights})

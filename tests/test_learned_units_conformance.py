@@ -22,6 +22,7 @@ FORMS = (*UNITS, ANALYTIC)
 # The weights whose leaves these are decide every answer of the unit.
 WEIGHTS = {
     "ntk": ("inner", "outer"),
+    "ntk-bits": ("inner", "outer"),
     "neural-gpu": Network._fields,
     "modular": ("inner", "outer"),
     ANALYTIC: ("inner", "outer"),
@@ -30,6 +31,7 @@ WEIGHTS = {
 QUICK = {
     "ntk": {(16, "sbn")},
     "ntk-limit": {(33, "subleq")},
+    "ntk-bits": {(16, "sbn")},
     "neural-gpu": {(4, "sbn")},
     "modular": {(16, "sbn"), (33, "subleq")},
     ANALYTIC: {(16, "sbn"), (64, "subleq")},
@@ -66,7 +68,9 @@ def test_every_unit_conforms():
     assert set(QUICK) == set(FORMS) and set(WEIGHTS) == set(FORMS) - {"ntk-limit", "native"}
 
 
-@pytest.mark.parametrize("form", [pytest.param(form, marks=slow if form == "neural-gpu" else ()) for form in FORMS])
+@pytest.mark.parametrize(
+    "form", [pytest.param(form, marks=slow if form in ("neural-gpu", "ntk-bits") else ()) for form in FORMS]
+)
 @both_isas
 def test_all_65536_pairs_of_8_bits_are_exact(form, isa, form_of):
     assert len(exactness.check(form_of(form, 8, isa), exactness.all_pairs(8))) == 65_536
@@ -93,7 +97,7 @@ MANY = {16: 2_000_000, 32: 200_000, 64: 200_000}
 def test_very_many_cases_are_exact(form, word_bits, isa, form_of):
     unit = form_of(form, word_bits, isa)
     part = 100_000
-    for k in range(0, MANY[word_bits] if form == "ntk" else 200_000, part):
+    for k in range(0, MANY[word_bits] if form in ("ntk", "ntk-bits") else 200_000, part):
         exactness.check(unit, exactness.hard_and_random(word_bits, part, SEED + k))
 
 

@@ -410,6 +410,7 @@ def recipe_of(unit: str, isa: str = "sbn") -> recipes.Recipe:
 
 SHIPPED = {
     "ntk": lambda: recipe_of("ntk"),
+    "ntk-bits": lambda: recipe_of("ntk-bits"),
     "whole": lambda: whole_grouped.recipe(0),
     "tasks": lambda: tasks.recipe(None, 0),
     "modular": lambda: recipe_of("modular"),

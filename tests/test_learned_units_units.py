@@ -93,7 +93,7 @@ def test_misfits_are_refused_by_name(place, unit_of):
     ("options", "words"),
     [
         ({"name": "ntk-limt"}, "unknown unit 'ntk-limt'; did you mean 'ntk-limit'"),
-        ({"name": "perceptron"}, "unknown unit 'perceptron' .*ntk, ntk-limit, neural-gpu, modular, native"),
+        ({"name": "perceptron"}, "unknown unit 'perceptron' .*ntk, ntk-limit, ntk-bits, neural-gpu, modular, native"),
         ({"word_bits": 3}, "word_bits is 3; words have 4 to 64 bits"),
         ({"word_bits": 65}, "word_bits is 65"),
         ({"word_bits": 16.0}, "word_bits is 16.0"),
@@ -113,7 +113,7 @@ def test_a_unit_that_cannot_be_is_a_value_error(options, words):
 
 
 def test_a_unit_says_what_is_learned_in_it(unit_of):
-    assert set(UNITS) == {"ntk", "ntk-limit", "neural-gpu", "modular", "native"}
+    assert set(UNITS) == {"ntk", "ntk-limit", "ntk-bits", "neural-gpu", "modular", "native"}
     trained, limit, native = (unit_of(name) for name in ("ntk", "ntk-limit", "native"))
     assert (trained.scope.difference, trained.scope.decision, trained.scope.select) == ("learned",) * 3
     assert (limit.scope.difference, limit.scope.decision, limit.scope.select) == ("closed form",) * 3

@@ -183,7 +183,7 @@ def test_the_weakest_input_of_a_wrong_network_is_named(unit_of):
     template_set = template_sets(8)["select"]
     broken = params._replace(outer=params.outer * np.float32(0.4))
     found = proof.weakest(template_set, broken)
-    specified = template_set.specify(np.array(found.families, np.int8))
+    specified = template_set.specify(np.array(found.input, np.int8))
     right = specified[template_set.outputs.index(found.output) * template_set.group + found.position]
     assert found.value != right
     assert found.network == "select"

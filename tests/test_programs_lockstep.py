@@ -8,13 +8,17 @@ import programs
 from assembler import Image, assemble
 from vm import Halt, Machine
 
-UNITS = ("native", "ntk-limit", "ntk", "neural-gpu", "modular")
-BRIEFLY = ("adder", "primes")  # of the programs, for units that take long
+UNITS = ("native", "ntk-limit", "ntk", "ntk-bits", "neural-gpu", "modular")
+BRIEFLY = {  # which of the programs, for units that take long
+    "ntk-bits": ("adder",),
+    "neural-gpu": ("adder", "primes"),
+    "modular": ("adder", "primes"),
+}
 RUNS = [
     pytest.param(name, unit, marks=pytest.mark.slow if slow else ())
     for name in programs.names()
     for unit in UNITS
-    for slow in [unit in ("neural-gpu", "modular") and name not in BRIEFLY]
+    for slow in [name not in BRIEFLY.get(unit, programs.names())]
 ]
 
 

@@ -51,6 +51,48 @@ def test_the_default_unit_is_proved_and_the_proof_recorded(stored, sbn):
     assert "verified: every input of every network: 2,200,027" in sbn("units")[1]
 
 
+@pytest.fixture
+def stored_bits(unit_of, tmp_path, monkeypatch):
+    """Those of the unit ntk-bits, in the same way."""
+    unit_of("ntk-bits")
+    recipe = catalog.recipe("ntk-bits")
+    assert recipe is not None
+    path = recipe.path
+    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
+    recipe.path.parent.mkdir(parents=True)
+    shutil.copy(path, recipe.path)
+    return recipe.path
+
+
+def test_the_unit_that_is_given_bits_is_proved_listed_and_certified(stored_bits, sbn):
+    code, out, _ = sbn("verify", "--unit", "ntk-bits")
+    text = " ".join(out.split())
+    assert (code, "11,681 in all" in text, "docs/ntk_bits.md has the argument" in text) == (0, True, True)
+    claim = store.load(stored_bits, {})[1]["claims"]["proof"]
+    assert (claim["cases"], claim["smallest_margin"] >= 0.25) == (11_681, True)
+    code, out, _ = sbn("units")
+    assert "verified: every input of every network: 11,681" in out and "ntk-bits: Six small ensembles" in out
+    code, out, _ = sbn("certify", "--unit", "ntk-bits")
+    assert (code, "11,681 inputs" in out, "plain ensembles" in out) == (0, True, False)
+    for arguments in (("verify", "--shards", "1"), ("certify", "--networks", "5")):
+        code, out, err = sbn(*arguments, "--unit", "ntk-bits")
+        assert (code, out, f"{arguments[1]} is for" in err) == (2, "", True)
+
+
+@pytest.mark.slow
+def test_an_input_of_bits_that_is_answered_wrongly_is_told(stored_bits, sbn):
+    tensors, manifest = store.load(stored_bits, {})
+    tensors["gate.outer"] = tensors["gate.outer"] * np.float32(0.1)
+    store.save(stored_bits, tensors, {name: value for name, value in manifest.items() if not name.endswith("_hash")})
+    code, out, err = sbn("verify", "--unit", "ntk-bits")
+    assert code == 1 and "FAILED: 'gate' answers 0 for output" in out
+    assert "where the lines hold, lowest position first, flag " in out and "next pc" in out
+    assert "pass 7 (gate), output " in out
+    assert "refused from now on" in err
+    code, out, err = sbn("run", "hello", "--unit", "ntk-bits")
+    assert (code, out, "`sbn train ntk-bits --force`" in err) == (1, "", True)
+
+
 @pytest.mark.slow
 def test_the_seven_networks_of_the_whole_machine_are_proved_each_with_its_file(stored, sbn):
     assert sbn("verify", "--whole")[0] == 0
@@ -221,7 +263,7 @@ def test_a_refutation_that_cannot_be_read_stands(stored):
     ("arguments", "code", "message"),
     [
         (("--weights", "nowhere.safetensors"), 1, "no weights file nowhere.safetensors"),
-        (("--unit", "native", "--weights", "x"), 2, "weights is for the unit 'modular'"),
+        (("--unit", "native", "--weights", "x"), 2, "weights is for the units 'ntk' and 'modular'"),
         (("--shards", "3"), 2, "--shards is for pairs of operands"),
         (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
         (("--unit", "native", "--width", "3"), 2, "words have 4 to 64 bits"),

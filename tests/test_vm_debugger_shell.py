@@ -109,7 +109,7 @@ def test_the_toolbar_says_where_the_machine_is() -> None:
         ("break l", ["left", "loop"]),
         ("print [n] + lo", ["loop"]),
         ("x/8d ze", ["zero"]),
-        ("unit nt", ["ntk", "ntk-limit"]),
+        ("unit nt", ["ntk", "ntk-bits", "ntk-limit"]),
         ("help hi", ["history"]),
         ("snapshot lo", ["load"]),
         ("trace o", ["off", "on"]),
@@ -221,7 +221,8 @@ def test_what_is_refused_in_the_middle_is_one_line_and_the_session_goes_on(progr
     done = piped(["debug", str(program), "--unit", "native"], script)
     lines = done.stdout.splitlines()
     assert done.returncode == 1 and done.stderr == ""
-    assert lines[0] == lines[1] == "error: unknown unit 'nonsense' (units: ntk, ntk-limit, neural-gpu, modular, native)"
+    units = "ntk, ntk-limit, ntk-bits, neural-gpu, modular, native"
+    assert lines[0] == lines[1] == f"error: unknown unit 'nonsense' (units: {units})"
     assert lines[4].startswith("error: ") and "that is the program itself" in lines[4]
     assert lines[5].startswith("step 1") and program.read_text() == SOURCE
 

@@ -402,6 +402,7 @@ def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
     [
         (["run", "--whole", "multiply", "--group", "4", "--input-text", ""], b"--group is 4; here it is 8, or `word`"),
         (["run", "--whole", "multiply", "--batch", "x"], b"--batch is not for --whole"),
+        (["run", "--whole", "multiply", "--weights", "int8"], b"--weights is not for --whole"),
         (["run", "--whole", "multiply", "--unit", "ntk-limit", "--input-text", "six"], b"'six' in the input"),
         (
             ["run", "--whole", "multiply", "--unit", "native", "--input-text", ""],

@@ -17,6 +17,11 @@ from learned_units.catalog import DEFAULT_UNIT, TASKS, UNITS
 GROWTH = ("width", "memory", "ensemble", "machines")
 WIDTH = 16
 
+WEIGHTS_HELP = (
+    "weights of the unit ntk: float32 (default), or int8 (rounded, and proved so); of the unit modular: grokked "
+    "(default) or analytic"
+)
+
 EPILOG = """\
 FILE is a file (.sbn source, .img image, .dec .hex .bin words), the name of a bundled program, or - for stdin.
 Results are written to stdout, everything else to stderr. Exit codes: 0 halted, and every checked step agreed;
@@ -152,12 +157,12 @@ COMPUTE_EPILOG = """\
                                             and `random:SEED`. Bits may be written 0x2C, four to a digit.
 """
 VERIFY_EPILOG = """\
-The default unit is proved: every input its networks can receive is enumerated, and their composition is checked at
-every width. With --group N above 8, one network for words of N bits, all inputs of its first pass are run (up to 16
-bits; there it takes many hours). With --cases, and for other units, pairs of operands are run: all of them up to 8
-bits, otherwise a sample. Finished shards are kept, and the same command continues from there, with any number of
-processes. What was verified is recorded with the weights; see `sbn units`. If something is wrong, a counterexample is
-shown and the exit code is 1.
+The units ntk (the default) and ntk-bits are proved: every input their networks can receive is enumerated, and their
+composition is checked at every width. With --group N above 8, one network for words of N bits, all inputs of its first
+pass are run (up to 16 bits; there it takes many hours). With --cases, and for other units, pairs of operands are run:
+all of them up to 8 bits, otherwise a sample. Finished shards are kept, and the same command continues from there, with
+any number of processes. What was verified is recorded with the weights; see `sbn units`. If something is wrong, a
+counterexample is shown and the exit code is 1.
 """
 MODULAR_EPILOG = """\
 Letters are variables; adjacent factors are multiplied; ^ is a power. Products of variables, and powers,
@@ -267,17 +272,15 @@ def _add_stated(parser: argparse.ArgumentParser) -> None:
     stated.add_argument("--input-mode", choices=INPUT_MODES, metavar="MODE", help=INPUT_MODE_HELP)
 
 
-def _add_weights(parser: argparse.ArgumentParser) -> None:
+def _add_weights(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
     parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
+    parser.add_argument("--weights", metavar="KIND", help=f"{WEIGHTS_HELP}{also}")
 
 
 def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument("--unit", metavar="UNIT", help=_either(UNITS))
-    _add_weights(parser)
-    parser.add_argument(
-        "--weights", metavar="KIND", help=f"weights of the unit modular: grokked (default) or analytic{also}"
-    )
+    _add_weights(parser, also)
 
 
 def _add_renamed(parser: argparse.ArgumentParser, option: str, instead: str) -> None:
@@ -440,7 +443,9 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", choices=TASKS, help=", ".join(TASKS))
     parser.add_argument("first", metavar="A", help="a number, such as 5, -5 or 0x1F; for permute, a string of bits")
     parser.add_argument("second", metavar="B", help="a number; for permute, a permutation such as 2,0,1 or `reverse`")
-    parser.add_argument("--unit", metavar="UNIT", help=_either(name for name in UNITS if name != "modular"))
+    parser.add_argument(
+        "--unit", metavar="UNIT", help=_either(name for name in UNITS if name not in ("modular", "ntk-bits"))
+    )
     parser.add_argument(
         "--bits", type=positive, metavar="N", help="bits of an operand (default 16; permute: those given)"
     )
@@ -457,7 +462,7 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    _add_unit(parser, also="; for the unit ntk, a safetensors file with the weights to verify")
+    _add_unit(parser, also="; or, for the unit ntk, a safetensors file with the weights to verify")
     parser.add_argument(
         "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
     )

@@ -13,13 +13,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units.circuits.templates import TemplateSet
+if TYPE_CHECKING:
+    from learned_units.circuits.literals import LiteralSet
+    from learned_units.circuits.templates import TemplateSet
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ def _picked(fields: Mapping[str, jax.Array], source: Pick, positions: int) -> ja
     return jnp.concatenate([jnp.zeros((1, *batch), jnp.float32), *(fields[name] for name in used)])[line]
 
 
-def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Array], predict: Predictor) -> PassTrace:
+def run_pass(
+    step: Pass, template_set: TemplateSet | LiteralSet, fields: Mapping[str, jax.Array], predict: Predictor
+) -> PassTrace:
     """Match, predict, threshold: everything one pass computes. Fields are float32 vectors of 0 and 1.
 
     Lines are read at all positions of all groups, also after the last one of the pass: what a line says there must
@@ -151,7 +155,7 @@ def run_pass(step: Pass, template_set: TemplateSet, fields: Mapping[str, jax.Arr
     return PassTrace(matched, prediction, distance > 0, margin)
 
 
-def written_fields(step: Pass, template_set: TemplateSet, trace: PassTrace) -> dict[str, jax.Array]:
+def written_fields(step: Pass, template_set: TemplateSet | LiteralSet, trace: PassTrace) -> dict[str, jax.Array]:
     """The fields a pass writes: float32 vectors, as long as its positions (or, pooled, its groups)."""
     length = trace.bits.shape[0] if template_set.pooled else step.positions
     outputs = dict(zip(template_set.outputs, np.arange(len(template_set.outputs)), strict=True))
@@ -163,7 +167,7 @@ def written_fields(step: Pass, template_set: TemplateSet, trace: PassTrace) -> d
 
 def run_schedule(
     schedule: tuple[Pass, ...],
-    template_sets: Mapping[str, TemplateSet],
+    template_sets: Mapping[str, TemplateSet | LiteralSet],
     fields: Mapping[str, jax.Array],
     predict: Predictor,
 ) -> tuple[dict[str, jax.Array], list[PassTrace]]:

@@ -100,6 +100,11 @@ class StateTemplates:
         return sum(math.prod(shape) for _, shape in self.fields)
 
     @property
+    def input_bits(self) -> int:
+        """Number of inputs of the network: a coordinate for each template."""
+        return self.size
+
+    @property
     def output_bits(self) -> int:
         """Number of outputs of the network: a whole state."""
         return self.state_bits
@@ -283,6 +288,11 @@ class TemplateList:
     def size(self) -> int:
         """Number of training examples (k' in the formulas), padding included."""
         return len(self.templates) + self.padding
+
+    @property
+    def input_bits(self) -> int:
+        """Number of inputs of the network: a coordinate for each template."""
+        return self.size
 
     @property
     def output_bits(self) -> int:

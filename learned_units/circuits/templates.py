@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,11 @@ class TemplateSet:
             raise ValueError(f"two families of the template set '{self.name}' can match at one position")
 
     @property
+    def kind(self) -> str:
+        """How messages call it."""
+        return "template set"
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """Names of the lines, in order of first use."""
         return tuple(dict.fromkeys(line for family in self.families for line, _ in family.when))
@@ -61,6 +66,16 @@ class TemplateSet:
     def size(self) -> int:
         """Number of templates, which is the number of training examples (k' in the formulas)."""
         return len(self.families) * self.group
+
+    @property
+    def input_bits(self) -> int:
+        """Number of inputs of the network: a coordinate for each template."""
+        return self.size
+
+    @property
+    def choices(self) -> int:
+        """How many templates there are for a position."""
+        return len(self.families)
 
     @property
     def most_matched(self) -> int:
@@ -110,6 +125,20 @@ class TemplateSet:
             return np.any(asserted, axis=-2)
         return np.moveaxis(asserted, -1, -2).reshape(*index.shape[:-1], -1)
 
+    def allows(self, bit: Mapping[str, int]) -> bool:
+        """Whether the lines of a position can hold these bits."""
+        return not any(bit[one] and bit[other] for one, other in self.never)
+
+    def says(self, bit: Mapping[str, int]) -> dict[str, bool]:
+        """What the lines of one position are to make of its outputs (pooled: of that position alone)."""
+        return {
+            output: any(
+                output in family.then and all(bit[line] == want for line, want in family.when)
+                for family in self.families
+            )
+            for output in self.outputs
+        }
+
     def assignments(self) -> np.ndarray:
         """What the lines of one position can say: bool [assignments, lines], all that keep `never`."""
         code = np.arange(1 << len(self.lines), dtype=np.uint32)
@@ -128,6 +157,11 @@ class TemplateSet:
             for family in self.families
         ]
         return np.stack(found, axis=1)
+
+    def told(self, index: Sequence[int]) -> str:
+        """An input in words: the family matched at each position, -1 for none."""
+        matched = ", ".join("-" if family < 0 else str(family) for family in index)
+        return f"the templates matched at the positions of the group are of the families {matched}"
 
     def patterns(self) -> np.ndarray:
         """What can match at one position, over all assignments that keep `never`: bool [patterns, families]."""

@@ -61,6 +61,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "the default unit's networks on every input, with relu or the trained weights replaced: how much is linear",
         "3 min",
     ),
+    "controls-bits": Experiment(
+        "controls_bits", "the same of the unit ntk-bits, and what a linear map of its inputs could do", "10 s"
+    ),
     "precision": Experiment(
         "precision", "the default unit's networks on every input, with rounded, noisy and missing weights", "3 min"
     ),

@@ -44,6 +44,22 @@ def eigenvalues(templates: int) -> tuple[float, float]:
     return 1 - B, 1 - B + templates * B
 
 
+def gram_eigenvalues(inputs: np.ndarray) -> tuple[float, float]:
+    """Smallest and largest eigenvalue of the training kernel of these unit inputs, float [examples, input bits]."""
+    spectrum = np.linalg.eigvalsh(ntk(inputs.astype(np.float64) @ inputs.T.astype(np.float64)))
+    return float(spectrum[0]), float(spectrum[-1])
+
+
+def regression(examples: np.ndarray, labels: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """The mean prediction over infinitely wide networks trained to convergence, by kernel regression.
+
+    Unit examples [examples, input bits] with labels [examples, outputs], and unit inputs [inputs, input bits] ->
+    float64 [inputs, outputs]. The general form of `mean`, which is this where the examples are orthonormal.
+    """
+    examples, inputs = examples.astype(np.float64), inputs.astype(np.float64)
+    return ntk(inputs @ examples.T) @ np.linalg.solve(ntk(examples @ examples.T), labels.astype(np.float64))
+
+
 class Coefficients(NamedTuple):
     """The closed form as functions of n: arrays of float64 [matched], index n from 0."""
 

@@ -17,9 +17,11 @@ from learned_units.networks import readout
 from learned_units.networks.readout import Readout
 
 if TYPE_CHECKING:
+    from learned_units.circuits.literals import LiteralSet
     from learned_units.circuits.state_templates import StateTemplates, TemplateList
 
-    Templates = TemplateSet | TemplateList | StateTemplates
+    Matched = TemplateSet | TemplateList | StateTemplates  # each example is one template
+    Templates = Matched | LiteralSet
 
 # What was proved of weights holds for the code that evaluated them. A change to how networks predict (here, in the
 # ensemble, the kernel) or to how they are verified raises this number, and a golden prediction in the tests says when.
@@ -45,6 +47,12 @@ def trained(templates: Templates, inner: np.ndarray, outer: np.ndarray) -> Netwo
         from learned_units.networks import ensemble
 
         return ensemble.make_params(templates, inner, outer, readout.calibrated(templates))
+    from learned_units.circuits.literals import LiteralSet
+
+    if isinstance(templates, LiteralSet):
+        from learned_units.networks import literals
+
+        return literals.make_params(templates, inner, outer)
     from learned_units.circuits.state_templates import TemplateList
     from learned_units.networks import named_fields
 
@@ -53,7 +61,20 @@ def trained(templates: Templates, inner: np.ndarray, outer: np.ndarray) -> Netwo
     return named_fields.ensemble_params(templates, inner, outer)
 
 
-def closed_form(templates: Templates, read: Callable[..., Readout] = readout.calibrated) -> NetworkParams:
+def thresholds(templates: Templates) -> Readout:
+    """The calibrated readout of a trained ensemble."""
+    if isinstance(templates, TemplateSet):
+        return readout.calibrated(templates)
+    from learned_units.circuits.literals import LiteralSet
+
+    if isinstance(templates, LiteralSet):
+        from learned_units.networks import literals
+
+        return literals.readout(templates)
+    return readout.calibrated(templates)
+
+
+def closed_form(templates: Matched, read: Callable[..., Readout] = readout.calibrated) -> NetworkParams:
     """The mean of the ensemble at infinite width and size, ready to predict. That of a whole state is calibrated."""
     if isinstance(templates, TemplateSet):
         from learned_units.networks import limit
@@ -67,7 +88,9 @@ def closed_form(templates: Templates, read: Callable[..., Readout] = readout.cal
     return named_fields.limit_params(templates)
 
 
-def bound(networks: Iterable[TemplateSet | TemplateList], params: Mapping[str, NetworkParams]) -> Predictor:
+def bound(
+    networks: Iterable[TemplateSet | TemplateList | LiteralSet], params: Mapping[str, NetworkParams]
+) -> Predictor:
     """`predict` for the networks of an algorithm by name, with their parameters."""
     named = {each.name: each for each in networks}
 

@@ -25,8 +25,11 @@ from learned_units.networks.two_layer import (
     TOLERANCE,
     Network,
     initialise,
+    predict_examples,
     predict_templates,
 )
+
+Lesson = tuple[jax.Array | None, jax.Array]  # inputs and labels; without inputs each example is one input bit alone
 
 
 class Trained(NamedTuple):
@@ -48,27 +51,30 @@ def train(
     width: int,
     initialisation: str,
     seed: int,
+    inputs: np.ndarray | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> Trained:
-    """Train `networks` networks of `width` units on labels float32 [templates, output bits] to TOLERANCE.
+    """Train `networks` networks of `width` units on labels float32 [examples, output bits] to TOLERANCE.
 
+    inputs: the examples, unit vectors float32 [examples, input bits]; without them each is one input bit alone.
     `progress(iteration, error)` is called between blocks of iterations; what it raises stops the training. Raises
     TrainingError if the tolerance is not reached.
     """
-    templates, output_bits = labels.shape
+    examples, output_bits = labels.shape
+    input_bits = examples if inputs is None else inputs.shape[1]
     keys = jax.random.split(jax.random.key(seed), networks)
-    start = jax.vmap(lambda key: initialise(key, initialisation, width, templates, output_bits))(keys)
-    smallest, largest = kernel.eigenvalues(templates)
+    start = jax.vmap(lambda key: initialise(key, initialisation, width, input_bits, output_bits))(keys)
+    smallest, largest = kernel.eigenvalues(examples) if inputs is None else kernel.gram_eigenvalues(inputs)
     ratio = (largest / smallest) ** 0.5
     optimiser = optax.sgd(
         learning_rate=4 / (largest**0.5 + smallest**0.5) ** 2, momentum=((ratio - 1) / (ratio + 1)) ** 2
     )
     used = _devices_for(networks)
     ensemble, momentum = devices.place((start, optimiser.init(start)), devices.ROWS, used)
-    targets = devices.place(labels, devices.WHOLE, used)
+    lesson = devices.place((inputs, labels), devices.WHOLE, used)
     iterations, error = 0, float("inf")
     while iterations < MOST_ITERATIONS:
-        ensemble, momentum, left = _descend(ensemble, momentum, targets, optimiser, used)
+        ensemble, momentum, left = _descend(ensemble, momentum, lesson, optimiser, used)
         iterations, error = iterations + ITERATIONS_PER_CALL, float(np.max(left))
         if progress is not None:
             progress(iterations, error)
@@ -77,7 +83,7 @@ def train(
         if not np.isfinite(error):
             break
     raise TrainingError(
-        f"an error of {error:.2g} is left after {iterations} iterations of gradient descent on {templates} examples "
+        f"an error of {error:.2g} is left after {iterations} iterations of gradient descent on {examples} examples "
         f"with {networks} networks of width {width}; widen the networks"
     )
 
@@ -90,19 +96,20 @@ def _devices_for(networks: int) -> tuple[Any, ...]:
 
 @functools.partial(jax.jit, static_argnames=("optimiser", "used"), donate_argnums=(0, 1))
 def _descend(
-    ensemble: Network, momentum, labels: jax.Array, optimiser: optax.GradientTransformation, used: tuple[Any, ...]
+    ensemble: Network, momentum, lesson: Lesson, optimiser: optax.GradientTransformation, used: tuple[Any, ...]
 ):
     """ITERATIONS_PER_CALL steps of each network. Returns ensemble, momentum and each one's largest error before the
     last step, float32 [networks]."""
 
-    def loss(network: Network, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-        error = predict_templates(network) - labels
+    def loss(network: Network, lesson: Lesson) -> tuple[jax.Array, jax.Array]:
+        inputs, labels = lesson
+        error = (predict_templates(network) if inputs is None else predict_examples(network, inputs)) - labels
         return 0.5 * jnp.sum(error**2), jnp.abs(error).max()
 
-    def descend(ensemble: Network, momentum, labels: jax.Array):
+    def descend(ensemble: Network, momentum, lesson: Lesson):
         def step(_, carry):
             network, momentum, _ = carry
-            (_, error), gradient = jax.value_and_grad(loss, has_aux=True)(network, labels)
+            (_, error), gradient = jax.value_and_grad(loss, has_aux=True)(network, lesson)
             update, momentum = optimiser.update(gradient, momentum)
             return optax.apply_updates(network, update), momentum, error
 
@@ -114,7 +121,7 @@ def _descend(
         return jax.lax.map(one, (ensemble, momentum))
 
     takes = (devices.ROWS, devices.ROWS, devices.WHOLE)
-    return devices.spread(descend, takes, used)(ensemble, momentum, labels)
+    return devices.spread(descend, takes, used)(ensemble, momentum, lesson)
 
 
 def progress_made(error: float) -> float:

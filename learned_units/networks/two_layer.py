@@ -94,6 +94,14 @@ def predict_templates(network: Network) -> jax.Array:
     return jnp.einsum("hut,huo,h->to", jax.nn.relu(network.hidden), network.output, scale)
 
 
+def predict_examples(network: Network, inputs: jax.Array) -> jax.Array:
+    """The network on inputs float32 [examples, templates]: float32 [examples, output bits]."""
+    halves, units, _ = network.hidden.shape
+    scale = half_weights(halves) / np.sqrt(units, dtype=np.float32)
+    sums = jnp.einsum("et,hut->heu", inputs, network.hidden, precision=jax.lax.Precision.HIGHEST)
+    return jnp.einsum("heu,huo,h->eo", jax.nn.relu(sums), network.output, scale, precision=jax.lax.Precision.HIGHEST)
+
+
 def merge(ensemble: Network) -> tuple[np.ndarray, np.ndarray]:
     """The ensemble's mean as one network: inner [templates, all units] and outer [all units, output bits].
 

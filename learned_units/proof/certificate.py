@@ -29,7 +29,7 @@ from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import kernel, limit
 from learned_units.proof import counting
 from learned_units.unit import Unit
-from learned_units.units.ntk import NtkSpec
+from learned_units.units.ntk import NtkSpec, WiredSpec
 from learned_units.weights.ensembles import EnsembleManifest
 
 Readout = Literal["calibrated", "sign"]
@@ -188,11 +188,11 @@ def decisions_of_all_inputs(sets: Mapping[str, TemplateSet], whole: bool) -> int
 
 
 def of_unit(unit: Unit, steps: int) -> Certificate | None:
-    """What is known of a run of that many learned steps on this unit; None for units that are not NTK ensembles.
+    """What is known of a run of that many learned steps on this unit; None for units that are not wired of ensembles.
 
     Taken from the weights' manifest; where inputs were sampled, from the smallest z of each network.
     """
-    if not isinstance(unit.spec, NtkSpec):
+    if not isinstance(unit.spec, WiredSpec):
         return None
     if all(isinstance(params, limit.LimitParams) for params in unit.params.values()):
         return Certificate(

@@ -26,6 +26,7 @@ import numpy as np
 
 from learned_units import bits, devices, processes
 from learned_units.catalog import ISAS
+from learned_units.circuits.literals import LiteralSet
 from learned_units.circuits.passes import Pass, Prediction, Read, Spread
 from learned_units.circuits.subtract_branch import (
     DIFFERENCE_TERMS,
@@ -39,6 +40,10 @@ from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor
 
 BLOCK = 1 << 11  # inputs a device predicts at once: what they take fits the caches
+
+
+# meaning(bits of the lines of one position, what the set says of its outputs) -> whether that is what it should say
+Meaning = Callable[[Mapping[str, int], Mapping[str, bool]], bool]
 
 
 class VerificationError(Exception):
@@ -55,17 +60,17 @@ class Enumeration:
 
 
 @functools.partial(jax.jit, static_argnames=("template_set",))
-def predict_inputs(params: Any, index: jax.Array, *, template_set: TemplateSet) -> Prediction:
+def predict_inputs(params: Any, index: jax.Array, *, template_set: TemplateSet | LiteralSet) -> Prediction:
     """Many inputs, int8 [inputs, group] as in TemplateSet.reachable_inputs -> Prediction [inputs, output bits]."""
 
     positions = index.T[None]
-    matched = tuple((positions == f).astype(jnp.float32) for f in range(len(template_set.families)))
+    matched = tuple((positions == f).astype(jnp.float32) for f in range(template_set.choices))
     prediction = predictor.predict(template_set, params, matched)
     return Prediction(*(each.reshape(-1, len(index)).T for each in jnp.broadcast_arrays(*prediction)))
 
 
 def enumerate_inputs(
-    template_set: TemplateSet,
+    template_set: TemplateSet | LiteralSet,
     params: Any,
     *,
     inputs: np.ndarray | None = None,
@@ -82,7 +87,7 @@ def enumerate_inputs(
 
 
 def enumerate_by_all(
-    template_set: TemplateSet,
+    template_set: TemplateSet | LiteralSet,
     params: Any,
     *,
     inputs: np.ndarray | None = None,
@@ -98,14 +103,14 @@ def enumerate_by_all(
     return Enumeration(sum(one.inputs for one in each), sum(one.wrong for one in each), smallest)
 
 
-def _shuffled(template_set: TemplateSet, inputs: np.ndarray | None) -> np.ndarray:
+def _shuffled(template_set: TemplateSet | LiteralSet, inputs: np.ndarray | None) -> np.ndarray:
     """Inputs, by default all a network can receive, in an order in which what is wrong shows soon."""
     inputs = template_set.reachable_inputs() if inputs is None else inputs
     return inputs[np.random.default_rng(0).permutation(len(inputs))]
 
 
 def _count(
-    template_set: TemplateSet,
+    template_set: TemplateSet | LiteralSet,
     params: Any,
     inputs: np.ndarray,
     block: int,
@@ -126,7 +131,7 @@ def _count(
 
 
 def _margins(
-    template_set: TemplateSet, params: Any, inputs: np.ndarray, block: int
+    template_set: TemplateSet | LiteralSet, params: Any, inputs: np.ndarray, block: int
 ) -> Iterator[tuple[np.ndarray, Prediction, np.ndarray]]:
     """Inputs, predictions and signed margins, float32 [inputs, output bits], block by block."""
     for given, prediction in devices.in_blocks(predict_inputs, params, inputs, block, template_set=template_set):
@@ -139,7 +144,7 @@ class Weakest:
     """The output of a network furthest on the wrong side, and the input that puts it there."""
 
     network: str
-    families: tuple[int, ...]  # the family matched at each position of the group, -1 for none
+    input: tuple[int, ...]  # as in reachable_inputs; `told` of the set puts it in words
     output: str
     position: int
     prediction: float
@@ -147,7 +152,7 @@ class Weakest:
     value: int  # what it answers
 
 
-def weakest(template_set: TemplateSet, params: Any) -> Weakest:
+def weakest(template_set: TemplateSet | LiteralSet, params: Any) -> Weakest:
     """The smallest margin of a network over every input it can receive (a NaN counts as the smallest)."""
     inputs = template_set.reachable_inputs()
     found, smallest = None, np.inf
@@ -158,9 +163,8 @@ def weakest(template_set: TemplateSet, params: Any) -> Weakest:
             case, place = np.unravel_index(margin.argmin(), margin.shape)
             output, position = divmod(int(place), 1 if template_set.pooled else template_set.group)
             value, threshold = float(prediction.value[case, place]), float(prediction.threshold[case, place])
-            families = tuple(block[case].tolist())
-            name = template_set.outputs[output]
-            found = Weakest(template_set.name, families, name, position, value, threshold, int(value > threshold))
+            given, name = tuple(block[case].tolist()), template_set.outputs[output]
+            found = Weakest(template_set.name, given, name, position, value, threshold, int(value > threshold))
     assert found is not None
     return found
 
@@ -185,31 +189,29 @@ def enumerate_word_wide(
     }
 
 
-def check_specifications(sets: Mapping[str, TemplateSet]) -> int:
-    """Lemma 2: each template set says what its name says, over every assignment of its lines. Returns their number.
+def check_specifications(
+    sets: Mapping[str, TemplateSet | LiteralSet], meanings: Mapping[str, Meaning] | None = None
+) -> int:
+    """Lemma 2: each set says what its name says, over every assignment of its lines. Returns their number.
+
+    meanings: those of the template sets, unless others are given.
 
     Raises VerificationError naming the set and the assignment.
     """
     checked = 0
     for name, template_set in sets.items():
-        meaning = MEANINGS[name]
+        meaning = (meanings or MEANINGS)[name]
         for values in itertools.product((0, 1), repeat=len(template_set.lines)):
             bit = dict(zip(template_set.lines, values, strict=True))
-            if any(bit[one] and bit[other] for one, other in template_set.never):
+            if not template_set.allows(bit):
                 continue
-            said = {
-                output: any(
-                    output in family.then and all(bit[line] == want for line, want in family.when)
-                    for family in template_set.families
-                )
-                for output in template_set.outputs
-            }
+            said = template_set.says(bit)
             try:
                 right = meaning(bit, said)
             except KeyError as missing:
-                raise VerificationError(f"the template set '{name}' lacks {missing}") from None
+                raise VerificationError(f"the {template_set.kind} '{name}' lacks {missing}") from None
             if not right:
-                raise VerificationError(f"the template set '{name}' answers {said} on {bit}")
+                raise VerificationError(f"the {template_set.kind} '{name}' answers {said} on {bit}")
             checked += 1
     return checked
 
@@ -256,7 +258,7 @@ def _read_means(bit: Mapping[str, int], said: Mapping[str, bool]) -> bool:
     return said["bit"] == any(bit[f"row{k}"] and bit[f"cell{k}"] for k in range(len(bit) // 2))
 
 
-MEANINGS: dict[str, Callable[[Mapping[str, int], Mapping[str, bool]], bool]] = {
+MEANINGS: dict[str, Meaning] = {
     "first": _first_means,
     "prefix": _prefix_means,
     "difference": _difference_means,

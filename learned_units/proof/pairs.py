@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from learned_units import processes, store
+from learned_units.catalog import load_unit
 from learned_units.proof import operands
 from learned_units.proof.operands import Cases
 from learned_units.store import WeightsError
@@ -365,16 +366,24 @@ def exact(cases: Cases, word_bits: int, isa: str) -> tuple[np.ndarray, np.ndarra
 
 
 def _blamed(unit: Unit, given: list[int]) -> Decision | None:
-    """The first decision that differs from the closed form's, for an NTK unit; for others the weakest."""
+    """The first decision that right networks would make otherwise, for a trained NTK unit; for others the weakest."""
     decisions = unit.explain(*given)
-    if isinstance(unit.spec, NtkSpec) and unit.name == "ntk":
-        from learned_units.catalog import load_unit
-
-        limit = load_unit("ntk-limit", unit.word_bits, unit.isa, group=unit.spec.group)
-        for decision, right in zip(decisions, limit.explain(*given), strict=True):
-            if decision.value != right.value:
-                return decision
+    right = _right_networks(unit)
+    for decision, exact in zip(decisions, right.explain(*given), strict=True) if right is not None else ():
+        if decision.value != exact.value:
+            return decision
     return min(decisions, key=lambda decision: weakness(decision.margin), default=None)
+
+
+def _right_networks(unit: Unit) -> Unit | None:
+    """The unit with networks that answer as is specified, for a trained NTK unit: the closed form, or counts."""
+    if unit.name == "ntk" and isinstance(unit.spec, NtkSpec):
+        return load_unit("ntk-limit", unit.word_bits, unit.isa, group=unit.spec.group)
+    if unit.name == "ntk-bits":
+        from learned_units.proof.majorities import Specified
+
+        return Unit(unit.name, unit.spec, {name: Specified() for name in unit.params}, unit.scope)
+    return None
 
 
 def as_manifest(plan: Plan, covered: Coverage) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """The NTK units: subtract and branch through the passes of the task, each predicted by an ensemble or by its limit.
 
-What runs (`NtkSpec`), what is learned in it, and the plan and the recipe of its weights.
+What runs (`NtkSpec`; as `WiredSpec` whatever is wired of passes), what is learned in it, and the plan and the recipe of
+its weights.
 """
 
 from __future__ import annotations
 
+import abc
 import functools
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +19,8 @@ import numpy as np
 from jax import custom_batching
 
 from learned_units import bits
-from learned_units.circuits import subtract_branch
-from learned_units.circuits.passes import PassTrace, Prediction, run_schedule
+from learned_units.circuits import passes, subtract_branch
+from learned_units.circuits.passes import Pass, PassTrace, Prediction
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor
 from learned_units.store import Progress
@@ -26,29 +29,50 @@ from learned_units.weights import ensembles, recipes
 from learned_units.weights.ensembles import EnsembleManifest, Plan, Planned
 from learned_units.weights.recipes import Fields, Recipe, train_command
 
+if TYPE_CHECKING:
+    from learned_units.circuits.literals import LiteralSet
+
 DEFAULT_GROUP = 8  # bit positions one network serves
+# What `weights` can be: those of this module, and of others by the module that has their `load` and `recipe`.
+FLOAT32 = "float32"
+OTHER_WEIGHTS = {"int8": "ntk_int8"}
 Params = Mapping[str, predictor.NetworkParams]
 
 
-@functools.cache
-def _template_sets(group: int):
-    return subtract_branch.template_sets(group)
-
-
 @dataclass(frozen=True)
-class NtkSpec:
-    """Width, instruction set and group; trained or limit is told by the parameters it is given."""
+class WiredSpec(abc.ABC):
+    """Width and instruction set; what the networks compute, and how they are wired, is said by the classes of units."""
 
     word_bits: int
     isa: str
-    group: int
+
+    @property
+    @abc.abstractmethod
+    def sets(self) -> Mapping[str, TemplateSet | LiteralSet]:
+        """What each network learns."""
+
+    @property
+    @abc.abstractmethod
+    def schedule(self) -> tuple[Pass, ...]:
+        """The passes of one instruction: fields a, b, C, F and `one` (a single 1) in, fields d and pc out."""
+
+    @property
+    @abc.abstractmethod
+    def enumerable(self) -> bool:
+        """Whether every input of every network can be enumerated."""
+
+    @abc.abstractmethod
+    def check_composition(self) -> int:
+        """Check that the passes compose to subtraction and branch, at every width these networks serve.
+
+        Returns the number of schedules. Raises VerificationError.
+        """
 
     @property
     def evaluations(self) -> int:
         """Network evaluations one instruction takes: groups, over all passes."""
-        sets = _template_sets(self.group)
-        steps = subtract_branch.schedule(self.word_bits, self.isa, self.group)
-        return sum(step.groups(sets[step.network].group) for step in steps)
+        sets = self.sets
+        return sum(step.groups(sets[step.network].group) for step in self.schedule)
 
     def evaluate(
         self, params: Params, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array
@@ -61,21 +85,19 @@ class NtkSpec:
     ) -> list[Decision]:
         """Every output of every pass, in order, from the same code as `evaluate`."""
         traces = _trace(params, minuend, subtrahend, target, fall_through, spec=self)
-        sets = _template_sets(self.group)
+        sets = self.sets
         decisions = []
-        for stage, (step, trace) in enumerate(
-            zip(subtract_branch.schedule(self.word_bits, self.isa, self.group), traces, strict=True)
-        ):
-            template_set = sets[step.network]
+        for stage, (step, trace) in enumerate(zip(self.schedule, traces, strict=True)):
+            learned = sets[step.network]
             number = np.stack(trace.matched).sum((0, 2))
             value, threshold, margin = np.broadcast_arrays(
                 trace.prediction.value, trace.prediction.threshold, trace.margin
             )
-            for o, output in enumerate(template_set.outputs):
+            for o, output in enumerate(learned.outputs):
                 for g in range(value.shape[0]):
                     for p in range(value.shape[2]):
-                        bit = g if template_set.pooled else g * template_set.group + p
-                        if not template_set.pooled and bit >= step.positions:
+                        bit = g if learned.pooled else g * learned.group + p
+                        if not learned.pooled and bit >= step.positions:
                             continue
                         decisions.append(
                             Decision(
@@ -103,18 +125,17 @@ class NtkSpec:
         )
 
     def _run(self, params: Params, minuend, subtrahend, target, fall_through) -> tuple[dict, list[PassTrace]]:
-        sets = _template_sets(self.group)
+        sets = self.sets
 
         def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
             return predictor.predict(sets[network], params[network], matched)
 
         fields = subtract_branch.input_fields(minuend, subtrahend, target, fall_through, self.word_bits)
-        steps = subtract_branch.schedule(self.word_bits, self.isa, self.group)
-        return run_schedule(steps, sets, fields, predict)
+        return passes.run_schedule(self.schedule, sets, fields, predict)
 
 
 @functools.cache
-def _evaluator(spec: NtkSpec):
+def _evaluator(spec: WiredSpec):
     """What `spec.evaluate` runs. Under vmap the batch becomes the last axis of every array (see `passes`)."""
 
     @custom_batching.custom_vmap
@@ -137,8 +158,37 @@ def _evaluator(spec: NtkSpec):
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))
-def _trace(params: Params, minuend, subtrahend, target, fall_through, *, spec: NtkSpec) -> list[PassTrace]:
+def _trace(params: Params, minuend, subtrahend, target, fall_through, *, spec: WiredSpec) -> list[PassTrace]:
     return spec._run(params, minuend, subtrahend, target, fall_through)[1]
+
+
+@dataclass(frozen=True)
+class NtkSpec(WiredSpec):
+    """Width, instruction set and group; trained or limit is told by the parameters it is given."""
+
+    group: int
+
+    @property
+    def sets(self) -> Mapping[str, TemplateSet]:
+        return _template_sets(self.group)
+
+    @property
+    def schedule(self) -> tuple[Pass, ...]:
+        return subtract_branch.schedule(self.word_bits, self.isa, self.group)
+
+    @property
+    def enumerable(self) -> bool:
+        return self.group <= ensembles.ENUMERABLE_GROUP
+
+    def check_composition(self) -> int:
+        from learned_units.proof import enumeration
+
+        return enumeration.check_composition(self.group)
+
+
+@functools.cache
+def _template_sets(group: int) -> Mapping[str, TemplateSet]:
+    return subtract_branch.template_sets(group)
 
 
 TRAINED = Scope(
@@ -167,8 +217,18 @@ LIMIT = Scope(
 )
 
 
-def load_trained(word_bits: int, isa: str, seed: int, progress: Progress | None, group: int | None = None) -> Unit:
-    """The trained unit. Raises ValueError for a group out of range, WeightsError if there are none."""
+def load_trained(
+    word_bits: int,
+    isa: str,
+    seed: int,
+    progress: Progress | None,
+    group: int | None = None,
+    weights: str | None = None,
+) -> Unit:
+    """The trained unit. Raises ValueError for a group out of range or unknown weights, WeightsError without weights."""
+    other = _other(weights)
+    if other is not None:
+        return other.load(word_bits, isa, seed, progress, group)
     tensors, manifest = recipes.obtain(recipe(word_bits, isa, seed, group), progress)
     spec = NtkSpec(word_bits, isa, checked_group(group))
     params, detail = plan(spec.group, word_bits).params(tensors), ensembles.describe(manifest)
@@ -184,10 +244,14 @@ def load_limit(word_bits: int, isa: str, seed: int, progress: Progress | None, g
     return Unit("ntk-limit", NtkSpec(word_bits, isa, group), params, LIMIT, detail=detail)
 
 
-def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Recipe[EnsembleManifest]:
+def recipe(
+    word_bits: int, isa: str, seed: int, group: int | None = None, weights: str | None = None
+) -> Recipe[EnsembleManifest]:
     """The weights of a trained unit. They depend on the word width only where inputs are sampled, on the instruction
-    set never. Raises ValueError for a group out of range."""
-    del isa
+    set never. Raises ValueError for a group out of range or unknown weights."""
+    other = _other(weights)
+    if other is not None:
+        return other.recipe(word_bits, isa, seed, group)
     group = checked_group(group)
     expected = {"unit": "ntk", "group": group, "seed": seed}
     file, width, floor = f"ntk-g{group}", None, ensembles.MARGIN_FLOOR
@@ -202,7 +266,16 @@ def recipe(word_bits: int, isa: str, seed: int, group: int | None = None) -> Rec
 def recipe_of(written: Mapping[str, Any]) -> Recipe[EnsembleManifest]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError, TypeError, ValueError
     for a manifest that cannot be of this unit."""
-    return recipe(written.get("word_bits", 0), "sbn", written["seed"], written["group"])
+    return recipe(written.get("word_bits", 0), "sbn", written["seed"], written["group"], written.get("weights"))
+
+
+def _other(weights: str | None) -> Any:
+    """The module of weights that are not those of this one; None for those. Raises ValueError for unknown ones."""
+    if weights in (None, FLOAT32):
+        return None
+    if weights not in OTHER_WEIGHTS:
+        raise ValueError(f"unknown weights '{weights}' (weights: {', '.join((FLOAT32, *OTHER_WEIGHTS))})")
+    return importlib.import_module(f"learned_units.units.{OTHER_WEIGHTS[weights]}")
 
 
 def plan(group: int, word_bits: int) -> Plan:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learned_units.networks import predictor, readout, two_layer
+from learned_units.networks import predictor, two_layer
 from learned_units.store import Manifest, Progress, Verified, WeightsError, plain
 from learned_units.unit import EVERY_INPUT
 from learned_units.weights.recipes import Fields, Made, Recipe, Report, Tensors
 
 if TYPE_CHECKING:
+    from learned_units.circuits.literals import LiteralSet
     from learned_units.circuits.templates import TemplateSet
     from learned_units.networks.predictor import Templates
 
@@ -35,6 +36,7 @@ MARGIN_FLOOR = 0.25
 Z_FLOOR = 8.0
 LARGEST_ERROR = 0.9  # of a prediction at finite width, in half gaps, where inputs are sampled
 # Units of the whole ensemble tried in turn, both halves counted.
+LITERAL_UNITS = (128, 256, 512, 768, 2048, 4096, 8192)
 GROUPED_UNITS = (64, 320, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096)
 WORD_UNITS = (512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 SEEDS_TRIED = 8
@@ -117,7 +119,7 @@ class Plan:
             name: (
                 each.templates,
                 each.units_tried,
-                [np.round(part, 6).tolist() for part in readout.calibrated(each.templates)],
+                [np.round(part, 6).tolist() for part in predictor.thresholds(each.templates)],
             )
             for name, each in self.networks.items()
         }
@@ -242,9 +244,12 @@ def describe(*manifests: EnsembleManifest) -> str:
     return f"ensembles of {sizes(manifests)}, {claim}"
 
 
-def every_input(template_set: TemplateSet) -> Planned:
-    """A network accepted with a margin of at least MARGIN_FLOOR on every input it can receive."""
-    return Planned(template_set, GROUPED_UNITS, functools.partial(_judge_every_input, template_set))
+def every_input(learned: TemplateSet | LiteralSet, units_tried: Sequence[int] | None = None) -> Planned:
+    """A network accepted with a margin of at least MARGIN_FLOOR on every input it can receive.
+
+    units_tried: GROUPED_UNITS, unless others are given.
+    """
+    return Planned(learned, units_tried or GROUPED_UNITS, functools.partial(_judge_every_input, learned))
 
 
 def sampled_inputs(template_set: TemplateSet, word_bits: int, group: int) -> Planned:
@@ -252,7 +257,7 @@ def sampled_inputs(template_set: TemplateSet, word_bits: int, group: int) -> Pla
     return Planned(template_set, WORD_UNITS, functools.partial(_judge_sampled, template_set, word_bits, group))
 
 
-def _judge_every_input(template_set: TemplateSet) -> Judge:
+def _judge_every_input(template_set: TemplateSet | LiteralSet) -> Judge:
     from learned_units.proof import enumeration
 
     def judge(inner: np.ndarray, outer: np.ndarray, progress: Callable[[float], None]) -> tuple[bool, dict[str, Any]]:
@@ -282,8 +287,8 @@ def _widen(
     """The narrowest ensemble that is accepted: inner and outer weights, and a report; None where none is."""
     from learned_units.networks import training
 
-    labels = planned.templates.labels()
-    least = two_layer.least_width(INITIALISATION, *labels.shape)
+    inputs, labels = _lesson(planned.templates)
+    least = two_layer.least_width(INITIALISATION, planned.templates.input_bits, planned.templates.output_bits)
     for width in (units // NETWORKS for units in planned.units_tried if units >= NETWORKS * least):
         doing = f"training '{name}': {NETWORKS} networks of width {width}"
         try:
@@ -293,6 +298,7 @@ def _widen(
                 width=width,
                 initialisation=INITIALISATION,
                 seed=seed,
+                inputs=inputs,
                 progress=lambda iteration, error, doing=doing: progress(doing, training.progress_made(error)),
             )
         except training.TrainingError:
@@ -308,6 +314,13 @@ def _widen(
     return None
 
 
+def _lesson(templates: Templates) -> tuple[np.ndarray | None, np.ndarray]:
+    """Training inputs and labels. Where an example is one template, the inputs are the identity: None."""
+    from learned_units.circuits.literals import LiteralSet
+
+    return (templates.examples() if isinstance(templates, LiteralSet) else None), templates.labels()
+
+
 def _weights(tensors: Tensors, name: str, templates: Templates) -> tuple[np.ndarray, np.ndarray]:
     """Inner and outer weights of one network. Raises WeightsError for a tensor that is missing or misshapen."""
     inner, outer = tensors.get(f"{name}.inner"), tensors.get(f"{name}.outer")
@@ -316,7 +329,7 @@ def _weights(tensors: Tensors, name: str, templates: Templates) -> tuple[np.ndar
     if (
         inner.ndim != 2
         or outer.ndim != 2
-        or (inner.shape[0], outer.shape[1]) != (templates.size, templates.output_bits)
+        or (inner.shape[0], outer.shape[1]) != (templates.input_bits, templates.output_bits)
     ):
         raise WeightsError(f"the weights of the network '{name}' have shapes {inner.shape} and {outer.shape}")
     if inner.shape[1] != outer.shape[0] or inner.dtype != np.float32 or outer.dtype != np.float32:

@@ -24,16 +24,23 @@ def run(options: argparse.Namespace) -> int:
     talk = Talk(options.quiet)
     jax_setup.prepare()
     from learned_units.proof import certificate
+    from learned_units.units.ntk import NtkSpec
 
     unit = chosen_unit.load(options, options.width, options.isa, talk)
     certified = certificate.of_unit(unit, options.steps)
     if certified is None:
-        raise UsageError(f"no bound is known for the unit '{unit.name}'; the NTK units have one: ntk, ntk-limit")
+        raise UsageError(
+            f"no bound is known for the unit '{unit.name}'; the NTK units have one: ntk, ntk-limit, ntk-bits"
+        )
+    bounded = isinstance(unit.spec, NtkSpec)
+    if options.networks is not None and not bounded:
+        raise UsageError(f"--networks is for the units ntk and ntk-limit; no bound is known for those of '{unit.name}'")
     if certified.kind == "estimate":
         certified = _measured(unit, options.steps, talk)
     _state(unit, certified, options.steps)
     terminal.flush()
-    _plain_ensembles(unit, options)
+    if bounded:
+        _plain_ensembles(unit, options)
     return 0
 
 

@@ -19,7 +19,9 @@ def run(options: argparse.Namespace) -> int:
 
     chosen_unit.settle_group(options, options.width)
     with stated_by_user():
-        recipe = catalog.recipe(options.unit, options.width, options.isa, options.seed, group=options.group)
+        recipe = catalog.recipe(
+            options.unit, options.width, options.isa, options.seed, group=options.group, weights=options.weights
+        )
     if recipe is None:
         kind = catalog.UNITS[options.unit].scope.step_kind
         raise UsageError(f"nothing in the unit '{options.unit}' is trained: its steps are {kind}")

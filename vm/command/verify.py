@@ -17,10 +17,12 @@ from vm.margin import MARGIN_ROUNDING, format_margin
 if TYPE_CHECKING:
     import numpy as np
 
+    from learned_units.circuits.literals import LiteralSet
     from learned_units.circuits.templates import TemplateSet
     from learned_units.proof.enumeration import Enumeration, Weakest
     from learned_units.proof.pairs import Counterexample, Plan
     from learned_units.unit import Unit
+    from learned_units.units.ntk import WiredSpec
     from learned_units.weights.recipes import Recipe
 
     Held = tuple[dict[str, np.ndarray], dict[str, Any] | None]  # tensors of a weights file; its manifest, if any
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 SMALL = 8  # up to this many bits all pairs are run, unless a number is given
 SAMPLED_CASES = 100_000
 SEARCHED_CASES = 20_000  # for operands that show what the enumeration found
+ARGUMENTS = {"ntk-bits": "docs/ntk_bits.md"}  # of units that are not argued for in docs/verification.md
 NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width")
 
 
@@ -50,34 +53,35 @@ def run(options: argparse.Namespace) -> int:
     if options.whole:
         return _run_whole(options, talk)
     from learned_units import processes, store
-    from learned_units.catalog import DEFAULT_UNIT
+    from learned_units.catalog import DEFAULT_UNIT, UNITS
     from learned_units.units import ntk
+    from learned_units.units.ntk import WiredSpec
     from learned_units.weights import ensembles
 
     chosen_unit.settle_group(options, options.width or 16)
     name = options.unit or DEFAULT_UNIT
     held = None
     with stated_by_user():
-        group = ntk.checked_group(options.group) if name.startswith("ntk") else None
-        if options.weights and name == "ntk":
+        group = ntk.checked_group(options.group) if name in UNITS and "group" in UNITS[name].options else None
+        if name == "ntk" and options.weights not in (None, ntk.FLOAT32, *ntk.OTHER_WEIGHTS):
             held = store.read_any(Path(options.weights))
             group = ntk.checked_group(_group_stated(options, held))
-    enumerable = group is not None and group <= ensembles.ENUMERABLE_GROUP and options.cases is None
     width = options.width or (16 if group is None or group <= ensembles.ENUMERABLE_GROUP else group)
-    if enumerable and options.shards is not None:
-        raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated all at once")
     if held is not None and group is not None:
         unit, path = _unit_from(held, group, options, width)
-        recipe = _recipe_of(unit, options, group)
+        recipe = _recipe_of(unit, options, group, None)
     else:
         unit = chosen_unit.load(options, width, options.isa, talk)
-        recipe = _recipe_of(unit, options, options.group)
+        recipe = _recipe_of(unit, options, options.group, options.weights)
         path = recipe and recipe.path
     floor = recipe and recipe.floor
+    spec = unit.spec if isinstance(unit.spec, WiredSpec) and unit.spec.enumerable and options.cases is None else None
+    if spec is not None and options.shards is not None:
+        raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated all at once")
     try:
-        if enumerable and group is not None:
-            processes.agree({"unit": unit.name, "weights": unit.tensor_hash, "group": group})
-            claim, said = _prove(unit, group, floor, talk), "every input enumerated"
+        if spec is not None:
+            processes.agree({"unit": unit.name, "weights": unit.tensor_hash, "spec": repr(spec)})
+            claim, said = _prove(unit, spec, floor, talk), "every input enumerated"
         else:
             paper = group is not None and group == width and group > ensembles.ENUMERABLE_GROUP
             claim, said = _run_pairs(unit, group if paper else None, floor, options, talk)
@@ -90,13 +94,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _recipe_of(unit: Unit, options: argparse.Namespace, group: int | None) -> Recipe | None:
+def _recipe_of(unit: Unit, options: argparse.Namespace, group: int | None, weights: str | None) -> Recipe | None:
     """How a unit's weights are made and accepted, None where it has none."""
     from learned_units import catalog
 
     if unit.tensor_hash is None:
         return None
-    return catalog.recipe(unit.name, unit.word_bits, unit.isa, options.seed, group=group)
+    return catalog.recipe(unit.name, unit.word_bits, unit.isa, options.seed, group=group, weights=weights)
 
 
 def _group_stated(options: argparse.Namespace, held: Held) -> int | None:
@@ -133,14 +137,11 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
 # --- the proof --------------------------------------------------------------------------------------------------------
 
 
-def _prove(unit: Unit, group: int, floor: float | None, talk: Talk) -> dict[str, Any]:
+def _prove(unit: Unit, spec: WiredSpec, floor: float | None, talk: Talk) -> dict[str, Any]:
     """Every input of every network, and the composition at every width. The claim; raises _Failed."""
-    from learned_units.circuits.subtract_branch import template_sets
-    from learned_units.proof import enumeration
-
     began = time.monotonic()
-    schedules = enumeration.check_composition(group)
-    found, failed = _enumerate(template_sets(group), unit.params, floor, talk)
+    schedules = spec.check_composition()
+    found, failed = _enumerate(spec.sets, unit.params, floor, talk)
     if failed is not None:
         if failed.wrong:
             _search_operands(unit)
@@ -150,13 +151,13 @@ def _prove(unit: Unit, group: int, floor: float | None, talk: Talk) -> dict[str,
         f"Proved in {time.monotonic() - began:.1f} s: each network gives the right answer on every input it can "
         f"receive, {claim['cases']:,} in all, smallest margin {format_margin(claim['smallest_margin'], 3)}, "
         f"and {schedules} schedules (4 to 64 bits, both instruction sets) compose them to subtraction and branch; "
-        "docs/verification.md has the argument."
+        f"{ARGUMENTS.get(unit.name, 'docs/verification.md')} has the argument."
     )
     return claim
 
 
 def _enumerate(
-    sets: Mapping[str, TemplateSet], params: Mapping[str, Any], floor: float | None, talk: Talk
+    sets: Mapping[str, TemplateSet | LiteralSet], params: Mapping[str, Any], floor: float | None, talk: Talk
 ) -> tuple[dict[str, Enumeration], _Failed | None]:
     """Every input of every network: a table of them, and what failed, which is told.
 
@@ -180,7 +181,7 @@ def _enumerate(
     terminal.write("\n")
     for name, each in found.items():
         if each.wrong:
-            _tell_weakest(enumeration.weakest(sets[name], params[name]))
+            _tell_weakest(enumeration.weakest(sets[name], params[name]), sets[name])
             return found, _Failed(f"'{name}' is wrong on {each.wrong:,} of its inputs", wrong=True, network=name)
     for name, each in found.items():
         low = _too_low(each.smallest_margin, floor, f"'{name}': ")
@@ -272,12 +273,11 @@ def _refute(path: Path | None, tensor_hash: str, failed: _Failed, talk: Talk) ->
         talk.say("recorded: these weights are refused from now on, until they are trained again")
 
 
-def _tell_weakest(found: Weakest) -> None:
-    matched = ", ".join("-" if family < 0 else str(family) for family in found.families)
+def _tell_weakest(found: Weakest, learned: TemplateSet | LiteralSet) -> None:
     terminal.write(
         f"FAILED: '{found.network}' answers {found.value} for output {found.output} at position {found.position} "
         f"(prediction {found.prediction:.4f}, threshold {found.threshold:.4f}), but {1 - found.value} is right,\n"
-        f"  where the templates matched at the positions of the group are of the families {matched}\n"
+        f"  where {learned.told(found.input)}\n"
     )
 
 
@@ -391,5 +391,5 @@ def _tell(example: Counterexample, plan: Plan) -> None:
     if decision is not None:
         terminal.write(
             f"  pass {decision.stage} ({decision.network}), output {decision.output}, bit {decision.bit}: prediction "
-            f"{decision.prediction:.4f}, threshold {decision.threshold:.4f}, {decision.matched} templates matched\n"
+            f"{decision.prediction:.4f}, threshold {decision.threshold:.4f}, {decision.matched} of its inputs on\n"
         )

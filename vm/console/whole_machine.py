@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 SHOWN_CELLS = 16  # of the machine that `explain` makes, or half as many where words are too short
 FORMS = {chosen_unit.EIGHT: "grouped", chosen_unit.WORD: "one"}
-NOT_FOR_WHOLE = ("input_mode", "batch", "cluster")
+NOT_FOR_WHOLE = ("input_mode", "batch", "cluster", "weights")
 
 
 def run(options: argparse.Namespace) -> int:
