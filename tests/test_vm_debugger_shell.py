@@ -114,7 +114,8 @@ def test_the_toolbar_says_where_the_machine_is() -> None:
         ("snapshot lo", ["load"]),
         ("trace o", ["off", "on"]),
         ("nonsense a", []),
-        ("step ", []),
+        ("step ", ["in"]),
+        ("back ", []),
     ],
 )
 def test_what_a_line_may_be_completed_to(line: str, found: list[str]) -> None:
@@ -132,7 +133,7 @@ def test_files_are_completed_for_snapshots(tmp_path: Path) -> None:
 def test_where_lines_are_statements_only_a_colon_begins_a_command() -> None:
     shell, _ = make_shell(statements=True)
     assert completion.complete(shell.session, "st", shell.statements) == []
-    assert completion.complete(shell.session, ":st", shell.statements) == ["stats", "step"]
+    assert completion.complete(shell.session, ":st", shell.statements) == ["stats", "step", "stepi"]
     assert completion.complete(shell.session, "sb", shell.statements) == ["sbn"]
 
 

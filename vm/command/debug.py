@@ -139,11 +139,15 @@ def _given_input(options: argparse.Namespace) -> bytes | None:
 
 
 def _read_source(file: str) -> str | None:
-    """The text of a source file, of the disk or bundled."""
+    """The text of a source file: of the disk, the library's, or a bundled program's."""
+    from assembler import library
+
     name, suffix = os.path.splitext(file)
     try:
         if os.path.isfile(file):
             return Path(file).read_text(encoding="utf-8-sig")
+        if file == library.FILE:
+            return library.text()
         return programs.source(name) if suffix == ".sbn" and name in programs.names() else None
     except (OSError, UnicodeDecodeError):
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from learned_units import catalog
-from vm.debugger import changing, learned, looking, moving, stopping
+from vm.debugger import changing, learned, lines, looking, moving, stopping
 from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
 
@@ -48,8 +48,9 @@ def find(name: str) -> Command:
     if name in _BY_NAME:
         return _BY_NAME[name]
     matching = [command.name for command in TABLE if command.name.startswith(name)]
-    if len(matching) == 1:
-        return _BY_NAME[matching[0]]
+    shortest = min(matching, key=len, default="")
+    if matching and all(each.startswith(shortest) for each in matching):
+        return _BY_NAME[shortest]
     if matching:
         raise CommandError(f"`{name}` may be {' or '.join(matching)}")
     near = difflib.get_close_matches(name, _BY_NAME, n=1)
@@ -86,14 +87,23 @@ def quit_(session: Session, text: str) -> str:
 
 MOVING, STOPPING, LOOKING, LEARNED, CHANGING, HELP = "move", "stop", "look", "learned", "change", "help"
 TABLE: tuple[Command, ...] = (
-    Command("step", ("s",), "step [N]", "Execute one instruction, or N.", "step 10", moving.step, MOVING),
     Command(
-        "next", ("n",), "next", "Run to the next source statement at this level of macro expansion or an outer one.",
-        "next", moving.next_, MOVING,
+        "step", ("s",), "step [N|in]",
+        "Run to the next statement, or N of them, into a routine that is called; `step in` goes into a macro's "
+        "expansion.",
+        "step in", moving.step, MOVING, ("in",),
     ),
     Command(
-        "finish", ("fin",), "finish",
-        "Run to the end of this macro expansion; outside of one, until the last `call` returns.",
+        "stepi", ("si",), "stepi [N]", "Execute one instruction, or N, in an expansion or not.", "stepi 10",
+        moving.stepi, MOVING,
+    ),
+    Command(
+        "next", ("n",), "next",
+        "Run to the next statement; a routine that is called runs to its end.", "next", moving.next_, MOVING,
+    ),
+    Command(
+        "finish", ("f", "fi", "fin"), "finish",
+        "Run to the end of the macro expansion or the routine, whichever is the innermost.",
         "finish", moving.finish, MOVING,
     ),
     Command(
@@ -155,8 +165,8 @@ TABLE: tuple[Command, ...] = (
         looking.undisplay, LOOKING,
     ),
     Command(
-        "list", ("l",), "list [LOC]", "Show the source around pc, or around LOC.", "list done", looking.list_, LOOKING,
-        PLACES,
+        "list", ("l",), "list [LOC]", "Show the source around the line that is looked at, or around LOC.", "list done",
+        lines.list_, LOOKING, PLACES,
     ),
     Command(
         "disassemble", ("dis",), "disassemble [LOC] [, COUNT]", "Show instructions as they are in memory now.",
@@ -167,8 +177,25 @@ TABLE: tuple[Command, ...] = (
         "symbols count", looking.symbols, LOOKING,
     ),
     Command(
-        "where", ("w", "bt"), "where", "Show pc, its source line, and the macro calls it was expanded from.", "where",
-        looking.where, LOOKING,
+        "unfold", (), "unfold [LOC]", "Show the instructions that the macros of a line were expanded to.",
+        "unfold done", lines.unfold, LOOKING, PLACES,
+    ),
+    Command(
+        "where", ("w",), "where", "Show pc, its line, and the lines of the macros that it was expanded from.", "where",
+        lines.where, LOOKING,
+    ),
+    Command(
+        "bt", ("backtrace",), "bt [N]",
+        "List the macro expansions and the routines that lead to where the machine stands, innermost first.",
+        "bt", lines.bt, LOOKING,
+    ),
+    Command(
+        "frame", (), "frame [N]", "Look at a line of the backtrace; `list` and `finish` follow.", "frame 1",
+        lines.frame, LOOKING,
+    ),
+    Command("up", (), "up [N]", "Look at the line that leads to this one, N times.", "up", lines.up, LOOKING),
+    Command(
+        "down", (), "down [N]", "Look back at the line that this one leads to, N times.", "down", lines.down, LOOKING
     ),
     Command(
         "trace", (), "trace on|off", "List every step that is executed, or stop doing so.", "trace on",

@@ -21,6 +21,7 @@ from vm.debugger.history import History, StepAccount
 from vm.debugger.points import StopPoint
 from vm.debugger.present import Edit, Present, Registers
 from vm.debugger.source import Source
+from vm.debugger.stack import CallStack
 from vm.execution import Machine
 from vm.machine import Stops
 from vm.outcome import Chunk, Record
@@ -84,7 +85,6 @@ class Session:
         self._name_addresses()
         self.typed: dict[int, Origin] = {}  # the words that were assembled by hand
         self.free = len(image.words)  # the first address after the program
-        self.level = 0  # the level of macro expansion that the user looks at
         self.units = [(0, unit.name)]  # from which step on which one computed
         self.comparison: Comparison | None = None
         self.seconds, self.ran = 0.0, 0  # of the last run on the unit
@@ -105,7 +105,13 @@ class Session:
         self._is_synchronised = False
         self.loop_stops: Stops | None = None
         self.history.truncate(self.present)
-        self.level = self.source.outermost(self.present.pc)
+        self.stack = CallStack(self.source, self.history)
+        self.look_at_program()
+
+    def look_at_program(self) -> None:
+        """Look at the line of the program, not at what its macros are made of, and not at a caller's."""
+        self.level = 0  # of macro expansion
+        self.chosen = 0  # the line of the backtrace
 
     @property
     def unit(self) -> Unit:
@@ -339,6 +345,7 @@ class Session:
         dropped = self.history.truncate(self.present)
         if dropped:
             self._is_synchronised = False
+            self.stack.forget(self.present.step)
         self.units = [(step, name) for step, name in self.units if step <= self.present.step]
         if not self.units or self.units[-1][1] != self.unit.name:
             self.units.append((self.present.step, self.unit.name))
@@ -347,4 +354,5 @@ class Session:
     def _moved_by_hand(self) -> None:
         self._is_synchronised = False
         self.halt = Halt.RUNNING
-        self.level = self.source.outermost(self.present.pc)
+        self.stack.forget(self.present.step)
+        self.look_at_program()

@@ -104,76 +104,6 @@ def reverse(session: Session) -> list[str]:
     return ["interrupted"]
 
 
-def next_statement(session: Session) -> list[str]:
-    """Run to the next source statement at the level the user looks at, or an outer one."""
-    if not session.source.path(session.present.pc):
-        return forward(session, 1)
-    marks = session.source.other_statements(session.present.pc, session.level)
-    level = session.level
-    reasons = forward(session, marks=marks)
-    session.level = min(level, session.source.outermost(session.present.pc))
-    return reasons
-
-
-def finish(session: Session) -> list[str]:
-    """Run to the end of the macro expansion looked at; outside of any, to the return of the last `call`."""
-    if not session.source:
-        raise CommandError(
-            "this image has no source, so no expansion and no `call` is known", "`until LOC` runs to an address"
-        )
-    outside = session.source.outside(session.present.pc, session.level)
-    if outside is not None:
-        reasons = forward(session, marks=outside)
-    else:
-        reasons = _run_to_return(session)
-    session.level = session.source.outermost(session.present.pc)
-    return reasons
-
-
-def _run_to_return(session: Session) -> list[str]:
-    """Run until the `call` that was entered last has returned, calls of itself in between included."""
-    found = _open_call(session)
-    if found is None:
-        raise CommandError("pc is in no macro expansion, and no `call` was recorded that has not returned")
-    start, end = found
-    marks = np.zeros(session.size, np.bool_)
-    marks[end] = True
-    depth = 1
-    while depth:
-        before = session.present.step
-        reasons = forward(session, marks=marks)
-        if reasons or session.present.step == before:
-            return reasons
-        pcs = np.concatenate([piece.pcs for _, piece in session.history.slices(before, session.present.step)])
-        depth += int((pcs == start).sum()) - 1
-    return []
-
-
-def _open_call(session: Session) -> tuple[int, int] | None:
-    """First address, and address after the last, of the `call` entered last and not returned from."""
-    calls = session.source.calls()
-    inside = np.full(session.size, -1, np.int64)
-    returns = {end: index for index, (_, end) in enumerate(calls)}
-    for index, (start, end) in enumerate(calls):
-        inside[start:end] = index
-    of_interest = inside >= 0
-    of_interest[[end for end in returns if end < session.size]] = True
-    returned = dict.fromkeys(range(len(calls)), 0)
-    after = session.present.pc  # where the step after the one looked at stood
-    for first, piece in session.history.slices(session.history.first, session.present.step, backwards=True):
-        followed = np.append(piece.pcs[1:], np.array(session.history.pc_at(first + len(piece.pcs))).astype(np.uint32))
-        steps = np.flatnonzero(of_interest[piece.pcs] | _marked(session, of_interest, followed))
-        for k in steps[::-1].tolist():
-            pc, after = int(piece.pcs[k]), int(followed[k])
-            if inside[pc] < 0 and after in returns:
-                returned[returns[after]] += 1
-            elif inside[pc] >= 0 and not calls[inside[pc]][0] <= after <= calls[inside[pc]][1]:
-                if not returned[int(inside[pc])]:
-                    return calls[inside[pc]]
-                returned[int(inside[pc])] -= 1
-    return None
-
-
 def _oldest(session: Session) -> str:
     first = session.history.first
     if first:
@@ -253,7 +183,7 @@ def _look(session: Session, point: points.StopPoint, last: StepAccount | None) -
             point.address == session.present.pc,
             f"{'tbreak' if point.once else 'break'} {point.number}: {point.text}",
         )
-    where = rendering.line(session, last.pc)
+    where = rendering.line(session, last.pc, last.step)
     stood = rendering.instruction(session, last.pc, last.a, last.b, last.c)
     by = f"by step {last.step:,} at pc {last.pc}, `{stood}`" + (f" ({where})" if where else "")
     if point.kind == points.MARGIN:
