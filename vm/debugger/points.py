@@ -25,6 +25,12 @@ class StopPoint:
     floor: float = -math.inf  # of MARGIN
     once: bool = False
     hits: int = 0
+    ignored: int = 0  # hits that do not stop
+
+    @property
+    def is_scanned(self) -> bool:
+        """Whether the recorded steps tell when it is hit, and not the loop."""
+        return self.condition is not None or self.ignored > 0
 
     def __str__(self) -> str:
         kind = self.kind if self.kind == WATCH else "tbreak" if self.once else BREAK
@@ -34,9 +40,11 @@ class StopPoint:
 
 
 def mask_of(points: Iterable[StopPoint], size: int) -> tuple[np.ndarray, float]:
-    """The mask and the margin floor the loop is given for these."""
+    """The mask and the margin floor the loop is given for those of them that are not scanned."""
     mask, floor = np.zeros(size, np.uint8), -math.inf
     for point in points:
+        if point.is_scanned:
+            continue
         if point.kind == BREAK:
             mask[point.address] |= Stops.BREAK
         elif point.kind == WATCH:

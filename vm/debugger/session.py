@@ -22,6 +22,7 @@ from vm.debugger.points import StopPoint
 from vm.debugger.present import Edit, Present, Registers
 from vm.debugger.source import Source
 from vm.debugger.stack import CallStack
+from vm.debugger.vectors import Rows
 from vm.execution import Machine
 from vm.machine import Stops
 from vm.outcome import Chunk, Record
@@ -30,8 +31,15 @@ from vm.state import Halt
 TYPED = "<typed>"  # the file of statements that were assembled by hand
 
 
+class Found(Exception):
+    """A step was found after which to stop."""
+
+
 class Interrupted(Exception):
     """A run was asked to end, by a thread that is not the one that runs."""
+
+
+Scan = Callable[[Rows], int | None]  # the first of some steps after which to stop
 
 
 class Session:
@@ -70,6 +78,7 @@ class Session:
         self.on_output: Callable[[bytes], None] = lambda data: None
         self.on_dropped: Callable[[int], None] = lambda first: None
         self.stop_requested = threading.Event()
+        self._scan: Scan | None = None
         self._numbers = 0
         if check:
             self.add_point(points.DIVERGENCE, "divergence")
@@ -228,8 +237,11 @@ class Session:
 
     # --- computing ----------------------------------------------------------------------------------------------------
 
-    def compute(self, count: int | None, live: Stops) -> str | None:
-        """Compute steps at the end of the history. Returns why the machine cannot go on, or None if it can."""
+    def compute(self, count: int | None, live: Stops, scan: Scan | None = None) -> str | None:
+        """Compute steps at the end of the history. Returns why the machine cannot go on, or None if it can.
+
+        live: what the loop stops at; scan: what is looked for in its steps once they are there.
+        """
         machine, began, first = self.machine, time.monotonic(), self.present.step
         if self.halt is Halt.DIVERGED and self.checks:
             # The user has seen it and goes on: the unit's result is taken, and the reference follows from there.
@@ -242,8 +254,13 @@ class Session:
         self._synchronise(self.checks)
         if self.comparison is not None:
             self.comparison.start(self.present)
+        self._scan = scan
         try:
             outcome = machine.run(count, self._record, live)
+        except Found:
+            self._is_synchronised = False
+            self.halt = Halt.RUNNING
+            return None
         except KeyboardInterrupt:
             self._is_synchronised = False
             return f"interrupted after {self.present.step - first:,} steps"
@@ -253,6 +270,7 @@ class Session:
                 return self.comparison.report
             return f"interrupted after {self.present.step - first:,} steps"
         finally:
+            self._scan = None
             self.seconds, self.ran = time.monotonic() - began, self.present.step - first
         self.halt = outcome.halt
         if outcome.halt in (Halt.BUDGET, Halt.STOP):
@@ -269,6 +287,13 @@ class Session:
             if agreed < len(record.pcs):
                 next_pc = int(record.pcs[agreed])
                 record = record.first(agreed)
+        found = None
+        if self._scan is not None and len(record.pcs):
+            present = self.present
+            found = self._scan(Rows(record, present.step, next_pc, present.memory, self.word_bits))
+            if found is not None and found + 1 < len(record.pcs):
+                next_pc = int(record.pcs[found + 1])
+                record = record.first(found + 1)
         first = self.history.first
         output = len(self.present.output)
         self.history.append(record, next_pc)
@@ -277,6 +302,8 @@ class Session:
             self.on_output(bytes(self.present.output[output:]))
         if first == 0 < self.history.first:
             self.on_dropped(self.history.first)
+        if found is not None:
+            raise Found
         if self.stop_requested.is_set() or (self.comparison is not None and self.comparison.report is not None):
             raise Interrupted
 

@@ -6,8 +6,9 @@ Every motion returns why it ended, as lines of text: nothing where it got where 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from vm.debugger import points, rendering
 from vm.debugger.errors import CommandError
 from vm.debugger.history import StepAccount
 from vm.debugger.present import Edit
+from vm.debugger.scanning import Scanner
 from vm.debugger.session import Session
+from vm.debugger.vectors import Rows
 from vm.machine import Stops, make_stops
 from vm.margin import format_margin
 from vm.outcome import Record
@@ -42,16 +45,21 @@ def forward(
         live = session.loop_stops = session.loop_stops or make_stops(session.size, mask, floor)
     else:
         live = make_stops(session.size, mask, floor)
+    scanner = Scanner(session.points if heeds_points else [], session.symbols)
+    if any(point.ignored for point in session.points):
+        session.points_changed()  # once they have been ignored often enough, the loop knows them
     with _interruptible(session) as interrupted:
         while True:
             before = present.step
             if before < history.end:
-                _replay(session, goal, mask, floor)
+                _replay(session, goal, mask, floor, scanner, interrupted)
                 ended = None
             else:
-                ended = session.compute(None if goal is None else goal - before, live)
+                ended = session.compute(
+                    None if goal is None else goal - before, live, scanner.first if scanner else None
+                )
             moved = present.step > before
-            reasons = _hits(session, (points.BREAK, *AFTER)) if moved and heeds_points else []
+            reasons = _hits(session, (points.BREAK, *AFTER), scanner.passed) if moved and heeds_points else []
             if ended is not None:
                 reasons.append(ended)
             if interrupted() and not reasons:
@@ -83,10 +91,11 @@ def go(session: Session, step: int) -> list[str]:
 def reverse(session: Session) -> list[str]:
     """Go back to the last thing worth stopping at before the present."""
     mask, floor = points.mask_of(session.points, session.size)
+    scanner = Scanner(session.points, session.symbols)
     with _interruptible(session) as interrupted:
         position = session.present.step
         while not interrupted():
-            found = _last_hit(session, mask, floor, position)
+            found = _last_hit(session, mask, floor, scanner, position)
             edit = _last_edit_watched(session, position, -1 if found is None else found)
             if edit is not None:
                 session.travel(edit.step)
@@ -111,26 +120,60 @@ def _oldest(session: Session) -> str:
     return "this is the beginning"
 
 
-def _replay(session: Session, goal: int | None, mask: np.ndarray, floor: float) -> None:
-    """Forward in the history, up to what is worth a look, the goal, or its end."""
+def _replay(
+    session: Session,
+    goal: int | None,
+    mask: np.ndarray,
+    floor: float,
+    scanner: Scanner,
+    interrupted: Callable[[], bool],
+) -> None:
+    """Forward in the history, up to what is worth a look, the goal, or a change by hand or the end."""
     history = session.history
+    scanner.passed.clear()
     last = history.end if goal is None else min(goal, history.end)
+    edits = [edit.step for edit in history.edits if session.present.step < edit.step <= last]
+    last = min(edits, default=last)
     for first, piece in history.slices(session.present.step, last):
-        arrived = np.append(piece.pcs[1:], np.array(history.pc_at(first + len(piece.pcs))).astype(np.uint32))
-        hits = np.flatnonzero(_marked(session, mask & Stops.BREAK, arrived) | _written(session, mask, floor, piece))
+        if interrupted():
+            last = first
+            break
+        if scanner:
+            session.travel(first)
+        rows = _rows(session, first, piece)
+        arrives = _marked(session, mask & Stops.BREAK, rows.arrived)
+        hits = np.flatnonzero(arrives | _written(session, mask, floor, piece))
+        if scanner:
+            seen = _rows(session, first, piece.first(int(hits[0]) + 1)) if hits.size else rows
+            found = scanner.first(seen, bool(edits) and first + len(seen) == last)
+            hits = hits if found is None else np.array([found])
         if hits.size:
             last = first + int(hits[0]) + 1
             break
     session.travel(last)
 
 
-def _last_hit(session: Session, mask: np.ndarray, floor: float, position: int) -> int | None:
+def _rows(session: Session, first: int, piece: Record) -> Rows:
+    """Recorded steps, from where the machine stands on."""
+    next_pc = session.history.pc_at(first + len(piece.pcs))
+    return Rows(piece, first, next_pc, session.present.memory, session.word_bits)
+
+
+def _last_hit(session: Session, mask: np.ndarray, floor: float, scanner: Scanner, position: int) -> int | None:
     """The last step before a position that a break stands before or that wrote what is watched."""
-    for first, piece in session.history.slices(session.history.first, position, backwards=True):
-        stood = _marked(session, mask & Stops.BREAK, piece.pcs)
-        hits = np.flatnonzero(stood | _written(session, mask, floor, piece))
-        if hits.size:
-            return first + int(hits[-1])
+    edits = sorted({edit.step for edit in session.history.edits if edit.step < position})
+    bounds = [session.history.first, *(step for step in edits if step > session.history.first), position]
+    for low, high in reversed(list(itertools.pairwise(bounds))):
+        for first, piece in session.history.slices(low, high, backwards=True):
+            stood = _marked(session, mask & Stops.BREAK, piece.pcs)
+            hits = np.flatnonzero(stood | _written(session, mask, floor, piece))
+            last = int(hits[-1]) if hits.size else -1
+            if scanner:
+                session.travel(first)
+                found = scanner.last(_rows(session, first, piece))
+                last = max(last, -1 if found is None else found)
+            if last >= 0:
+                return first + last
     return None
 
 
@@ -155,12 +198,15 @@ def _marked(session: Session, mask: np.ndarray, addresses: np.ndarray) -> np.nda
     return inside & (mask[np.where(inside, addresses, 0)] != 0)
 
 
-def _hits(session: Session, kinds: tuple[str, ...]) -> list[str]:
-    """Which stops of some kinds the present, or the step that led to it, is worth; conditions are looked at here."""
+def _hits(session: Session, kinds: tuple[str, ...], passed: Collection[int] = ()) -> list[str]:
+    """Which stops of some kinds the present, or the step that led to it, is worth; conditions are looked at here.
+
+    passed: the numbers of those that have been counted and do not stop here.
+    """
     reasons = []
     last = session.last_step()
     for point in list(session.points):
-        if point.kind not in kinds or (point.kind != points.BREAK and last is None):
+        if point.kind not in kinds or point.number in passed or (point.kind != points.BREAK and last is None):
             continue
         hit, said = _look(session, point, last)
         if hit and point.condition is not None:
@@ -168,7 +214,10 @@ def _hits(session: Session, kinds: tuple[str, ...]) -> list[str]:
                 hit = session.evaluate(point.condition) != 0
             except CommandError as error:
                 said += f"; its condition has no value: {error}"
-        if hit:
+        if hit and point.ignored:
+            point.hits += 1
+            point.ignored -= 1
+        elif hit:
             point.hits += 1
             reasons.append(said)
             if point.once:
