@@ -176,6 +176,9 @@ LONG = {
     "both",
     "unit",
     "snapshot",
+    "save",
+    "source",
+    "commands",
 }  # run on, or write files
 
 

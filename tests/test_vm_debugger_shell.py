@@ -169,9 +169,9 @@ def test_a_macro_runs_to_its_end_with_what_it_shares() -> None:
 def test_a_macro_assembled_in_the_middle_puts_what_it_shares_behind_the_program() -> None:
     image = assemble(SOURCE, "main.sbn")
     shell = Shell(Session(image, load_unit("native")), bytearray().extend)
-    free = shell.session.free
+    free = shell.session.typed.free
     shell.take("asm loop mul left, n")
-    assert not shell.failed and shell.session.free > free
+    assert not shell.failed and shell.session.typed.free > free
     shell.take("step 3")
     assert not shell.failed
     changed = [at for at, word in enumerate(image.words) if shell.session.history.edits[0].addresses.tolist().count(at)]

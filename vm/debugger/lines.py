@@ -40,7 +40,7 @@ def list_(session: Session, text: str) -> str:
 
 def _line_at(session: Session, text: str, address: int) -> Origin | None:
     """The line of the program at an address; where FILE:LINE was asked for, the line of that file."""
-    path = (session.typed[address],) if address in session.typed else session.source.path(address)
+    path = session.path(address)
     named = _PLACE.fullmatch(text)
     if named is not None and named["file"]:
         return next((each for each in path if each.file.endswith(named["file"])), None)
@@ -68,7 +68,7 @@ def bt(session: Session, text: str) -> str:
     count = arguments.count(session, text, BACKTRACE_LINES)
     entries = _entries(session)
     rows = [_entry(session, number, entry) for number, entry in enumerate(entries[:count])]
-    lines = table(rows).splitlines()
+    lines = table(rows).splitlines() if rows else []
     if len(entries) > count:
         lines.append(f"(and {len(entries) - count:,} more: `bt {len(entries)}` shows all)")
     first = session.history.first

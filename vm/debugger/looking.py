@@ -17,6 +17,7 @@ from vm.debugger.session import Session
 from vm.margin import format_margin
 
 INSTRUCTIONS = 8
+FOUND_ROWS = 20
 MAX_ROWS = 10_000  # printed by one command
 _FORMAT = re.compile(r"(?P<count>[0-9]*)(?P<kind>[dxuic]?)")
 _PER_ROW = {"d": 8, "u": 8, "x": 8, "c": 64, "i": 1}
@@ -46,20 +47,38 @@ def examine(session: Session, text: str) -> str:
         raise CommandError("this is no format and address", "usage: x/[COUNT][d|u|x|c|i] ADDR, for example x/8d table")
     kind = chosen["kind"] or "d"
     count = int(chosen["count"] or (INSTRUCTIONS if kind == "i" else _PER_ROW[kind]))
+    where, *by = re.split(r"\sby\s", where)
     start = arguments.place(session, where)
+    stride = arguments.count(session, by[0], 1) if by else 1
     if not 1 <= count <= MAX_ROWS:
         raise CommandError(f"the count must be 1 … {MAX_ROWS:,}, not {count:,}")
     if kind == "i":
         return "\n".join(instructions(session, start, count))
-    words = session.present.memory[start : start + count].tolist()
+    if not stride or len(by) > 1:
+        raise CommandError("the distance of the words is a number above 0", "usage: x/8d table by 3")
+    words = session.present.memory[start : start + count * stride : stride].tolist()
     shown = _WRITTEN[kind]
     rows = []
     for first in range(0, len(words), _PER_ROW[kind]):
         part = words[first : first + _PER_ROW[kind]]
         cells = [shown(session, word) for word in part]
         said = "'" + "".join(cells) + "'" if kind == "c" else " ".join(f"{cell:>{_width(session)}}" for cell in cells)
-        rows.append((rendering.place(session, start + first), said))
+        rows.append((rendering.place(session, start + first * stride), said))
     return table(rows).rstrip("\n")
+
+
+def find(session: Session, text: str) -> str:
+    if not text:
+        raise CommandError("`find` needs a value", "usage: find VALUE [in FROM..TO]")
+    value, *within = re.split(r"\sin\s", text)
+    word = arguments.word(session, value)
+    start, end = arguments.places(session, within[0]) if within else (0, session.size - 1)
+    found = (start + np.flatnonzero(session.present.memory[start : end + 1] == word)).tolist()
+    if not found:
+        return f"no word from {start} to {end} is {rendering.both(session, word)}"
+    rows = [(rendering.place(session, at), rendering.line(session, at)) for at in found[:FOUND_ROWS]]
+    more = f"\n(and {len(found) - FOUND_ROWS:,} more)" if len(found) > FOUND_ROWS else ""
+    return table(rows).rstrip("\n") + more
 
 
 def display(session: Session, text: str) -> str:

@@ -92,7 +92,7 @@ def line(session: Session, at: int, step: int | None = None) -> str:
     """The line of an address: on its own, or as what was executed there at a step."""
     if step is not None:
         return place_of(standing.at_step(session, step, at).path)
-    return place_of((session.typed[at],) if at in session.typed else session.source.path(at))
+    return place_of(session.path(at))
 
 
 def location(session: Session) -> str:

@@ -36,7 +36,7 @@ class Scanner:
         last = len(rows) - 1
         hits = []
         for point, condition in self._stops:
-            found = self._hits(point, condition, rows, _after(point, rows), 0)
+            found = self._hits(point, condition, rows, self._after(point, rows), 0)
             if is_changed_after and point.kind == points.BREAK and rows.arrived[last] == point.address:
                 found = np.union1d(found, [last])
             hits.append(found)
@@ -61,7 +61,7 @@ class Scanner:
                 stood = np.flatnonzero(rows.record.pcs == point.address)
                 hits = self._hits(point, condition, rows, stood, -1)
             else:
-                hits = self._hits(point, condition, rows, _after(point, rows), 0)
+                hits = self._hits(point, condition, rows, self._after(point, rows), 0)
             if len(hits):
                 found.append(int(hits[-1]))
         return max(found, default=None)
@@ -71,9 +71,22 @@ class Scanner:
             return found
         return found[is_true(values(condition, self._names, rows, found + lag))]
 
+    def _after(self, point: StopPoint, rows: Rows) -> np.ndarray:
+        """The rows after which a stop applies, its condition aside."""
+        if point.kind == points.BREAK:
+            return np.flatnonzero(rows.arrived == point.address)
+        if point.kind == points.VALUE:
+            seen = values(parsed(point.text), self._names, rows, np.arange(-1, len(rows)))
+            same = (seen.data[1:] == seen.data[:-1]) & (seen.is_known[1:] == seen.is_known[:-1])
+            return np.flatnonzero(~same.astype(np.bool_))
+        written = _between(rows.addresses, point)
+        if point.kind == points.WATCH:
+            return np.flatnonzero(written)
+        read = rows.words(rows.record.pcs.astype(np.int64), np.arange(-1, len(rows) - 1))
+        if rows.word_bits <= 32:
+            read &= (1 << rows.word_bits) - 1
+        return np.flatnonzero(_between(read, point) | written)
 
-def _after(point: StopPoint, rows: Rows) -> np.ndarray:
-    """The rows after which a stop applies, its condition aside."""
-    if point.kind == points.BREAK:
-        return np.flatnonzero(rows.arrived == point.address)
-    return np.flatnonzero(rows.addresses == point.address)
+
+def _between(addresses: np.ndarray, point: StopPoint) -> np.ndarray:
+    return (addresses >= point.address) & (addresses <= point.last)

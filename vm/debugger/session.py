@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,29 +15,19 @@ from assembler.image import signed
 from learned_units.unit import Unit
 from vm.debugger import history, points
 from vm.debugger.comparison import Comparison
-from vm.debugger.errors import CommandError
+from vm.debugger.errors import CommandError, Found, Interrupted
 from vm.debugger.expressions import value_of
 from vm.debugger.history import History, StepAccount
-from vm.debugger.points import StopPoint
+from vm.debugger.points import Collecting, StopPoint
 from vm.debugger.present import Edit, Present, Registers
-from vm.debugger.source import Source
+from vm.debugger.source import Path, Source
 from vm.debugger.stack import CallStack
+from vm.debugger.typed_lines import TYPED, TypedLines
 from vm.debugger.vectors import Rows
 from vm.execution import Machine
 from vm.machine import Stops
 from vm.outcome import Chunk, Record
 from vm.state import Halt
-
-TYPED = "<typed>"  # the file of statements that were assembled by hand
-
-
-class Found(Exception):
-    """A step was found after which to stop."""
-
-
-class Interrupted(Exception):
-    """A run was asked to end, by a thread that is not the one that runs."""
-
 
 Scan = Callable[[Rows], int | None]  # the first of some steps after which to stop
 
@@ -73,7 +63,10 @@ class Session:
         self.given_input = input
         self.limit = limit
         self.points: list[StopPoint] = []
+        self.hit: list[StopPoint] = []  # by the command that runs now
         self.displays: list[str] = []
+        self.collecting: Collecting | None = None
+        self.scripts = 0  # that are being read, each by the one before
         self.tracing = False
         self.on_output: Callable[[bytes], None] = lambda data: None
         self.on_dropped: Callable[[int], None] = lambda first: None
@@ -90,10 +83,6 @@ class Session:
         self.machine = Machine(image, unit, input=self.given_input, check=self.checks)
         self.size = self.machine.size
         self.source = Source(image, self.size)
-        self.symbols = dict(image.symbols)
-        self._name_addresses()
-        self.typed: dict[int, Origin] = {}  # the words that were assembled by hand
-        self.free = len(image.words)  # the first address after the program
         self.units = [(0, unit.name)]  # from which step on which one computed
         self.comparison: Comparison | None = None
         self.seconds, self.ran = 0.0, 0  # of the last run on the unit
@@ -115,6 +104,8 @@ class Session:
         self.loop_stops: Stops | None = None
         self.history.truncate(self.present)
         self.stack = CallStack(self.source, self.history)
+        self.typed = TypedLines(len(self.image.words))
+        self._name_addresses()
         self.look_at_program()
 
     def look_at_program(self) -> None:
@@ -167,7 +158,16 @@ class Session:
 
     def origin(self, address: int) -> Origin | None:
         """The line that made a word: of the source, or one that was assembled by hand."""
-        return self.typed.get(address) or self.source.origin(address)
+        return self.typed_at(address) or self.source.origin(address)
+
+    def path(self, address: int) -> Path:
+        """From the line of the program to the line that made a word; empty where none did."""
+        typed = self.typed_at(address)
+        return self.source.path(address) if typed is None else (typed,)
+
+    def typed_at(self, address: int) -> Origin | None:
+        """The statement assembled by hand that made a word of the memory as it is now."""
+        return self.typed.at(address, self.present.step)
 
     def label_at(self, address: int) -> str | None:
         """The name of an address."""
@@ -178,26 +178,28 @@ class Session:
         index = bisect.bisect_right(self._landmarks, address) - 1
         return None if index < 0 else (self._labels[self._landmarks[index]], self._landmarks[index])
 
-    def add_symbols(self, symbols: Mapping[str, int]) -> None:
-        """Names that were given by hand."""
-        self.symbols |= symbols
-        self._name_addresses()
-
     def _name_addresses(self) -> None:
+        self.symbols = dict(self.image.symbols) | self.typed.labels
         self._labels: dict[int, str] = {}
         for name, value in self.symbols.items():
             if name not in self.image.constants and 0 <= value < self.size:
                 self._labels.setdefault(value, name)
         self._landmarks = sorted(at for at in self._labels if not self.source.is_within(at))
 
-    def add_typed(self, addresses: Iterable[int], statement: str) -> None:
-        """Remember which words were assembled by hand."""
-        number = max((each.line for each in self.typed.values()), default=0) + 1
-        self.typed |= dict.fromkeys(addresses, Origin(TYPED, number, statement))
+    def add_typed(self, statement: str, labels: dict[str, int], end: int) -> None:
+        """Remember the statement whose words the last edit has written; `end` is the address after them."""
+        self.typed.add(self.history.edits[-1], statement, labels, end)
+        self._name_addresses()
+
+    def _forget_typed(self) -> None:
+        """Forget the statements that have been taken back."""
+        kept = {id(edit) for edit in self.history.edits}
+        if self.typed.keep(lambda edit: id(edit) in kept or edit.step < self.history.first):
+            self._name_addresses()
 
     def source_lines(self, file: str) -> dict[int, str]:
         """The lines of a file of the program, by number: all of them where it can be read, else those of words."""
-        known = self.source.lines(file) | {each.line: each.text for each in self.typed.values() if each.file == file}
+        known = self.typed.texts if file == TYPED else self.source.lines(file)
         text = self.read_source(file)
         if text is None:
             return known
@@ -218,11 +220,17 @@ class Session:
         self._set_points([*self.points, point])
         return point
 
+    def point(self, number: str) -> StopPoint:
+        """A stop by its number. Raises CommandError."""
+        for point in self.points:
+            if str(point.number) == number.strip():
+                return point
+        raise CommandError(f"there is no stop {number.strip() or 'without a number'}", "`info` lists them")
+
     def delete_point(self, number: int) -> None:
         """Do not stop at that any more. Raises CommandError."""
-        if all(point.number != number for point in self.points):
-            raise CommandError(f"there is no stop {number}", "`info` lists them")
-        self._set_points([point for point in self.points if point.number != number])
+        unwanted = self.point(str(number))
+        self._set_points([point for point in self.points if point is not unwanted])
 
     def points_changed(self) -> None:
         """Have the loop given other stops."""
@@ -360,6 +368,7 @@ class Session:
         edit = self.history.take_back(self.present)
         if edit is not None:
             self._moved_by_hand()
+            self._forget_typed()
         return edit
 
     def change_unit(self, unit: Unit) -> int:
@@ -373,6 +382,7 @@ class Session:
         if dropped:
             self._is_synchronised = False
             self.stack.forget(self.present.step)
+        self._forget_typed()
         self.units = [(step, name) for step, name in self.units if step <= self.present.step]
         if not self.units or self.units[-1][1] != self.unit.name:
             self.units.append((self.present.step, self.unit.name))

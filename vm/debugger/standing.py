@@ -59,7 +59,7 @@ def standing(session: Session) -> Standing:
 def at_step(session: Session, step: int, pc: int) -> Standing:
     """Where the machine stood at a step that is kept."""
     source = session.source
-    typed = session.typed.get(pc)
+    typed = session.typed.at(pc, step)
     if typed is not None:
         return Standing(pc, (typed,), 0, pc)
     path = source.path(pc) if pc < session.size else ()

@@ -15,6 +15,7 @@ import numpy as np
 from assembler.image import signed
 from vm.debugger import points, rendering
 from vm.debugger.errors import CommandError
+from vm.debugger.expressions import value_of
 from vm.debugger.history import StepAccount
 from vm.debugger.present import Edit
 from vm.debugger.scanning import Scanner
@@ -25,7 +26,8 @@ from vm.margin import format_margin
 from vm.outcome import Record
 from vm.run import deferred_interrupt
 
-AFTER = (points.WATCH, points.MARGIN)  # these are seen after the step that did it, a break before its instruction
+# These are seen after the step that did it, a break before its instruction.
+AFTER = (points.WATCH, points.READ, points.VALUE, points.MARGIN)
 
 
 def forward(
@@ -92,7 +94,7 @@ def reverse(session: Session) -> list[str]:
     """Go back to the last thing worth stopping at before the present."""
     mask, floor = points.mask_of(session.points, session.size)
     scanner = Scanner(session.points, session.symbols)
-    with _interruptible(session) as interrupted:
+    with _silent(session), _interruptible(session) as interrupted:
         position = session.present.step
         while not interrupted():
             found = _last_hit(session, mask, floor, scanner, position)
@@ -179,9 +181,9 @@ def _last_hit(session: Session, mask: np.ndarray, floor: float, scanner: Scanner
 
 def _last_edit_watched(session: Session, position: int, after: int) -> Edit | None:
     """The last change by hand of a watched word, made between two steps."""
-    watched = [point.address for point in session.points if point.kind == points.WATCH]
+    watched = [range(point.address, point.last + 1) for point in session.points if point.kind == points.WATCH]
     for edit in reversed(session.history.edits):
-        if after < edit.step < position and np.isin(watched, edit.addresses).any():
+        if after < edit.step < position and any(at in each for each in watched for at in edit.addresses.tolist()):
             return edit
     return None
 
@@ -219,6 +221,7 @@ def _hits(session: Session, kinds: tuple[str, ...], passed: Collection[int] = ()
             point.ignored -= 1
         elif hit:
             point.hits += 1
+            session.hit.append(point)
             reasons.append(said)
             if point.once:
                 session.delete_point(point.number)
@@ -240,8 +243,49 @@ def _look(session: Session, point: points.StopPoint, last: StepAccount | None) -
             not last.margin >= point.floor,
             f"break {point.number}: margin {format_margin(last.margin, digits=3)} < {point.floor:g}, {by}",
         )
-    old, new = signed(last.minuend, session.word_bits), signed(last.word, session.word_bits)
-    return last.address == point.address, f"watch {point.number}: {point.text}: {old} -> {new}, written {by}"
+    named = f"{point.kind} {point.number}: {point.text}"
+    if point.kind == points.VALUE:
+        before, now = _value_before(session, point.text, last), _value(session, point.text)
+        return before != now, f"watch {point.number}: {point.text}: {before} -> {now}, {by}"
+    written = point.address <= last.address <= point.last
+    if point.kind == points.READ:
+        read = [at for at in (last.a, last.address) if point.address <= at <= point.last]
+        each = f": {rendering.address(session, read[0])}" if read and point.last > point.address else ""
+        was = last.subtrahend if read and read[0] == last.a else last.minuend
+        return bool(read), f"{named}{each}: {rendering.number(session, was)}, read {by}"
+    old, new = (rendering.number(session, word) for word in (last.minuend, last.word))
+    each = f": {rendering.address(session, last.address)}" if point.last > point.address else ""
+    return written, f"{named}{each}: {old} -> {new}, written {by}"
+
+
+def _value(session: Session, text: str) -> int | str:
+    try:
+        return session.evaluate(text)
+    except CommandError:
+        return "(no value)"
+
+
+def _value_before(session: Session, text: str, last: StepAccount) -> int | str:
+    """The value of an expression before the last step."""
+
+    def read(address: int) -> int:
+        at = session.checked_address(address)
+        return signed(last.minuend, session.word_bits) if at == last.address else session.read(at)
+
+    try:
+        return value_of(text, session.symbols, signed(last.pc, session.word_bits), last.step, read)
+    except CommandError:
+        return "(no value)"
+
+
+@contextlib.contextmanager
+def _silent(session: Session) -> Iterator[None]:
+    """Hand on nothing of what the program writes: it was written already."""
+    on_output, session.on_output = session.on_output, lambda data: None
+    try:
+        yield
+    finally:
+        session.on_output = on_output
 
 
 @contextlib.contextmanager
