@@ -31,16 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    parser = _parser()
-    options = parser.parse_args(_with_decimals(arguments))
+    options = parsed(arguments)
     if options.version:
         options.command = "version"
     if options.command is None:
-        parser.print_help(sys.stderr)
+        _parser().print_help(sys.stderr)
         return 2
     from vm.console.launch import launch
 
     return launch(options.command, options)
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options that a command line stands for. Raises SystemExit for one that is refused."""
+    return _parser().parse_args(_with_decimals(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_program(command("list", "show addresses, words and source lines side by side"), "FILE")
     _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
     _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
+    command("dap", "let an editor debug programs: the debug adapter, on stdin and stdout")
     _add_page(command("page", "write a program as one HTML file in which it runs on the networks", PAGE_EPILOG))
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")

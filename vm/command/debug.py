@@ -27,16 +27,19 @@ def run(options: argparse.Namespace) -> int:
     """Debug a program. Exit code 0, in a pipe 1 if a command was refused."""
     if options.program == program_files.STDIN:
         raise UsageError("the commands are read from stdin, so the program cannot be read from there; name its file")
+    return meet(options, opened(options), statements=False)
+
+
+def opened(options: argparse.Namespace) -> Session:
+    """A session on the program that the options name."""
     image = program_files.load(options)
-    given = _given_input(options)
-    is_file = program_files.is_file(options.program)
 
     def reload() -> Image:
         with _refused():
             return program_files.load(options)
 
-    session = make_session(options, image, given, reload if is_file else None)
-    return meet(options, session, statements=False)
+    is_file = program_files.is_file(options.program)
+    return make_session(options, image, _given_input(options), reload if is_file else None)
 
 
 def make_session(

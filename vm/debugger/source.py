@@ -184,6 +184,11 @@ class Source:
         return None if best is None else best[1]
 
     @cached_property
+    def files(self) -> tuple[str, ...]:
+        """The files that words come from, the one the program begins in first."""
+        return tuple(dict.fromkeys(origin.file for path in self._paths for origin in path))
+
+    @cached_property
     def main_file(self) -> str | None:
         """The file of the first line."""
         return self._paths[0][0].file if self._runs else None

@@ -51,6 +51,29 @@ def next_(session: Session) -> list[str]:
     return reasons
 
 
+def step_back(session: Session) -> list[str]:
+    """Go back to the beginning of the statement that was executed last, in a routine or not."""
+    ids, _ = session.source.statements(0)
+    history, shared = session.history, session.source.shared
+    begun: tuple[int, int] | None = None  # a statement, and the first of its steps among those looked at
+    for first, piece in history.slices(history.first, session.present.step, backwards=True):
+        for row in np.flatnonzero(~shared[piece.pcs])[::-1].tolist():
+            pc = int(piece.pcs[row])
+            is_instruction = len(session.source.path(pc)) <= 1
+            if begun is None and is_instruction:
+                return _back_to(session, first + row)
+            if begun is not None and (is_instruction or ids[pc] != begun[0]):
+                return _back_to(session, begun[1])
+            begun = int(ids[pc]), first + row
+    return travel.backward(session, session.present.step - begun[1] if begun is not None else 1)
+
+
+def _back_to(session: Session, step: int) -> list[str]:
+    session.travel(step)
+    session.look_at_program()
+    return []
+
+
 def finish(session: Session) -> list[str]:
     """Run to the end of the innermost expansion or routine, of the chosen line of the backtrace if one is chosen."""
     if not session.source:

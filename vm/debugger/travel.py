@@ -72,6 +72,11 @@ def forward(
                 return []
 
 
+def begin(session: Session) -> list[str]:
+    """Go on from the beginning, where a break stops before the first instruction, too."""
+    return _hits(session, (points.BREAK,)) or forward(session)
+
+
 def backward(session: Session, count: int) -> list[str]:
     """Go back this many steps, or as far as steps are kept."""
     oldest = session.history.first
