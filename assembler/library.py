@@ -58,7 +58,12 @@ class Library:
 @cache
 def standard_library() -> Library:
     """The library, read once."""
-    return library_of(resources.files("assembler").joinpath("lib", FILE).read_text(encoding="utf-8"))
+    return library_of(text())
+
+
+def text() -> str:
+    """The source of the library."""
+    return resources.files("assembler").joinpath("lib", FILE).read_text(encoding="utf-8")
 
 
 def library_of(text: str) -> Library:

@@ -21,6 +21,8 @@ from vm.debugger.shell import Shell
 
 GOLDEN = Path(__file__).parent / "golden" / "debugger"
 PROGRAM = "count.sbn"
+OF_MACROS = "calls.sbn"  # for the commands that are about macros and routines
+ABOUT_MACROS = {"bt", "down", "finish", "frame", "stepi", "unfold", "up"}
 PROMPT = "(sbn) "
 
 
@@ -57,7 +59,8 @@ def transcript(shell: Shell, written: bytearray, lines: list[str]) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(GOLDEN / PROGRAM, tmp_path)
+    for name in (PROGRAM, OF_MACROS):
+        shutil.copy(GOLDEN / name, tmp_path)
     monkeypatch.chdir(tmp_path)
     other = Session(Image((1, 2, 3), 8), load_unit("native", 8))
     commands.execute(other, "snapshot save other.snap")
@@ -73,7 +76,7 @@ def test_a_command_says_what_its_transcript_shows(command: str, folder: Path) ->
     expected = golden.read_text()
     lines = [line.removeprefix(PROMPT) for line in expected.splitlines() if line.startswith(PROMPT)]
     assert lines
-    session = session_of(PROGRAM, None if command == "input" else b"a")
+    session = session_of(OF_MACROS if command in ABOUT_MACROS else PROGRAM, None if command == "input" else b"a")
     written = bytearray()
     shell = Shell(session, written.extend)
     shown = transcript(shell, written, lines)
@@ -173,6 +176,9 @@ LONG = {
     "both",
     "unit",
     "snapshot",
+    "save",
+    "source",
+    "commands",
 }  # run on, or write files
 
 

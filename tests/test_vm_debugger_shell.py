@@ -114,7 +114,8 @@ def test_the_toolbar_says_where_the_machine_is() -> None:
         ("snapshot lo", ["load"]),
         ("trace o", ["off", "on"]),
         ("nonsense a", []),
-        ("step ", []),
+        ("step ", ["in"]),
+        ("back ", []),
     ],
 )
 def test_what_a_line_may_be_completed_to(line: str, found: list[str]) -> None:
@@ -132,7 +133,7 @@ def test_files_are_completed_for_snapshots(tmp_path: Path) -> None:
 def test_where_lines_are_statements_only_a_colon_begins_a_command() -> None:
     shell, _ = make_shell(statements=True)
     assert completion.complete(shell.session, "st", shell.statements) == []
-    assert completion.complete(shell.session, ":st", shell.statements) == ["stats", "step"]
+    assert completion.complete(shell.session, ":st", shell.statements) == ["stats", "step", "stepi"]
     assert completion.complete(shell.session, "sb", shell.statements) == ["sbn"]
 
 
@@ -168,9 +169,9 @@ def test_a_macro_runs_to_its_end_with_what_it_shares() -> None:
 def test_a_macro_assembled_in_the_middle_puts_what_it_shares_behind_the_program() -> None:
     image = assemble(SOURCE, "main.sbn")
     shell = Shell(Session(image, load_unit("native")), bytearray().extend)
-    free = shell.session.free
+    free = shell.session.typed.free
     shell.take("asm loop mul left, n")
-    assert not shell.failed and shell.session.free > free
+    assert not shell.failed and shell.session.typed.free > free
     shell.take("step 3")
     assert not shell.failed
     changed = [at for at, word in enumerate(image.words) if shell.session.history.edits[0].addresses.tolist().count(at)]

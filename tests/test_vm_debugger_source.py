@@ -59,17 +59,21 @@ def session_on(image: Image) -> Session:
     return Session(image, load_unit("native", image.word_bits, image.isa))
 
 
-def test_next_steps_over_an_expansion_and_step_enters_it() -> None:
+@pytest.mark.parametrize("command", ["step", "next"])
+def test_an_expansion_is_one_statement_until_the_user_asks_to_go_into_it(command: str) -> None:
     session = session_on(expanded()[0])
     for pc in (3, 15, 18, 24):
-        execute(session, "next")
+        execute(session, command)
         assert session.present.pc == pc
     execute(session, "goto 1")
-    execute(session, "step")
-    assert session.present.pc == 6 and session.level == 2
-    execute(session, "next")
+    assert "=> lib.sbn:1  sbn p, q" in execute(session, "step in")
+    assert session.present.pc == 3 and session.present.step == 1, "to look deeper executes nothing"
+    execute(session, command)
+    assert session.present.pc == 6
+    execute(session, "step in")
+    execute(session, command)
     assert session.present.pc == 9
-    execute(session, "next")
+    execute(session, command)
     assert session.present.pc == 12, "the inner expansion is done, the outer one goes on"
     execute(session, "next")
     assert session.present.pc == 15
@@ -87,12 +91,25 @@ def test_next_inside_an_expansion_steps_over_the_ones_it_calls() -> None:
 
 def test_finish_leaves_the_innermost_expansion_that_is_looked_at() -> None:
     session = session_on(expanded()[0])
-    execute(session, "step 2")
+    execute(session, "stepi 3")
+    assert session.present.pc == 9
+    assert "left the expansion of `inner p` (lib.sbn:2)" in execute(session, "finish")
+    assert session.present.pc == 12
+    assert "left the expansion of `outer a, b` (main.sbn:2)" in execute(session, "finish")
+    assert session.present.pc == 15
+
+
+def test_at_the_first_instruction_of_an_expansion_the_machine_stands_before_it() -> None:
+    session = session_on(expanded()[0])
+    execute(session, "stepi 2")
     assert session.present.pc == 6
-    execute(session, "finish")
-    assert session.present.pc == 12 and session.level == 1
-    execute(session, "finish")
-    assert session.present.pc == 15 and session.level == 0
+    assert "left the expansion of `outer a, b`" in execute(session, "finish")
+    execute(session, "goto 1")
+    with pytest.raises(CommandError, match="pc is in no macro expansion"):
+        execute(session, "finish")
+    execute(session, "step in")
+    assert "left the expansion of `outer a, b`" in execute(session, "finish")
+    assert session.present.pc == 15
 
 
 def test_a_stop_inside_ends_next_and_finish() -> None:
@@ -104,21 +121,17 @@ def test_a_stop_inside_ends_next_and_finish() -> None:
 
 def test_where_names_every_call_of_the_expansion() -> None:
     session = session_on(expanded()[0])
-    execute(session, "step 2")
+    execute(session, "stepi 2")
     said = execute(session, "where").splitlines()
-    assert "lib.sbn:10 in lib.sbn:2 in main.sbn:2" in said[0]
-    assert said[1:] == [
-        "  lib.sbn:10: sbn x",
-        "  in the expansion of lib.sbn:2: inner p",
-        "  in the expansion of main.sbn:2: outer a, b",
-    ]
+    assert said[0].endswith("; main.sbn:2, in lib.sbn:10")
+    assert said[1:] == ["=> 2  outer a, b", "    lib.sbn:2: inner p", "      lib.sbn:10: sbn x"]
 
 
 def test_words_that_expansions_share_are_no_next_statement() -> None:
     _, source = expanded()
-    marks = source.other_statements(0, 0)
-    assert [at for at in range(30) if marks[at]] == [3, 15, 16, 17, 18, 24, 25, 26]
-    assert marks[30:].all(), "who gets where no source is has left everything known"
+    _, begins = source.statements(0)
+    assert [at for at in range(30) if begins[at]] == [0, 1, 2, 3, 15, 16, 17, 18, 24, 25, 26]
+    assert begins[30:].all(), "who gets where no source is has left everything known"
 
 
 def test_a_line_is_found_by_its_number_or_the_next_that_made_words() -> None:
@@ -157,24 +170,25 @@ b:      .word   0
 """
 
 
-def test_standard_macros_are_stepped_over_with_what_they_share() -> None:
+def test_standard_macros_are_stepped_over_with_what_they_share_and_calls_by_next_alone() -> None:
     session = session_on(assemble(STANDARD, "main.sbn"))
-    lines = []
-    while not session.has_halted:
-        path = session.source.path(session.present.pc)
-        lines.append((path[0].line, path[0].text.split(":")[-1].split()[0]))
-        execute(session, "next")
-    assert [name for _, name in lines] == ["mov", "mul", "jlt", "mul", "call", "dbl", "ret", "putn", "halt"]
-    assert bytes(session.present.output) == b"72"
+    for command, within in (("step", ["dbl", "ret"]), ("next", [])):
+        execute(session, "goto 0")
+        names = []
+        while not session.has_halted:
+            names.append(session.source.path(session.present.pc)[0].text.split(":")[-1].split()[0])
+            execute(session, command)
+        assert names == ["mov", "mul", "jlt", "mul", "call", *within, "putn", "halt"]
+        assert bytes(session.present.output) == b"72"
 
 
 def test_finish_leaves_a_shared_routine_and_returns_from_a_call() -> None:
     session = session_on(assemble(STANDARD, "main.sbn"))
     execute(session, "next")
-    execute(session, "step 12")
-    assert len(session.source.path(session.present.pc)) > 1
-    while session.level:
-        execute(session, "finish")
+    execute(session, "stepi 12")
+    assert session.source.shared[session.present.pc]
+    while "left the expansion of `mul a, b` (main.sbn:3)" not in execute(session, "finish"):
+        pass
     assert session.source.path(session.present.pc)[0].text.split()[0] == "jlt"
     execute(session, "until twice")
     execute(session, "finish")

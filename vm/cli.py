@@ -59,6 +59,11 @@ class _Parser(argparse.ArgumentParser):
         terminal.flush()
 
 
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options that a command line stands for. Raises SystemExit for one that is refused."""
+    return _parser().parse_args(_with_decimals(arguments))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="sbn",
@@ -97,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--source", action="store_true", help="show the lines of the source only, macros unexpanded")
     _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
     _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
+    command("dap", "let an editor debug programs: the debug adapter, on stdin and stdout")
     _add_page(command("page", "write a program as one HTML file in which it runs on the networks", PAGE_EPILOG))
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")

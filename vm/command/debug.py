@@ -27,16 +27,19 @@ def run(options: argparse.Namespace) -> int:
     """Debug a program. Exit code 0, in a pipe 1 if a command was refused."""
     if options.program == program_files.STDIN:
         raise UsageError("the commands are read from stdin, so the program cannot be read from there; name its file")
+    return meet(options, opened(options), statements=False)
+
+
+def opened(options: argparse.Namespace) -> Session:
+    """A session on the program that the options name."""
     image = program_files.load(options)
-    given = _given_input(options)
-    is_file = program_files.is_file(options.program)
 
     def reload() -> Image:
         with _refused():
             return program_files.load(options)
 
-    session = make_session(options, image, given, reload if is_file else None)
-    return meet(options, session, statements=False)
+    is_file = program_files.is_file(options.program)
+    return make_session(options, image, _given_input(options), reload if is_file else None)
 
 
 def make_session(
@@ -139,11 +142,15 @@ def _given_input(options: argparse.Namespace) -> bytes | None:
 
 
 def _read_source(file: str) -> str | None:
-    """The text of a source file, of the disk or bundled."""
+    """The text of a source file: of the disk, the library's, or a bundled program's."""
+    from assembler import library
+
     name, suffix = os.path.splitext(file)
     try:
         if os.path.isfile(file):
             return Path(file).read_text(encoding="utf-8-sig")
+        if file == library.FILE:
+            return library.text()
         return programs.source(name) if suffix == ".sbn" and name in programs.names() else None
     except (OSError, UnicodeDecodeError):
         return None

@@ -31,6 +31,16 @@ def place(session: Session, text: str) -> int:
     return address
 
 
+def places(session: Session, text: str) -> tuple[int, int]:
+    """The first and the last address of a place, or of a range FROM..TO."""
+    first, dots, last = text.partition("..")
+    start = place(session, first)
+    end = place(session, last) if dots else start
+    if end < start:
+        raise CommandError(f"{text.strip()} ends at {end}, before it begins at {start}")
+    return start, end
+
+
 def conditional(text: str) -> tuple[str, str | None]:
     """`LOC if EXPR` apart."""
     what, *conditions = re.split(r"\sif(?=\s|$)", text, maxsplit=1)

@@ -131,9 +131,9 @@ def reload(session: Session, text: str) -> str:
     except (OSError, ImageError, ValueError) as error:
         raise CommandError(_reason(error, "the program")) from None
     lines = [f"{len(image.words):,} words are loaded; nothing has been executed yet"]
-    for point in [point for point in session.points if point.kind in (points.BREAK, points.WATCH)]:
+    for point in [point for point in session.points if point.kind in (points.BREAK, points.WATCH, points.READ)]:
         try:
-            point.address = arguments.place(session, point.text)
+            point.address, point.last = arguments.places(session, point.text)
         except CommandError as error:
             session.delete_point(point.number)
             lines.append(f"{point.kind} {point.number} at {point.text} is deleted: {error}")

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from learned_units import catalog
-from vm.debugger import changing, learned, looking, moving, stopping
+from vm.console.terminal import table
+from vm.debugger import changing, learned, lines, looking, moving, scripts, stopping
 from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
 
@@ -29,11 +30,34 @@ class Command:
     completes: str | tuple[str, ...] = ()
 
 
-PLACES, FILES, UNITS, COMMANDS = "places", "files", "units", "commands"
+PLACES, FILES, PATHS, UNITS, COMMANDS = "places", "files", "paths", "units", "commands"
 
 
 def execute(session: Session, line: str) -> str:
-    """Carry out one line. Returns what it says, which may be nothing. Raises CommandError, and Leave to end."""
+    """Carry out one line. Returns what it says, which may be nothing. Raises CommandError, and Leave to end.
+
+    What is to be done where a stop is hit is done, too; what that says follows.
+    """
+    if session.collecting is not None:
+        return stopping.collect(session, session.collecting, line.strip().removeprefix(":").strip())
+    said = _carried_out(session, line)
+    while session.hit:
+        lines = [each for point in session.hit for each in point.commands]
+        session.hit = []
+        for each in lines:
+            step = session.present.step
+            try:
+                said = f"{said}\n{_carried_out(session, each)}".strip("\n")
+            except CommandError as error:
+                return f"{said}\n`{each}`, to be done here, is refused: {error}"
+            if session.present.step != step:
+                break  # as in gdb: after a motion, it is the stop that was reached whose commands follow
+            session.hit = []
+    return said
+
+
+def _carried_out(session: Session, line: str) -> str:
+    session.hit = []
     if not line.strip().removeprefix(":").strip():
         return ""
     match = _LINE.fullmatch(line)
@@ -48,8 +72,9 @@ def find(name: str) -> Command:
     if name in _BY_NAME:
         return _BY_NAME[name]
     matching = [command.name for command in TABLE if command.name.startswith(name)]
-    if len(matching) == 1:
-        return _BY_NAME[matching[0]]
+    shortest = min(matching, key=len, default="")
+    if matching and all(each.startswith(shortest) for each in matching):
+        return _BY_NAME[shortest]
     if matching:
         raise CommandError(f"`{name}` may be {' or '.join(matching)}")
     near = difflib.get_close_matches(name, _BY_NAME, n=1)
@@ -70,14 +95,20 @@ def help_(session: Session, text: str) -> str:
         command = find(text.removeprefix(":").strip())
         aliases = f"   (short: {', '.join(command.aliases)})" if command.aliases else ""
         return f"{command.usage}{aliases}\n  {command.help}\n  for example: {command.example}"
-    lines = []
+    rows = []
     for group in dict.fromkeys(command.group for command in TABLE):
-        names = ("/".join((command.name, *command.aliases)) for command in TABLE if command.group == group)
-        lines.append(f"{group:>9}: {', '.join(names)}")
-    lines.append(
-        "`help COMMAND` explains one. Any unambiguous beginning will do; an empty line repeats the last command."
+        rows += [
+            (group if at == 0 else "", "/".join((command.name, *command.aliases)), command.help.partition(". ")[0])
+            for at, command in enumerate(command for command in TABLE if command.group == group)
+        ]
+    return (
+        table(rows)
+        + "`help COMMAND` explains one. Any unambiguous beginning will do; an empty line repeats the last command."
     )
-    return "\n".join(lines)
+
+
+def source(session: Session, text: str) -> str:
+    return scripts.source(session, text, execute)
 
 
 def quit_(session: Session, text: str) -> str:
@@ -86,18 +117,27 @@ def quit_(session: Session, text: str) -> str:
 
 MOVING, STOPPING, LOOKING, LEARNED, CHANGING, HELP = "move", "stop", "look", "learned", "change", "help"
 TABLE: tuple[Command, ...] = (
-    Command("step", ("s",), "step [N]", "Execute one instruction, or N.", "step 10", moving.step, MOVING),
     Command(
-        "next", ("n",), "next", "Run to the next source statement at this level of macro expansion or an outer one.",
-        "next", moving.next_, MOVING,
+        "step", ("s",), "step [N|in]",
+        "Run to the next statement, or N of them, into a routine that is called; `step in` goes into a macro's "
+        "expansion.",
+        "step in", moving.step, MOVING, ("in",),
     ),
     Command(
-        "finish", ("fin",), "finish",
-        "Run to the end of this macro expansion; outside of one, until the last `call` returns.",
+        "stepi", ("si",), "stepi [N]", "Execute one instruction, or N, in an expansion or not.", "stepi 10",
+        moving.stepi, MOVING,
+    ),
+    Command(
+        "next", ("n",), "next",
+        "Run to the next statement; a routine that is called runs to its end.", "next", moving.next_, MOVING,
+    ),
+    Command(
+        "finish", ("f", "fi", "fin"), "finish",
+        "Run to the end of the macro expansion or the routine, whichever is the innermost.",
         "finish", moving.finish, MOVING,
     ),
     Command(
-        "continue", ("c",), "continue", "Run to the next breakpoint, or until the program ends.", "continue",
+        "continue", ("c", "co"), "continue", "Run to the next breakpoint, or until the program ends.", "continue",
         moving.continue_, MOVING,
     ),
     Command(
@@ -126,15 +166,41 @@ TABLE: tuple[Command, ...] = (
         "tbreak", ("tb",), "tbreak LOC [if EXPR]", "Stop at LOC once.", "tbreak done", stopping.tbreak, STOPPING, PLACES
     ),
     Command(
-        "watch", ("wa",), "watch ADDR|LABEL [if EXPR]",
-        "Stop after a step that wrote the word; going backwards, before it.",
+        "watch", ("wa",), "watch ADDR|FROM..TO|EXPR [if EXPR]",
+        "Stop after a step that wrote the word, or a word of a range; or, for an expression with [ADDR] in it, that "
+        "changed its value. Going backwards, stop before the step.",
         "watch counter", stopping.watch, STOPPING, PLACES,
+    ),
+    Command(
+        "rwatch", (), "rwatch ADDR|FROM..TO [if EXPR]",
+        "Stop after a step that read the word, or a word of a range, as an operand.", "rwatch counter",
+        stopping.rwatch, STOPPING, PLACES,
+    ),
+    Command(
+        "ignore", (), "ignore N COUNT", "Let the next hits of a stop pass.", "ignore 2 100", stopping.ignore, STOPPING
+    ),
+    Command(
+        "commands", (), "commands [N [COMMAND; …]]",
+        "Say what is to be done when a stop, by default the last one, is hit: here, or in the lines that follow, up to "
+        "`end`.",
+        "commands 2 print [counter]; continue", stopping.commands, STOPPING,
     ),
     Command(
         "delete", ("d",), "delete N|all", "Delete one breakpoint or watch, or all of them.", "delete all",
         stopping.delete, STOPPING, ("all",),
     ),
-    Command("info", ("i",), "info", "List the breakpoints, watches and displays.", "info", stopping.info, STOPPING),
+    Command(
+        "info", ("i",), "info [break|registers|frame]",
+        "List the stops and displays; or the stops alone, the machine's state, or the frame that is looked at.",
+        "info registers", stopping.info, STOPPING, ("break", "registers", "frame"),
+    ),
+    Command(
+        "save", (), "save FILE", "Save the stops and displays as the commands that make them.", "save stops.txt",
+        scripts.save, STOPPING, PATHS,
+    ),
+    Command(
+        "source", (), "source FILE", "Carry out the commands of a file.", "source stops.txt", source, STOPPING, PATHS
+    ),
     Command(
         "print", ("p",), "print EXPR",
         "Print the value of an expression of the assembler, where [ADDR] is a word of memory, and pc (or .) and step "
@@ -142,9 +208,13 @@ TABLE: tuple[Command, ...] = (
         "print [counter] + 1", looking.print_, LOOKING, PLACES,
     ),
     Command(
-        "x", (), "x/[COUNT][d|u|x|c|i] ADDR",
-        "Show words as signed, unsigned or hexadecimal numbers, characters or instructions.",
+        "x", (), "x/[COUNT][d|u|x|c|i] ADDR [by N]",
+        "Show words, or every Nth one, as signed, unsigned or hexadecimal numbers, characters or instructions.",
         "x/8d counter", looking.examine, LOOKING, PLACES,
+    ),
+    Command(
+        "find", (), "find VALUE [in FROM..TO]", "List the addresses of the words that have a value.", "find 17",
+        looking.find, LOOKING, PLACES,
     ),
     Command(
         "display", ("disp",), "display [EXPR]", "Show the value of an expression after every motion.",
@@ -155,8 +225,8 @@ TABLE: tuple[Command, ...] = (
         looking.undisplay, LOOKING,
     ),
     Command(
-        "list", ("l",), "list [LOC]", "Show the source around pc, or around LOC.", "list done", looking.list_, LOOKING,
-        PLACES,
+        "list", ("l",), "list [LOC]", "Show the source around the line that is looked at, or around LOC.", "list done",
+        lines.list_, LOOKING, PLACES,
     ),
     Command(
         "disassemble", ("dis",), "disassemble [LOC] [, COUNT]", "Show instructions as they are in memory now.",
@@ -167,8 +237,25 @@ TABLE: tuple[Command, ...] = (
         "symbols count", looking.symbols, LOOKING,
     ),
     Command(
-        "where", ("w", "bt"), "where", "Show pc, its source line, and the macro calls it was expanded from.", "where",
-        looking.where, LOOKING,
+        "unfold", (), "unfold [LOC]", "Show the instructions that the macros of a line were expanded to.",
+        "unfold done", lines.unfold, LOOKING, PLACES,
+    ),
+    Command(
+        "where", ("w",), "where", "Show pc, its line, and the lines of the macros that it was expanded from.", "where",
+        lines.where, LOOKING,
+    ),
+    Command(
+        "bt", ("backtrace",), "bt [N]",
+        "List the macro expansions and the routines that lead to where the machine stands, innermost first.",
+        "bt", lines.bt, LOOKING,
+    ),
+    Command(
+        "frame", (), "frame [N]", "Look at a line of the backtrace; `list` and `finish` follow.", "frame 1",
+        lines.frame, LOOKING,
+    ),
+    Command("up", (), "up [N]", "Look at the line that leads to this one, N times.", "up", lines.up, LOOKING),
+    Command(
+        "down", (), "down [N]", "Look back at the line that this one leads to, N times.", "down", lines.down, LOOKING
     ),
     Command(
         "trace", (), "trace on|off", "List every step that is executed, or stop doing so.", "trace on",

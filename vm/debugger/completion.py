@@ -32,6 +32,8 @@ def complete(session: Session, line: str, statements: bool = False) -> list[str]
     if completes == commands.FILES:
         verb, space, path = rest.partition(" ")
         return _files(path) if space else _beginning(verb, ["save", "load", "diff"])
+    if completes == commands.PATHS:
+        return _files(rest)
     word = word_before(line)
     if completes == commands.PLACES:
         return _beginning(word, session.symbols)

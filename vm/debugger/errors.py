@@ -16,6 +16,14 @@ class Leave(Exception):
     """The user is done."""
 
 
+class Found(Exception):
+    """A step was found after which to stop."""
+
+
+class Interrupted(Exception):
+    """A run was asked to end, by a thread that is not the one that runs."""
+
+
 def refused(error: AssemblyError, placed: bool = False) -> CommandError:
     """The first reason of an assembly error; `placed` says with file, line and column."""
     first = error.diagnostics[0]

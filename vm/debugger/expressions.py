@@ -1,52 +1,86 @@
 """Expressions at the prompt: the assembler's, over the program's names, the machine's state and its memory.
 
-`[e]` is the word at address e, signed; `.` and `pc` are the program counter, `step` the number of executed steps. A
-label of the program called `pc` or `step` comes first.
+`[e]` is the word at address e, signed; `.`, `pc` and `$pc` are the program counter, `step` and `$step` the number of
+executed steps. A label of the program called `pc` or `step` comes first; none can be called `$pc` or `$step`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from assembler import AssemblyError, evaluate
 from vm.debugger.errors import CommandError, refused
 
 MAX_DEPTH = 50  # of brackets
-# What brackets and points may stand in without meaning anything.
-_TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|[A-Za-z0-9_]+|(?P<here>\.)|(?P<open>\[)|(?P<close>\])|.""", re.DOTALL)
+PC, STEP = "__pc", "__step"  # what `$pc` and `.`, and `$step` are for the assembler
+# What brackets and points may stand in without meaning anything, and what they must not stand in.
+_TOKEN = re.compile(
+    r"""'(?:\\.|[^'\\])*'|(?P<dotted>[A-Za-z0-9_]+\.[\w.]*|\.[\w.]+)|[A-Za-z0-9_]+|(?P<here>\.)|\$(?P<state>\w*)"""
+    r"""|(?P<open>\[)|(?P<close>\])|.""",
+    re.DOTALL,
+)
+
+
+@dataclass
+class Parsed:
+    """An expression in which each `[e]` is a name: the assembler's text, and the expression of each of the names."""
+
+    text: str = ""
+    reads: dict[str, Parsed] = field(default_factory=dict)
+
+
+def parsed(text: str) -> Parsed:
+    """An expression taken apart at its brackets. Raises CommandError."""
+    pieces = [Parsed()]
+    count = 0
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        if kind == "dotted":
+            raise CommandError(
+                f"`{match[0]}` is neither a number nor a name", "numbers are integers, and `.` alone is pc"
+            )
+        if kind == "here":
+            pieces[-1].text += PC
+        elif kind == "state":
+            if match["state"] not in ("pc", "step"):
+                raise CommandError(f"there is no `{match[0]}`", "the machine has `$pc` and `$step`")
+            pieces[-1].text += f"__{match['state']}"
+        elif kind == "open":
+            if len(pieces) > MAX_DEPTH:
+                raise CommandError(f"brackets are nested more than {MAX_DEPTH} deep")
+            pieces.append(Parsed())
+        elif kind == "close":
+            if len(pieces) == 1:
+                raise CommandError("`]` has no `[`")
+            name = f"__{count}"
+            count += 1
+            inner = pieces.pop()
+            pieces[-1].reads[name] = inner
+            pieces[-1].text += name
+        else:
+            pieces[-1].text += match[0]
+    if len(pieces) > 1:
+        raise CommandError("`[` has no `]`")
+    return pieces[0]
 
 
 def value_of(text: str, names: Mapping[str, int], pc: int, step: int, read: Callable[[int], int]) -> int:
     """The value of an expression. `read` gives the signed word at an address. Raises CommandError."""
-    known = {"pc": pc, "step": step, **names, "__0": pc}
-    pieces: list[list[str]] = [[]]
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup
-        if kind == "here":
-            pieces[-1].append("__0")
-        elif kind == "open":
-            if len(pieces) > MAX_DEPTH:
-                raise CommandError(f"brackets are nested more than {MAX_DEPTH} deep")
-            pieces.append([])
-        elif kind == "close":
-            if len(pieces) == 1:
-                raise CommandError("`]` has no `[`")
-            address = _evaluate("".join(pieces.pop()), known)
-            name = f"__{len(known)}"
-            known[name] = read(address)
-            pieces[-1].append(name)
-        else:
-            pieces[-1].append(match[0])
-    if len(pieces) > 1:
-        raise CommandError("`[` has no `]`")
-    return _evaluate("".join(pieces[0]), known)
+    return _value(parsed(text), known_names(names, pc, step), read)
 
 
-def _evaluate(text: str, known: Mapping[str, int]) -> int:
-    if not text.strip():
+def known_names(names: Mapping[str, int], pc: int, step: int) -> dict[str, int]:
+    """The names of a program and of the machine's state."""
+    return {"pc": pc, "step": step, **names, PC: pc, STEP: step}
+
+
+def _value(expression: Parsed, known: Mapping[str, int], read: Callable[[int], int]) -> int:
+    reads = {name: read(_value(inner, known, read)) for name, inner in expression.reads.items()}
+    if not expression.text.strip():
         raise CommandError("an expression is missing")
     try:
-        return evaluate(text, known)
+        return evaluate(expression.text, {**known, **reads})
     except AssemblyError as error:
         raise refused(error) from None

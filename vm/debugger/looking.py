@@ -16,8 +16,8 @@ from vm.debugger.moving import displayed
 from vm.debugger.session import Session
 from vm.margin import format_margin
 
-LIST_LINES = 11
 INSTRUCTIONS = 8
+FOUND_ROWS = 20
 MAX_ROWS = 10_000  # printed by one command
 _FORMAT = re.compile(r"(?P<count>[0-9]{0,9})(?P<kind>[dxuic]?)")
 _PER_ROW = {"d": 8, "u": 8, "x": 8, "c": 64, "i": 1}
@@ -47,20 +47,38 @@ def examine(session: Session, text: str) -> str:
         raise CommandError("this is no format and address", "usage: x/[COUNT][d|u|x|c|i] ADDR, for example x/8d table")
     kind = chosen["kind"] or "d"
     count = int(chosen["count"] or (INSTRUCTIONS if kind == "i" else _PER_ROW[kind]))
+    where, *by = re.split(r"\sby\s", where)
     start = arguments.place(session, where)
+    stride = arguments.count(session, by[0], 1) if by else 1
     if not 1 <= count <= MAX_ROWS:
         raise CommandError(f"the count must be 1 … {MAX_ROWS:,}, not {count:,}")
     if kind == "i":
-        return "\n".join(_instructions(session, start, count))
-    words = session.present.memory[start : start + count].tolist()
+        return "\n".join(instructions(session, start, count))
+    if not stride or len(by) > 1:
+        raise CommandError("the distance of the words is a number above 0", "usage: x/8d table by 3")
+    words = session.present.memory[start : start + count * stride : stride].tolist()
     shown = _WRITTEN[kind]
     rows = []
     for first in range(0, len(words), _PER_ROW[kind]):
         part = words[first : first + _PER_ROW[kind]]
         cells = [shown(session, word) for word in part]
         said = "'" + "".join(cells) + "'" if kind == "c" else " ".join(f"{cell:>{_width(session)}}" for cell in cells)
-        rows.append((rendering.place(session, start + first), said))
+        rows.append((rendering.place(session, start + first * stride), said))
     return table(rows).rstrip("\n")
+
+
+def find(session: Session, text: str) -> str:
+    if not text:
+        raise CommandError("`find` needs a value", "usage: find VALUE [in FROM..TO]")
+    value, *within = re.split(r"\sin\s", text)
+    word = arguments.word(session, value)
+    start, end = arguments.places(session, within[0]) if within else (0, session.size - 1)
+    found = (start + np.flatnonzero(session.present.memory[start : end + 1] == word)).tolist()
+    if not found:
+        return f"no word from {start} to {end} is {rendering.both(session, word)}"
+    rows = [(rendering.place(session, at), rendering.line(session, at)) for at in found[:FOUND_ROWS]]
+    more = f"\n(and {len(found) - FOUND_ROWS:,} more)" if len(found) > FOUND_ROWS else ""
+    return table(rows).rstrip("\n") + more
 
 
 def display(session: Session, text: str) -> str:
@@ -79,31 +97,13 @@ def undisplay(session: Session, text: str) -> str:
     return f"`{session.displays.pop(int(text) - 1)}` is not displayed any more"
 
 
-def list_(session: Session, text: str) -> str:
-    if not text and session.has_halted:
-        raise CommandError("the machine has halted: there is no line at pc", "usage: list LOC")
-    address = arguments.place(session, text) if text else session.present.pc
-    origin = session.origin(address)
-    if origin is None:
-        return "\n".join(_instructions(session, address, INSTRUCTIONS))
-    lines = session.source_lines(origin.file)
-    here = session.origin(session.present.pc) if session.present.pc < session.size else None
-    current = here.line if here is not None and here.file == origin.file else None
-    numbers = [number for number in sorted(lines) if abs(number - origin.line) <= LIST_LINES // 2]
-    shown = [f"{origin.file}:"]
-    for number in numbers:
-        mark = "=>" if number == current else "  "
-        shown.append(f"{mark} {number:>5}  {lines[number]}".rstrip())
-    return "\n".join(shown)
-
-
 def disassemble(session: Session, text: str) -> str:
     where, _, count = text.partition(",")
     if not where.strip() and session.has_halted:
         raise CommandError("the machine has halted: there is no instruction at pc", "usage: disassemble LOC")
     start = arguments.place(session, where) if where.strip() else session.present.pc
     rows = arguments.count(session, count.strip(), INSTRUCTIONS)
-    return "\n".join(_instructions(session, start, min(rows, MAX_ROWS)))
+    return "\n".join(instructions(session, start, min(rows, MAX_ROWS)))
 
 
 def symbols(session: Session, text: str) -> str:
@@ -118,21 +118,6 @@ def symbols(session: Session, text: str) -> str:
             holds = f"[{value}] = {rendering.both(session, int(session.present.memory[value]))}"
         rows.append((str(value), name, holds))
     return table(rows, right=(0,)).rstrip("\n")
-
-
-def where(session: Session, text: str) -> str:
-    arguments.nothing(text, "where")
-    lines = [f"step {rendering.location(session)}"]
-    origin = session.origin(session.present.pc) if session.present.pc < session.size else None
-    if origin is not None:
-        lines.append(f"  {origin.file}:{origin.line}: {origin.text.strip()}")
-        lines += [f"  in the expansion of {call.file}:{call.line}: {call.text.strip()}" for call in origin.calls]
-    elif not session.has_halted:
-        lines.append("  no source line made this word")
-    later = session.history.end - session.present.step
-    if later:
-        lines.append(f"  recorded ahead: {rendering.counted(later, 'step')}")
-    return "\n".join(lines)
 
 
 def trace(session: Session, text: str) -> str:
@@ -180,19 +165,35 @@ def profile(session: Session, text: str) -> str:
                     rendering.line(session, pc),
                 )
             )
-    lines: dict[str, int] = {}
-    for pc in np.flatnonzero(counts).tolist():
-        path = session.source.path(pc)
-        if path:
-            said = f"{path[0].file}:{path[0].line}"
-            lines[said] = lines.get(said, 0) + int(counts[pc])
     shown = table(rows, right=(0, 1))
+    lines = _counted_lines(session)
     if lines:
         hot = sorted(lines.items(), key=lambda item: -item[1])[:count]
         shown += "\n" + table(
-            [("steps", "share", "line"), *((f"{n:,}", _share(n, total), said) for said, n in hot)], right=(0, 1)
+            [("steps", "share", "line", ""), *((f"{n:,}", _share(n, total), *said) for said, n in hot)], right=(0, 1)
         )
     return shown.rstrip("\n")
+
+
+def _counted_lines(session: Session) -> dict[tuple[str, str], int]:
+    """The steps of each line of the program: of its instructions, its macros, and what these share."""
+    source, present = session.source, session.present
+    counts = np.zeros(session.size, np.int64)
+    last = -1  # the last instruction that is not shared: what follows is executed on its behalf
+    for _, piece in session.history.slices(session.history.first, present.step):
+        own = np.where(source.shared[piece.pcs], -1, np.arange(len(piece.pcs)))
+        behind = np.maximum.accumulate(own)
+        counts += np.bincount(piece.pcs[behind[behind >= 0]], minlength=session.size)
+        if last >= 0:
+            counts[last] += int((behind < 0).sum())
+        last = int(piece.pcs[behind[-1]]) if behind[-1] >= 0 else last
+    lines: dict[tuple[str, str], int] = {}
+    for pc in np.flatnonzero(counts).tolist():
+        path = source.path(pc)
+        if path:
+            said = f"{path[0].file}:{path[0].line}", rendering.statement(path[0].text)
+            lines[said] = lines.get(said, 0) + int(counts[pc])
+    return lines
 
 
 def stats(session: Session, text: str) -> str:
@@ -228,7 +229,7 @@ def stats(session: Session, text: str) -> str:
     return table(rows).rstrip("\n")
 
 
-def _instructions(session: Session, start: int, count: int) -> list[str]:
+def instructions(session: Session, start: int, count: int) -> list[str]:
     """Instructions in memory, one after the other; => is pc, * a breakpoint."""
     breaks = {point.address for point in session.points if point.kind == points.BREAK}
     rows = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vm.debugger import arguments, points, rendering, travel
+from vm.debugger import arguments, points, rendering, statements, travel
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 
@@ -10,10 +10,27 @@ TRACED_STEPS = 1_000  # the most steps of a motion that are listed
 
 
 def step(session: Session, text: str) -> str:
-    count = arguments.count(session, text, 1)
     began = session.present.step
-    reasons = travel.forward(session, count)
-    session.level = max(len(session.source.path(session.present.pc)) - 1, 0)
+    if text == "in":
+        return arrived(session, statements.step_into(session), began)
+    count = arguments.count(session, text, 1)
+    if not session.source.is_expanded:
+        return _instructions(session, count)
+    reasons: list[str] = []
+    while count and not reasons:
+        before = session.present.step
+        reasons = statements.step(session)
+        count = count - 1 if session.present.step > before else 0
+    return arrived(session, reasons, began)
+
+
+def stepi(session: Session, text: str) -> str:
+    return _instructions(session, arguments.count(session, text, 1))
+
+
+def _instructions(session: Session, count: int) -> str:
+    began = session.present.step
+    reasons = statements.step_instructions(session, count)
     shown = []
     if session.present.step > began and not session.tracing:
         shown = [rendering.step_line(session, last) for last in session.history.accounts(session.present, 1)]
@@ -23,13 +40,13 @@ def step(session: Session, text: str) -> str:
 def next_(session: Session, text: str) -> str:
     arguments.nothing(text, "next")
     began = session.present.step
-    return arrived(session, travel.next_statement(session), began)
+    return arrived(session, statements.next_(session), began)
 
 
 def finish(session: Session, text: str) -> str:
     arguments.nothing(text, "finish")
     began = session.present.step
-    return arrived(session, travel.finish(session), began)
+    return arrived(session, statements.finish(session), began)
 
 
 def continue_(session: Session, text: str) -> str:
@@ -52,7 +69,7 @@ def run(session: Session, text: str) -> str:
     session.restart()
     here = [point for point in session.points if point.kind == points.BREAK and point.address == session.present.pc]
     if here:
-        return arrived(session, [f"{point.kind} {point.number}: {point.text}" for point in here], 0)
+        return arrived(session, _settled(session, [f"{point.kind} {point.number}: {point.text}" for point in here]), 0)
     return arrived(session, _settled(session, travel.forward(session)), 0)
 
 
@@ -99,6 +116,6 @@ def displayed(session: Session) -> list[str]:
 
 
 def _settled(session: Session, reasons: list[str]) -> list[str]:
-    """After a run or a jump, the user looks at the outermost statement that begins here."""
-    session.level = session.source.outermost(session.present.pc)
+    """After a run or a jump, the user looks at the line of the program."""
+    session.look_at_program()
     return reasons

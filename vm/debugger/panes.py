@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vm.debugger import points, rendering
+from vm.debugger import points, rendering, standing
 from vm.debugger.session import Session
 from vm.margin import format_margin
 
@@ -18,14 +18,15 @@ def source(session: Session, rows: int) -> list[str]:
     if session.has_halted or pc >= session.size:
         return ["halted"]
     breaks = {point.address for point in session.points if point.kind == points.BREAK}
-    origin = session.origin(pc)
+    origin = standing.looked_at(session)
     if origin is None:
         return [
             f"{_mark(at, pc, breaks)} {rendering.place(session, at):<12} {rendering.instruction_at(session, at)}"
             for at in range(pc, min(pc + 3 * rows, session.size - 2), 3)
         ]
     lines = session.source_lines(origin.file)
-    broken = {found.line for at in breaks if (found := session.origin(at)) is not None and found.file == origin.file}
+    paths = [session.source.path(at) for at in breaks]
+    broken = {each.line for path in paths for each in path if each.file == origin.file}
     numbers = sorted(lines)
     at = numbers.index(origin.line)
     first = max(0, min(at - rows // 2, len(numbers) - rows))

@@ -10,7 +10,7 @@ import numpy as np
 
 from vm.machine import Stops
 
-BREAK, WATCH, MARGIN, DIVERGENCE = "break", "watch", "margin", "divergence"
+BREAK, WATCH, READ, VALUE, MARGIN, DIVERGENCE = "break", "watch", "rwatch", "value", "margin", "divergence"
 
 
 @dataclass
@@ -19,28 +19,56 @@ class StopPoint:
 
     number: int
     kind: str  # one of the above
-    text: str  # the place or the condition, as given
-    address: int = 0  # of BREAK and WATCH
+    text: str  # the place, the expression or the condition, as given
+    address: int = 0  # of BREAK; the first one of WATCH and READ
+    last: int = 0  # the last address of WATCH and READ
     condition: str | None = None  # an expression
     floor: float = -math.inf  # of MARGIN
     once: bool = False
     hits: int = 0
+    ignored: int = 0  # hits that do not stop
+    commands: tuple[str, ...] = ()  # carried out when it is hit
+
+    @property
+    def is_scanned(self) -> bool:
+        """Whether the recorded steps tell when it is hit, and not the loop."""
+        return self.condition is not None or self.ignored > 0 or self.kind in (READ, VALUE)
+
+    @property
+    def command(self) -> str:
+        """The command that makes it."""
+        name = "tbreak" if self.once else WATCH if self.kind == VALUE else self.kind
+        name = BREAK if self.kind in (MARGIN, DIVERGENCE) else name
+        return f"{name} {self.text}" + (f" if {self.condition}" if self.condition else "")
 
     def __str__(self) -> str:
-        kind = self.kind if self.kind == WATCH else "tbreak" if self.once else BREAK
-        where = f" at {self.address}" if self.kind in (BREAK, WATCH) else ""
-        condition = f" if {self.condition}" if self.condition else ""
-        return f"{self.number}: {kind} {self.text}{where}{condition}"
+        command, condition = self.command, ""
+        if self.condition:
+            command, condition = command[: -len(f" if {self.condition}")], f" if {self.condition}"
+        where = f" at {self.address}" if self.kind in (BREAK, WATCH, READ) and self.last <= self.address else ""
+        if self.kind in (WATCH, READ) and self.last > self.address:
+            where = f" at {self.address} … {self.last}"
+        return f"{self.number}: {command}{where}{condition}"
+
+
+@dataclass
+class Collecting:
+    """Commands that are typed for a stop, up to `end`."""
+
+    point: StopPoint
+    lines: list[str]
 
 
 def mask_of(points: Iterable[StopPoint], size: int) -> tuple[np.ndarray, float]:
-    """The mask and the margin floor the loop is given for these."""
+    """The mask and the margin floor the loop is given for those of them that are not scanned."""
     mask, floor = np.zeros(size, np.uint8), -math.inf
     for point in points:
+        if point.is_scanned:
+            continue
         if point.kind == BREAK:
             mask[point.address] |= Stops.BREAK
         elif point.kind == WATCH:
-            mask[point.address] |= Stops.WATCH
+            mask[point.address : point.last + 1] |= Stops.WATCH
         elif point.kind == MARGIN:
             floor = max(floor, point.floor)
     return mask, floor

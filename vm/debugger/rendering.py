@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from assembler import Origin
 from assembler.image import signed
+from vm.debugger import standing
 from vm.margin import format_margin
 
 if TYPE_CHECKING:
     from vm.debugger.history import StepAccount
     from vm.debugger.session import Session
 
+_LABELS = re.compile(r"\s*(?:[A-Za-z_]\w*\s*:\s*)*")
+_UNCOMMENTED = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?!//)[^;#])*""")
 NEAR = 64  # words after a label that are still named by it
 
 
@@ -63,22 +69,52 @@ def instruction_at(session: Session, pc: int) -> str:
     return instruction(session, pc, *session.present.memory[pc : pc + 3].tolist())
 
 
-def line(session: Session, at: int) -> str:
-    """file:line of an address, with the calls it was expanded from; empty where there is no source."""
-    origin = session.origin(at)
-    if origin is None:
+def statement(text: str) -> str:
+    """A line without its labels and its comment, blanks made one; all of it where there is nothing else."""
+    rest = text[len(_matched(_LABELS, text)) :]
+    return " ".join(_matched(_UNCOMMENTED, rest).split()) or " ".join(text.split())
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.match(text)
+    return found[0] if found is not None else ""
+
+
+def place_of(path: Sequence[Origin]) -> str:
+    """file:line of the program, and behind it that of the macro's line; empty where there is no source."""
+    if not path:
         return ""
-    return " in ".join(f"{each.file}:{each.line}" for each in (origin, *origin.calls))
+    outer, inner = path[0], path[-1]
+    return f"{outer.file}:{outer.line}" + (f", in {inner.file}:{inner.line}" if len(path) > 1 else "")
+
+
+def line(session: Session, at: int, step: int | None = None) -> str:
+    """The line of an address: on its own, or as what was executed there at a step."""
+    if step is not None:
+        return place_of(standing.at_step(session, step, at).path)
+    return place_of(session.path(at))
 
 
 def location(session: Session) -> str:
-    """Where the machine stands: step, pc, instruction, source line."""
+    """Where the machine stands: step, pc, instruction, and the line that is looked at, unless it is the instruction."""
     pc = session.present.pc
     head = f"{session.present.step:,}  pc {place(session, pc)}"
     if session.has_halted:
         return f"{head}  halted"
-    where = line(session, pc)
-    return f"{head}  {instruction_at(session, pc)}" + (f"  ; {where}" if where else "")
+    path = standing.standing(session).path
+    where = place_of(path)
+    looked = standing.looked_at(session) if len(path) > 1 else None
+    return (
+        f"{head}  {instruction_at(session, pc)}"
+        + (f"  ; {where}" if where else "")
+        + (f"\n{current(session, looked)}" if looked is not None else "")
+    )
+
+
+def current(session: Session, origin: Origin) -> str:
+    """The line that is looked at; with its file where that is not the one the program begins in."""
+    is_main = origin.file == session.source.main_file
+    return f"=> {'' if is_main else f'{origin.file}:'}{origin.line}  {origin.text.strip()}"
 
 
 def effect(session: Session, step: StepAccount) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,22 +15,21 @@ from assembler.image import signed
 from learned_units.unit import Unit
 from vm.debugger import history, points
 from vm.debugger.comparison import Comparison
-from vm.debugger.errors import CommandError
+from vm.debugger.errors import CommandError, Found, Interrupted
 from vm.debugger.expressions import value_of
 from vm.debugger.history import History, StepAccount
-from vm.debugger.points import StopPoint
+from vm.debugger.points import Collecting, StopPoint
 from vm.debugger.present import Edit, Present, Registers
-from vm.debugger.source import Source
+from vm.debugger.source import Path, Source
+from vm.debugger.stack import CallStack
+from vm.debugger.typed_lines import TYPED, TypedLines
+from vm.debugger.vectors import Rows
 from vm.execution import Machine
 from vm.machine import Stops
 from vm.outcome import Chunk, Record
 from vm.state import Halt
 
-TYPED = "<typed>"  # the file of statements that were assembled by hand
-
-
-class Interrupted(Exception):
-    """A run was asked to end, by a thread that is not the one that runs."""
+Scan = Callable[[Rows], int | None]  # the first of some steps after which to stop
 
 
 class Session:
@@ -64,11 +63,15 @@ class Session:
         self.given_input = input
         self.limit = limit
         self.points: list[StopPoint] = []
+        self.hit: list[StopPoint] = []  # by the command that runs now
         self.displays: list[str] = []
+        self.collecting: Collecting | None = None
+        self.scripts = 0  # that are being read, each by the one before
         self.tracing = False
         self.on_output: Callable[[bytes], None] = lambda data: None
         self.on_dropped: Callable[[int], None] = lambda first: None
         self.stop_requested = threading.Event()
+        self._scan: Scan | None = None
         self._numbers = 0
         if check:
             self.add_point(points.DIVERGENCE, "divergence")
@@ -80,11 +83,6 @@ class Session:
         self.machine = Machine(image, unit, input=self.given_input, check=self.checks)
         self.size = self.machine.size
         self.source = Source(image, self.size)
-        self.symbols = dict(image.symbols)
-        self._name_addresses()
-        self.typed: dict[int, Origin] = {}  # the words that were assembled by hand
-        self.free = len(image.words)  # the first address after the program
-        self.level = 0  # the level of macro expansion that the user looks at
         self.units = [(0, unit.name)]  # from which step on which one computed
         self.comparison: Comparison | None = None
         self.seconds, self.ran = 0.0, 0  # of the last run on the unit
@@ -105,7 +103,15 @@ class Session:
         self._is_synchronised = False
         self.loop_stops: Stops | None = None
         self.history.truncate(self.present)
-        self.level = self.source.outermost(self.present.pc)
+        self.stack = CallStack(self.source, self.history)
+        self.typed = TypedLines(len(self.image.words))
+        self._name_addresses()
+        self.look_at_program()
+
+    def look_at_program(self) -> None:
+        """Look at the line of the program, not at what its macros are made of, and not at a caller's."""
+        self.level = 0  # of macro expansion
+        self.chosen = 0  # the line of the backtrace
 
     @property
     def unit(self) -> Unit:
@@ -152,7 +158,16 @@ class Session:
 
     def origin(self, address: int) -> Origin | None:
         """The line that made a word: of the source, or one that was assembled by hand."""
-        return self.typed.get(address) or self.source.origin(address)
+        return self.typed_at(address) or self.source.origin(address)
+
+    def path(self, address: int) -> Path:
+        """From the line of the program to the line that made a word; empty where none did."""
+        typed = self.typed_at(address)
+        return self.source.path(address) if typed is None else (typed,)
+
+    def typed_at(self, address: int) -> Origin | None:
+        """The statement assembled by hand that made a word of the memory as it is now."""
+        return self.typed.at(address, self.present.step)
 
     def label_at(self, address: int) -> str | None:
         """The name of an address."""
@@ -163,26 +178,28 @@ class Session:
         index = bisect.bisect_right(self._landmarks, address) - 1
         return None if index < 0 else (self._labels[self._landmarks[index]], self._landmarks[index])
 
-    def add_symbols(self, symbols: Mapping[str, int]) -> None:
-        """Names that were given by hand."""
-        self.symbols |= symbols
-        self._name_addresses()
-
     def _name_addresses(self) -> None:
+        self.symbols = dict(self.image.symbols) | self.typed.labels
         self._labels: dict[int, str] = {}
         for name, value in self.symbols.items():
             if name not in self.image.constants and 0 <= value < self.size:
                 self._labels.setdefault(value, name)
         self._landmarks = sorted(at for at in self._labels if not self.source.is_within(at))
 
-    def add_typed(self, addresses: Iterable[int], statement: str) -> None:
-        """Remember which words were assembled by hand."""
-        number = max((each.line for each in self.typed.values()), default=0) + 1
-        self.typed |= dict.fromkeys(addresses, Origin(TYPED, number, statement))
+    def add_typed(self, statement: str, labels: dict[str, int], end: int) -> None:
+        """Remember the statement whose words the last edit has written; `end` is the address after them."""
+        self.typed.add(self.history.edits[-1], statement, labels, end)
+        self._name_addresses()
+
+    def _forget_typed(self) -> None:
+        """Forget the statements that have been taken back."""
+        kept = {id(edit) for edit in self.history.edits}
+        if self.typed.keep(lambda edit: id(edit) in kept or edit.step < self.history.first):
+            self._name_addresses()
 
     def source_lines(self, file: str) -> dict[int, str]:
         """The lines of a file of the program, by number: all of them where it can be read, else those of words."""
-        known = self.source.lines(file) | {each.line: each.text for each in self.typed.values() if each.file == file}
+        known = self.typed.texts if file == TYPED else self.source.lines(file)
         text = self.read_source(file)
         if text is None:
             return known
@@ -203,11 +220,17 @@ class Session:
         self._set_points([*self.points, point])
         return point
 
+    def point(self, number: str) -> StopPoint:
+        """A stop by its number. Raises CommandError."""
+        for point in self.points:
+            if str(point.number) == number.strip():
+                return point
+        raise CommandError(f"there is no stop {number.strip() or 'without a number'}", "`info` lists them")
+
     def delete_point(self, number: int) -> None:
         """Do not stop at that any more. Raises CommandError."""
-        if all(point.number != number for point in self.points):
-            raise CommandError(f"there is no stop {number}", "`info` lists them")
-        self._set_points([point for point in self.points if point.number != number])
+        unwanted = self.point(str(number))
+        self._set_points([point for point in self.points if point is not unwanted])
 
     def points_changed(self) -> None:
         """Have the loop given other stops."""
@@ -222,8 +245,11 @@ class Session:
 
     # --- computing ----------------------------------------------------------------------------------------------------
 
-    def compute(self, count: int | None, live: Stops) -> str | None:
-        """Compute steps at the end of the history. Returns why the machine cannot go on, or None if it can."""
+    def compute(self, count: int | None, live: Stops, scan: Scan | None = None) -> str | None:
+        """Compute steps at the end of the history. Returns why the machine cannot go on, or None if it can.
+
+        live: what the loop stops at; scan: what is looked for in its steps once they are there.
+        """
         machine, began, first = self.machine, time.monotonic(), self.present.step
         if self.halt is Halt.DIVERGED and self.checks:
             # The user has seen it and goes on: the unit's result is taken, and the reference follows from there.
@@ -236,8 +262,13 @@ class Session:
         self._synchronise(self.checks)
         if self.comparison is not None:
             self.comparison.start(self.present)
+        self._scan = scan
         try:
             outcome = machine.run(count, self._record, live)
+        except Found:
+            self._is_synchronised = False
+            self.halt = Halt.RUNNING
+            return None
         except KeyboardInterrupt:
             self._is_synchronised = False
             return f"interrupted after {self.present.step - first:,} steps"
@@ -247,6 +278,7 @@ class Session:
                 return self.comparison.report
             return f"interrupted after {self.present.step - first:,} steps"
         finally:
+            self._scan = None
             self.seconds, self.ran = time.monotonic() - began, self.present.step - first
         self.halt = outcome.halt
         if outcome.halt in (Halt.BUDGET, Halt.STOP):
@@ -263,6 +295,13 @@ class Session:
             if agreed < len(record.pcs):
                 next_pc = int(record.pcs[agreed])
                 record = record.first(agreed)
+        found = None
+        if self._scan is not None and len(record.pcs):
+            present = self.present
+            found = self._scan(Rows(record, present.step, next_pc, present.memory, self.word_bits))
+            if found is not None and found + 1 < len(record.pcs):
+                next_pc = int(record.pcs[found + 1])
+                record = record.first(found + 1)
         first = self.history.first
         output = len(self.present.output)
         self.history.append(record, next_pc)
@@ -271,6 +310,8 @@ class Session:
             self.on_output(bytes(self.present.output[output:]))
         if first == 0 < self.history.first:
             self.on_dropped(self.history.first)
+        if found is not None:
+            raise Found
         if self.stop_requested.is_set() or (self.comparison is not None and self.comparison.report is not None):
             raise Interrupted
 
@@ -327,6 +368,7 @@ class Session:
         edit = self.history.take_back(self.present)
         if edit is not None:
             self._moved_by_hand()
+            self._forget_typed()
         return edit
 
     def change_unit(self, unit: Unit) -> int:
@@ -339,6 +381,8 @@ class Session:
         dropped = self.history.truncate(self.present)
         if dropped:
             self._is_synchronised = False
+            self.stack.forget(self.present.step)
+        self._forget_typed()
         self.units = [(step, name) for step, name in self.units if step <= self.present.step]
         if not self.units or self.units[-1][1] != self.unit.name:
             self.units.append((self.present.step, self.unit.name))
@@ -347,4 +391,5 @@ class Session:
     def _moved_by_hand(self) -> None:
         self._is_synchronised = False
         self.halt = Halt.RUNNING
-        self.level = self.source.outermost(self.present.pc)
+        self.stack.forget(self.present.step)
+        self.look_at_program()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from learned_units import interrupts
-from vm.debugger import commands, completion, rendering, typed
+from vm.debugger import commands, completion, rendering, standing, typed
 from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
 from vm.margin import format_margin
@@ -184,7 +184,7 @@ def toolbar(session: Session) -> str:
     """pc, source line, steps, unit, and the smallest margin so far."""
     pc = session.present.pc
     where = "halted" if session.has_halted else rendering.place(session, pc)
-    line = rendering.line(session, pc)
+    line = rendering.place_of(standing.standing(session).path)
     parts = [
         f"pc {where}",
         *([line] if line else []),

@@ -6,16 +6,25 @@ word: its level is the number of calls. A statement "at level k" is all words wh
 
 from __future__ import annotations
 
+import bisect
 import re
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from assembler import Image, Origin
 
-_CALL = re.compile(r"\s*(?:[A-Za-z_]\w*\s*:\s*)*call\b", re.IGNORECASE)
+_CALL, _RET = (re.compile(rf"\s*(?:[A-Za-z_]\w*\s*:\s*)*{name}\b", re.IGNORECASE) for name in ("call", "ret"))
 
 Path = tuple[Origin, ...]
+
+
+class Statements(NamedTuple):
+    """The statements of one level of expansion."""
+
+    ids: np.ndarray  # int32 [size]: which statement a word belongs to; 0 where no source line made it
+    begins: np.ndarray  # bool [size]: where a statement may begin; who leaves the source has left every statement
 
 
 class Source:
@@ -25,6 +34,8 @@ class Source:
         self.size = size
         self._map = image.source_map
         self._runs = tuple(self._map.runs) if self._map is not None else ()
+        self._reserved = [at for name, at in image.labels.items() if name.startswith("__")]
+        self._statements: dict[int, Statements] = {}
 
     def __bool__(self) -> bool:
         return bool(self._runs)
@@ -51,36 +62,32 @@ class Source:
                 return level
         return max(len(path) - 1, 0)
 
-    def other_statements(self, address: int, level: int) -> np.ndarray:
-        """Where the next statement may begin, seen from the one at this address and level: bool [size].
+    def statements(self, level: int) -> Statements:
+        """The statements of a level, as what moves by statement needs them."""
+        if level not in self._statements:
+            self._statements[level] = self._find_statements(level)
+        return self._statements[level]
 
-        That is anywhere in another statement of that level or an outer one, and at the first word of another
-        expansion. Words without source count, too: who gets there has left everything that is known.
-        """
-        here = self.path(address)[: level + 1]
-        found = np.ones(self.size, np.bool_)
+    def _find_statements(self, level: int) -> Statements:
+        ids, begins = np.zeros(self.size, np.int32), np.ones(self.size, np.bool_)
+        known: dict[Path, int] = {}
         before: Path = ()
-        met: set[Path] = set()
         end = 0
         for run, path in zip(self._runs, self._paths, strict=True):
             if run.start != end:
                 before = ()
-            found[run.start : run.end] = False
+            words = slice(run.start, run.end)
             outer = path[: level + 1]
-            if outer != here:
-                if len(path) <= level + 1:
-                    found[run.start : run.end] = True
-                elif before[: level + 1] != outer:
-                    # What a macro puts after the program carries the path of its first call: that is no statement.
-                    found[run.start] = not (outer in met and run.start >= self._program_end)
-            met.add(outer)
+            ids[words] = known.setdefault(outer, len(known) + 1)
+            # A line of this level or an outer one may be entered anywhere; an expansion begins with its first word.
+            begins[words] = len(path) <= level + 1
+            begins[run.start] |= before[: level + 1] != outer
             before, end = path, run.end
-        return found
+        begins[self.shared] = False
+        return Statements(ids, begins)
 
-    def outside(self, address: int, level: int) -> np.ndarray | None:
-        """All addresses outside the macro call that holds this address at a level: bool [size]; None at level 0."""
-        if level == 0:
-            return None
+    def outside(self, address: int, level: int) -> np.ndarray:
+        """All addresses outside the macro call, of level 1 or more, that holds this one: bool [size]."""
         call = self.path(address)[:level]
         found = np.ones(self.size, np.bool_)
         for run, path in zip(self._runs, self._paths, strict=True):
@@ -92,19 +99,78 @@ class Source:
         """First address, and address after the last, of each expansion of the macro `call`."""
         found: list[tuple[int, int]] = []
         last: Path = ()
-        met: set[Path] = set()
         end = 0
         for run, path in zip(self._runs, self._paths, strict=True):
-            level = next((k for k, origin in enumerate(path[:-1]) if _CALL.match(origin.text)), None)
+            level = None if self.shared[run.start] else _level_of(path, _CALL)
             call = () if level is None else path[: level + 1]
             if call and call == last and run.start == end:
                 found[-1] = (found[-1][0], run.end)
-            elif call in met and run.start >= self._program_end:
-                call = ()  # what the first call puts after the program: its stack and the routines that serve it
             elif call:
                 found.append((run.start, run.end))
-                met.add(call)
             last, end = call, run.end
+        return found
+
+    def statement_words(self, address: int) -> list[tuple[int, Path]]:
+        """The lines of the expansion, or the instruction, that holds a word: where each begins, and its path."""
+        outer = self.path(address)[:1]
+        return [
+            (run.start, path)
+            for run, path in zip(self._runs, self._paths, strict=True)
+            if path[:1] == outer and (self.shared[run.start] == self.shared[address])
+        ]
+
+    def call_level(self, address: int) -> int:
+        """The level at which `call` stands in the path of one of its words."""
+        level = _level_of(self.path(address), _CALL)
+        assert level is not None, "the address is one of `calls`"
+        return level
+
+    @cached_property
+    def returning(self) -> np.ndarray:
+        """The words that the macro `ret` made, shared ones included: bool [size]."""
+        found = np.zeros(self.size, np.bool_)
+        for run, path in zip(self._runs, self._paths, strict=True):
+            found[run.start : run.end] = _level_of(path, _RET) is not None
+        return found
+
+    @cached_property
+    def shared(self) -> np.ndarray:
+        """The words that macros put after the program, for all of their calls: bool [size].
+
+        The path of such a word is that of the call which needed it first; that says nothing of who executes it.
+        """
+        found = np.zeros(self.size, np.bool_)
+        # Names that begin so are the library's, and those of addresses stand in what its macros share.
+        first = min((at for at in self._reserved if (made := self.origin(at)) is not None and made.calls), default=None)
+        met: set[Path] = set()
+        last: Path = ()
+        for run, path in zip(self._runs, self._paths, strict=True):
+            left = path[:1] in met and path[:1] != last and run.start >= self._program_end
+            found[run.start : run.end] = len(path) > 1 and (left if first is None else run.start >= first)
+            met.add(path[:1])
+            last = path[:1]
+        return found
+
+    def shared_depth(self, address: int) -> int:
+        """How many calls lead to the group of shared words that holds this one, up to the macro that put it there."""
+        group = self._groups[bisect.bisect_right(self._groups, address, key=lambda each: each[0]) - 1]
+        return group[1]
+
+    @cached_property
+    def _groups(self) -> list[tuple[int, int]]:
+        """Of each group of shared words that one line of the user's needed first: where it begins, and its depth."""
+        found: list[tuple[int, int]] = []
+        chain: Path = ()
+        for run, path in zip(self._runs, self._paths, strict=True):
+            if not self.shared[run.start]:
+                continue
+            if found and chain[:1] == path[:1]:
+                agreed = next((k for k, (a, b) in enumerate(zip(chain, path[:-1], strict=False)) if a != b), None)
+                chain = chain[: min(len(chain), len(path) - 1) if agreed is None else agreed]
+                found[-1] = (found[-1][0], len(chain))
+            else:
+                chain = path[:-1]
+                found.append((run.start, len(chain)))
         return found
 
     def address_of_line(self, line: int, file: str | None) -> int | None:
@@ -118,6 +184,11 @@ class Source:
         return None if best is None else best[1]
 
     @cached_property
+    def files(self) -> tuple[str, ...]:
+        """The files that words come from, the one the program begins in first."""
+        return tuple(dict.fromkeys(origin.file for path in self._paths for origin in path))
+
+    @cached_property
     def main_file(self) -> str | None:
         """The file of the first line."""
         return self._paths[0][0].file if self._runs else None
@@ -125,6 +196,11 @@ class Source:
     def lines(self, file: str) -> dict[int, str]:
         """The lines of a file that the image knows."""
         return {origin.line: origin.text for path in self._paths for origin in path if origin.file == file}
+
+    @cached_property
+    def is_expanded(self) -> bool:
+        """Whether any word was made by a macro."""
+        return any(run.origin.calls for run in self._runs)
 
     @cached_property
     def _starts(self) -> frozenset[int]:
@@ -147,3 +223,8 @@ def _path(origin: Origin) -> Path:
 
 def _same_file(file: str, wanted: str | None) -> bool:
     return wanted is None or file == wanted or file.endswith("/" + wanted)
+
+
+def _level_of(path: Path, name: re.Pattern[str]) -> int | None:
+    """The level of the first macro call of this name."""
+    return next((level for level, origin in enumerate(path[:-1]) if name.match(origin.text)), None)

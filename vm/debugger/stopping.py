@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 
-from vm.debugger import arguments, points, rendering
+from vm.console.terminal import table
+from vm.debugger import arguments, points, rendering, standing
 from vm.debugger.errors import CommandError
+from vm.debugger.points import Collecting
 from vm.debugger.session import Session
 
 _MARGIN = re.compile(r"margin\s*<(?!=)\s*(?P<floor>\S+)")
@@ -35,8 +37,60 @@ def tbreak(session: Session, text: str) -> str:
 
 def watch(session: Session, text: str) -> str:
     if not text:
-        raise CommandError("`watch` needs an address", "usage: watch ADDR|LABEL [if EXPR]")
-    return _add(session, text, points.WATCH)
+        raise CommandError("`watch` needs an address", "usage: watch ADDR|FROM..TO|EXPR [if EXPR]")
+    what, condition = arguments.conditional(text)
+    if "[" not in what:
+        return _add(session, text, points.WATCH)
+    session.evaluate(what)
+    if condition is not None:
+        session.evaluate(condition)
+    return str(session.add_point(points.VALUE, what, condition=condition))
+
+
+def rwatch(session: Session, text: str) -> str:
+    if not text:
+        raise CommandError("`rwatch` needs an address", "usage: rwatch ADDR|FROM..TO [if EXPR]")
+    return _add(session, text, points.READ)
+
+
+def ignore(session: Session, text: str) -> str:
+    number, _, count = text.partition(" ")
+    if not count.strip():
+        raise CommandError("`ignore` needs the number of a stop, and how many hits to ignore", "usage: ignore N COUNT")
+    point = session.point(number)
+    if point.kind in (points.MARGIN, points.DIVERGENCE):
+        raise CommandError(f"a stop at a {point.kind} is never ignored", "`delete` takes it away")
+    point.ignored = arguments.count(session, count.strip(), 0)
+    session.points_changed()
+    return f"{point}, not before {rendering.counted(point.ignored, 'hit')} more" if point.ignored else str(point)
+
+
+def commands(session: Session, text: str) -> str:
+    number, _, given = text.partition(" ")
+    if not number and not session.points:
+        raise CommandError("there is no stop", "usage: commands [N [COMMAND; …]]")
+    point = session.point(number) if number else session.points[-1]
+    if given.strip():
+        return _given(point, [each.strip() for each in given.split(";")])
+    session.collecting = Collecting(point, [])
+    return f"the commands for {point}, one a line; `end` ends them"
+
+
+def collect(session: Session, collecting: Collecting, line: str) -> str:
+    """Take in one line of what `commands` began."""
+    if line != "end":
+        if line:
+            collecting.lines.append(line)
+        return ""
+    session.collecting = None
+    return _given(collecting.point, collecting.lines)
+
+
+def _given(point: points.StopPoint, lines: list[str]) -> str:
+    point.commands = tuple(line for line in lines if line)
+    if not point.commands:
+        return f"{point}, without commands"
+    return f"{point}, then {'; '.join(point.commands)}"
 
 
 def delete(session: Session, text: str) -> str:
@@ -55,16 +109,58 @@ def delete(session: Session, text: str) -> str:
 
 
 def info(session: Session, text: str) -> str:
-    arguments.nothing(text, "info")
+    if text in ("registers", "reg", "r"):
+        return _registers(session)
+    if text in ("frame", "f"):
+        return _frame(session)
+    if text not in ("", "break", "breakpoints", "b", "watch"):
+        raise CommandError(f"there is no `info {text}`", "usage: info, info break, info registers, info frame")
     lines = []
     for point in session.points:
         hits = f", {rendering.counted(point.hits, 'time')} so far" if point.hits else ""
-        lines.append(f"{point}{hits}")
+        ignored = f", not before {rendering.counted(point.ignored, 'hit')} more" if point.ignored else ""
+        lines.append(f"{point}{hits}{ignored}")
+        lines += [f"     {line}" for line in point.commands]
+    if text:
+        return "\n".join(lines) or "nothing is stopped at"
     lines += [f"display {number}: {expression}" for number, expression in enumerate(session.displays, 1)]
     lines.append(f"trace {'on' if session.tracing else 'off'}")
     if session.comparison is not None:
         lines.append(f"both: {session.unit.name} and {session.comparison.unit.name}")
     return "\n".join(lines)
+
+
+def _registers(session: Session) -> str:
+    present = session.present
+    rows = [
+        ("$pc", rendering.place(session, present.pc) + (", halted" if session.has_halted else "")),
+        ("$step", f"{present.step:,} of {session.history.end:,} recorded"),
+        ("input", f"{present.input_position:,} of {len(present.input):,} bytes read"),
+        ("output", f"{rendering.counted(len(present.output), 'byte')} written"),
+    ]
+    return table(rows).rstrip("\n")
+
+
+def _frame(session: Session) -> str:
+    if session.has_halted:
+        raise CommandError("the machine has halted: nothing leads to where it stands")
+    entry = standing.backtrace(session)[session.chosen]
+    rows = [("line", f"{entry.origin.file}:{entry.origin.line}: {rendering.statement(entry.origin.text)}")]
+    if entry.call is not None:
+        rows.append(
+            ("in the expansion of", f"{entry.call.file}:{entry.call.line}: {rendering.statement(entry.call.text)}")
+        )
+    if entry.frame is None:
+        rows.append(("routine", "none: the program itself"))
+    else:
+        call = session.source.path(entry.frame.call)[0]
+        rows += [
+            ("routine", standing.routine(session, entry.frame)),
+            ("called at", f"{call.file}:{call.line}: {rendering.statement(call.text)}"),
+            ("returns to", rendering.place(session, entry.frame.returns)),
+            ("open calls", f"{entry.frame.depth:,}"),
+        ]
+    return table(rows).rstrip("\n")
 
 
 def _floor(text: str) -> float:
@@ -79,7 +175,10 @@ def _floor(text: str) -> float:
 
 def _add(session: Session, text: str, kind: str, once: bool = False) -> str:
     what, condition = arguments.conditional(text)
-    address = arguments.place(session, what)
+    if kind == points.BREAK:
+        address = last = arguments.place(session, what)
+    else:
+        address, last = arguments.places(session, what)
     if condition is not None:
         session.evaluate(condition)
-    return str(session.add_point(kind, what, address=address, condition=condition, once=once))
+    return str(session.add_point(kind, what, address=address, last=last, condition=condition, once=once))

@@ -6,23 +6,28 @@ Every motion returns why it ended, as lines of text: nothing where it got where 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
 from assembler.image import signed
 from vm.debugger import points, rendering
 from vm.debugger.errors import CommandError
+from vm.debugger.expressions import value_of
 from vm.debugger.history import StepAccount
 from vm.debugger.present import Edit
+from vm.debugger.scanning import Scanner
 from vm.debugger.session import Session
+from vm.debugger.vectors import Rows
 from vm.machine import Stops, make_stops
 from vm.margin import format_margin
 from vm.outcome import Record
 from vm.run import deferred_interrupt
 
-AFTER = (points.WATCH, points.MARGIN)  # these are seen after the step that did it, a break before its instruction
+# These are seen after the step that did it, a break before its instruction.
+AFTER = (points.WATCH, points.READ, points.VALUE, points.MARGIN)
 
 
 def forward(
@@ -42,16 +47,21 @@ def forward(
         live = session.loop_stops = session.loop_stops or make_stops(session.size, mask, floor)
     else:
         live = make_stops(session.size, mask, floor)
+    scanner = Scanner(session.points if heeds_points else [], session.symbols)
+    if any(point.ignored for point in session.points):
+        session.points_changed()  # once they have been ignored often enough, the loop knows them
     with _interruptible(session) as interrupted:
         while True:
             before = present.step
             if before < history.end:
-                _replay(session, goal, mask, floor)
+                _replay(session, goal, mask, floor, scanner, interrupted)
                 ended = None
             else:
-                ended = session.compute(None if goal is None else goal - before, live)
+                ended = session.compute(
+                    None if goal is None else goal - before, live, scanner.first if scanner else None
+                )
             moved = present.step > before
-            reasons = _hits(session, (points.BREAK, *AFTER)) if moved and heeds_points else []
+            reasons = _hits(session, (points.BREAK, *AFTER), scanner.passed) if moved and heeds_points else []
             if ended is not None:
                 reasons.append(ended)
             if interrupted() and not reasons:
@@ -60,6 +70,11 @@ def forward(
                 return reasons
             if moved and marks is not None and present.pc < session.size and marks[present.pc]:
                 return []
+
+
+def begin(session: Session) -> list[str]:
+    """Go on from the beginning, where a break stops before the first instruction, too."""
+    return _hits(session, (points.BREAK,)) or forward(session)
 
 
 def backward(session: Session, count: int) -> list[str]:
@@ -83,10 +98,11 @@ def go(session: Session, step: int) -> list[str]:
 def reverse(session: Session) -> list[str]:
     """Go back to the last thing worth stopping at before the present."""
     mask, floor = points.mask_of(session.points, session.size)
-    with _interruptible(session) as interrupted:
+    scanner = Scanner(session.points, session.symbols)
+    with _silent(session), _interruptible(session) as interrupted:
         position = session.present.step
         while not interrupted():
-            found = _last_hit(session, mask, floor, position)
+            found = _last_hit(session, mask, floor, scanner, position)
             edit = _last_edit_watched(session, position, -1 if found is None else found)
             if edit is not None:
                 session.travel(edit.step)
@@ -104,76 +120,6 @@ def reverse(session: Session) -> list[str]:
     return ["interrupted"]
 
 
-def next_statement(session: Session) -> list[str]:
-    """Run to the next source statement at the level the user looks at, or an outer one."""
-    if not session.source.path(session.present.pc):
-        return forward(session, 1)
-    marks = session.source.other_statements(session.present.pc, session.level)
-    level = session.level
-    reasons = forward(session, marks=marks)
-    session.level = min(level, session.source.outermost(session.present.pc))
-    return reasons
-
-
-def finish(session: Session) -> list[str]:
-    """Run to the end of the macro expansion looked at; outside of any, to the return of the last `call`."""
-    if not session.source:
-        raise CommandError(
-            "this image has no source, so no expansion and no `call` is known", "`until LOC` runs to an address"
-        )
-    outside = session.source.outside(session.present.pc, session.level)
-    if outside is not None:
-        reasons = forward(session, marks=outside)
-    else:
-        reasons = _run_to_return(session)
-    session.level = session.source.outermost(session.present.pc)
-    return reasons
-
-
-def _run_to_return(session: Session) -> list[str]:
-    """Run until the `call` that was entered last has returned, calls of itself in between included."""
-    found = _open_call(session)
-    if found is None:
-        raise CommandError("pc is in no macro expansion, and no `call` was recorded that has not returned")
-    start, end = found
-    marks = np.zeros(session.size, np.bool_)
-    marks[end] = True
-    depth = 1
-    while depth:
-        before = session.present.step
-        reasons = forward(session, marks=marks)
-        if reasons or session.present.step == before:
-            return reasons
-        pcs = np.concatenate([piece.pcs for _, piece in session.history.slices(before, session.present.step)])
-        depth += int((pcs == start).sum()) - 1
-    return []
-
-
-def _open_call(session: Session) -> tuple[int, int] | None:
-    """First address, and address after the last, of the `call` entered last and not returned from."""
-    calls = session.source.calls()
-    inside = np.full(session.size, -1, np.int64)
-    returns = {end: index for index, (_, end) in enumerate(calls)}
-    for index, (start, end) in enumerate(calls):
-        inside[start:end] = index
-    of_interest = inside >= 0
-    of_interest[[end for end in returns if end < session.size]] = True
-    returned = dict.fromkeys(range(len(calls)), 0)
-    after = session.present.pc  # where the step after the one looked at stood
-    for first, piece in session.history.slices(session.history.first, session.present.step, backwards=True):
-        followed = np.append(piece.pcs[1:], np.array(session.history.pc_at(first + len(piece.pcs))).astype(np.uint32))
-        steps = np.flatnonzero(of_interest[piece.pcs] | _marked(session, of_interest, followed))
-        for k in steps[::-1].tolist():
-            pc, after = int(piece.pcs[k]), int(followed[k])
-            if inside[pc] < 0 and after in returns:
-                returned[returns[after]] += 1
-            elif inside[pc] >= 0 and not calls[inside[pc]][0] <= after <= calls[inside[pc]][1]:
-                if not returned[int(inside[pc])]:
-                    return calls[inside[pc]]
-                returned[int(inside[pc])] -= 1
-    return None
-
-
 def _oldest(session: Session) -> str:
     first = session.history.first
     if first:
@@ -181,34 +127,68 @@ def _oldest(session: Session) -> str:
     return "this is the beginning"
 
 
-def _replay(session: Session, goal: int | None, mask: np.ndarray, floor: float) -> None:
-    """Forward in the history, up to what is worth a look, the goal, or its end."""
+def _replay(
+    session: Session,
+    goal: int | None,
+    mask: np.ndarray,
+    floor: float,
+    scanner: Scanner,
+    interrupted: Callable[[], bool],
+) -> None:
+    """Forward in the history, up to what is worth a look, the goal, or a change by hand or the end."""
     history = session.history
+    scanner.passed.clear()
     last = history.end if goal is None else min(goal, history.end)
+    edits = [edit.step for edit in history.edits if session.present.step < edit.step <= last]
+    last = min(edits, default=last)
     for first, piece in history.slices(session.present.step, last):
-        arrived = np.append(piece.pcs[1:], np.array(history.pc_at(first + len(piece.pcs))).astype(np.uint32))
-        hits = np.flatnonzero(_marked(session, mask & Stops.BREAK, arrived) | _written(session, mask, floor, piece))
+        if interrupted():
+            last = first
+            break
+        if scanner:
+            session.travel(first)
+        rows = _rows(session, first, piece)
+        arrives = _marked(session, mask & Stops.BREAK, rows.arrived)
+        hits = np.flatnonzero(arrives | _written(session, mask, floor, piece))
+        if scanner:
+            seen = _rows(session, first, piece.first(int(hits[0]) + 1)) if hits.size else rows
+            found = scanner.first(seen, bool(edits) and first + len(seen) == last)
+            hits = hits if found is None else np.array([found])
         if hits.size:
             last = first + int(hits[0]) + 1
             break
     session.travel(last)
 
 
-def _last_hit(session: Session, mask: np.ndarray, floor: float, position: int) -> int | None:
+def _rows(session: Session, first: int, piece: Record) -> Rows:
+    """Recorded steps, from where the machine stands on."""
+    next_pc = session.history.pc_at(first + len(piece.pcs))
+    return Rows(piece, first, next_pc, session.present.memory, session.word_bits)
+
+
+def _last_hit(session: Session, mask: np.ndarray, floor: float, scanner: Scanner, position: int) -> int | None:
     """The last step before a position that a break stands before or that wrote what is watched."""
-    for first, piece in session.history.slices(session.history.first, position, backwards=True):
-        stood = _marked(session, mask & Stops.BREAK, piece.pcs)
-        hits = np.flatnonzero(stood | _written(session, mask, floor, piece))
-        if hits.size:
-            return first + int(hits[-1])
+    edits = sorted({edit.step for edit in session.history.edits if edit.step < position})
+    bounds = [session.history.first, *(step for step in edits if step > session.history.first), position]
+    for low, high in reversed(list(itertools.pairwise(bounds))):
+        for first, piece in session.history.slices(low, high, backwards=True):
+            stood = _marked(session, mask & Stops.BREAK, piece.pcs)
+            hits = np.flatnonzero(stood | _written(session, mask, floor, piece))
+            last = int(hits[-1]) if hits.size else -1
+            if scanner:
+                session.travel(first)
+                found = scanner.last(_rows(session, first, piece))
+                last = max(last, -1 if found is None else found)
+            if last >= 0:
+                return first + last
     return None
 
 
 def _last_edit_watched(session: Session, position: int, after: int) -> Edit | None:
     """The last change by hand of a watched word, made between two steps."""
-    watched = [point.address for point in session.points if point.kind == points.WATCH]
+    watched = [range(point.address, point.last + 1) for point in session.points if point.kind == points.WATCH]
     for edit in reversed(session.history.edits):
-        if after < edit.step < position and np.isin(watched, edit.addresses).any():
+        if after < edit.step < position and any(at in each for each in watched for at in edit.addresses.tolist()):
             return edit
     return None
 
@@ -225,12 +205,15 @@ def _marked(session: Session, mask: np.ndarray, addresses: np.ndarray) -> np.nda
     return inside & (mask[np.where(inside, addresses, 0)] != 0)
 
 
-def _hits(session: Session, kinds: tuple[str, ...]) -> list[str]:
-    """Which stops of some kinds the present, or the step that led to it, is worth; conditions are looked at here."""
+def _hits(session: Session, kinds: tuple[str, ...], passed: Collection[int] = ()) -> list[str]:
+    """Which stops of some kinds the present, or the step that led to it, is worth; conditions are looked at here.
+
+    passed: the numbers of those that have been counted and do not stop here.
+    """
     reasons = []
     last = session.last_step()
     for point in list(session.points):
-        if point.kind not in kinds or (point.kind != points.BREAK and last is None):
+        if point.kind not in kinds or point.number in passed or (point.kind != points.BREAK and last is None):
             continue
         hit, said = _look(session, point, last)
         if hit and point.condition is not None:
@@ -238,8 +221,12 @@ def _hits(session: Session, kinds: tuple[str, ...]) -> list[str]:
                 hit = session.evaluate(point.condition) != 0
             except CommandError as error:
                 said += f"; its condition has no value: {error}"
-        if hit:
+        if hit and point.ignored:
             point.hits += 1
+            point.ignored -= 1
+        elif hit:
+            point.hits += 1
+            session.hit.append(point)
             reasons.append(said)
             if point.once:
                 session.delete_point(point.number)
@@ -253,7 +240,7 @@ def _look(session: Session, point: points.StopPoint, last: StepAccount | None) -
             point.address == session.present.pc,
             f"{'tbreak' if point.once else 'break'} {point.number}: {point.text}",
         )
-    where = rendering.line(session, last.pc)
+    where = rendering.line(session, last.pc, last.step)
     stood = rendering.instruction(session, last.pc, last.a, last.b, last.c)
     by = f"by step {last.step:,} at pc {last.pc}, `{stood}`" + (f" ({where})" if where else "")
     if point.kind == points.MARGIN:
@@ -261,8 +248,49 @@ def _look(session: Session, point: points.StopPoint, last: StepAccount | None) -
             not last.margin >= point.floor,
             f"break {point.number}: margin {format_margin(last.margin, digits=3)} < {point.floor:g}, {by}",
         )
-    old, new = signed(last.minuend, session.word_bits), signed(last.word, session.word_bits)
-    return last.address == point.address, f"watch {point.number}: {point.text}: {old} -> {new}, written {by}"
+    named = f"{point.kind} {point.number}: {point.text}"
+    if point.kind == points.VALUE:
+        before, now = _value_before(session, point.text, last), _value(session, point.text)
+        return before != now, f"watch {point.number}: {point.text}: {before} -> {now}, {by}"
+    written = point.address <= last.address <= point.last
+    if point.kind == points.READ:
+        read = [at for at in (last.a, last.address) if point.address <= at <= point.last]
+        each = f": {rendering.address(session, read[0])}" if read and point.last > point.address else ""
+        was = last.subtrahend if read and read[0] == last.a else last.minuend
+        return bool(read), f"{named}{each}: {rendering.number(session, was)}, read {by}"
+    old, new = (rendering.number(session, word) for word in (last.minuend, last.word))
+    each = f": {rendering.address(session, last.address)}" if point.last > point.address else ""
+    return written, f"{named}{each}: {old} -> {new}, written {by}"
+
+
+def _value(session: Session, text: str) -> int | str:
+    try:
+        return session.evaluate(text)
+    except CommandError:
+        return "(no value)"
+
+
+def _value_before(session: Session, text: str, last: StepAccount) -> int | str:
+    """The value of an expression before the last step."""
+
+    def read(address: int) -> int:
+        at = session.checked_address(address)
+        return signed(last.minuend, session.word_bits) if at == last.address else session.read(at)
+
+    try:
+        return value_of(text, session.symbols, signed(last.pc, session.word_bits), last.step, read)
+    except CommandError:
+        return "(no value)"
+
+
+@contextlib.contextmanager
+def _silent(session: Session) -> Iterator[None]:
+    """Hand on nothing of what the program writes: it was written already."""
+    on_output, session.on_output = session.on_output, lambda data: None
+    try:
+        yield
+    finally:
+        session.on_output = on_output
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ import numpy as np
 from assembler import AssemblyError, Image, assemble
 from vm.debugger import moving, rendering, travel
 from vm.debugger.errors import CommandError, refused
-from vm.debugger.session import TYPED, Session
+from vm.debugger.session import Session
+from vm.debugger.typed_lines import TYPED
 
 SHOWN_STEPS, SHOWN_WORDS = 40, 12  # of one statement
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -41,7 +42,7 @@ def assembled(session: Session, address: int, statement: str) -> Typed:
     end = image.symbols[_END]
     if any(run.end > end for run in image.source_map or ()):
         # What the macros share goes after the program, and after a word of its own: nothing else may begin at `end`.
-        there = f".org {session.free}\n" if address != session.free else ""
+        there = f".org {session.typed.free}\n" if address != session.typed.free else ""
         image = _image(session, f".org {address}\n{statement}\n{_END}:\n{there}.word 0", statement)
     runs = image.source_map or ()
     words = {at: image.words[at] for run in runs for at in range(run.start, run.end)}
@@ -57,9 +58,7 @@ def assembled(session: Session, address: int, statement: str) -> Typed:
 def put(session: Session, typed: Typed) -> tuple[str, int]:
     """Write the words to memory. Returns what to say, and how many recorded steps this made untrue."""
     dropped = session.edit(f"asm {typed.start} {typed.text}", typed.words)
-    session.add_typed(typed.words, typed.text)
-    session.add_symbols(typed.labels)
-    session.free = max(session.free, *(at + 1 for at in typed.words), 0)
+    session.add_typed(typed.text, typed.labels, max(typed.words, default=-1) + 1)
     shown = [rendering.number(session, typed.words[at]) for at in sorted(typed.words)[:SHOWN_WORDS]]
     if len(typed.words) > SHOWN_WORDS:
         shown.append(f"… {len(typed.words):,} words in all")
@@ -68,7 +67,7 @@ def put(session: Session, typed: Typed) -> tuple[str, int]:
 
 def enter(session: Session, statement: str) -> str:
     """Assemble a statement at the end of memory; an instruction or a macro is executed at once."""
-    typed = assembled(session, session.free, statement)
+    typed = assembled(session, session.typed.free, statement)
     said, _ = put(session, typed)
     if not typed.executes:
         return said

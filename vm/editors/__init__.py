@@ -1,0 +1,1 @@
+"""What editors speak to: the messages that a language server and a debug adapter exchange, and the two themselves."""
