@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -36,7 +37,7 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 def traced() -> int:
     """How many loops jax has traced and compiled."""
-    return run_chunk._cache_size()  # pyright: ignore[reportFunctionMemberAccess]
+    return cast(Any, run_chunk)._cache_size()
 
 
 def machine_of(unit: Unit, image: Image | None = None, memory: int = 64) -> Machine:

@@ -13,6 +13,7 @@ import os
 import pickle
 import platform
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ _DIGEST = hashlib.sha256
 def compiled_loop(state: MachineState, rows: Any, params: Any, budget: Any, spec: Spec, input_mode: str) -> Loop:
     """`run_chunk` without stops, compiled for arguments of these shapes and types: from the cache, or now."""
     arguments = (state, rows, params, budget)
-    place = cache_folder() / "compiled" / f"sbn-loop-{_key(arguments, spec, input_mode)}"
+    place = cache_folder() / "compiled" / f"sbn-loop-{_key(arguments, spec, input_mode)}-cache"
     with contextlib.suppress(Exception):
         return functools.partial(_load(place), stops=None)
     with _without_jaxs_cache():
@@ -49,7 +50,7 @@ def compiled_loop(state: MachineState, rows: Any, params: Any, budget: Any, spec
 @contextlib.contextmanager
 def _without_jaxs_cache() -> Iterator[None]:
     """XLA itself makes what is compiled here: what came out of jax's own cache cannot be written a second time."""
-    used = jax.config.jax_enable_compilation_cache
+    used = bool(jax.config.values["jax_enable_compilation_cache"])
     try:
         jax.config.update("jax_enable_compilation_cache", False)
         compilation_cache.reset_cache()
@@ -81,7 +82,7 @@ def _key(arguments: Any, spec: Spec, input_mode: str) -> str:
         spec,
         input_mode,
         jax.__version__,
-        jax.lib.__version__,
+        version("jaxlib"),
         device.platform,
         device.device_kind,
         len(jax.devices()),
