@@ -201,6 +201,25 @@ def test_operators_bind_as_in_other_languages():
     assert answer(f"PRINT {text}\nPRINT 2 - 3 - 4; 100 / 10 / 5 * 2; -2 * 3") == "-1\nREADY\n-54-6\n"
 
 
+WORDS = (
+    "ABS AND DIM ELSE END FOR GOSUB GOTO IF INPUT LET LIST MOD NEW NEXT NOT OR PRINT RANDOMIZE REM RETURN RND RUN STEP "
+    'THEN TO A B I ( ( ) ) + - * / = < > <= >= <> : : , ; " "x" 0 1 2 3 10 20 30 32767 A(1) I=1 ~ \xff'
+).split(" ")
+
+
+@pytest.mark.parametrize("count", [25, *slow(1_000)])
+def test_whatever_is_typed_the_machine_does_not_stop_with_an_error(count):
+    source = random.Random(count)
+    for _ in range(count):
+        lines = [
+            source.choice(["", "10 ", "20 ", "30 "]) + " ".join(source.choices(WORDS, k=source.randrange(1, 10)))
+            for _ in range(source.randrange(1, 14))
+        ]
+        typed = "\n".join([*lines, "RUN"]).encode("latin-1")
+        machine = ReferenceMachine(image().words, 16, image().isa, image().entry, input=typed)
+        assert machine.run(100_000).stop in (Stop.HALTED, Stop.BUDGET), typed
+
+
 # --- the programs that come with it -----------------------------------------------------------------------------------
 
 

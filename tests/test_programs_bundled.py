@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -378,3 +379,27 @@ def test_numbers_may_stand_apart_by_anything_but_digits(name, input):
 )
 def test_a_missing_number_is_zero_and_text_before_a_number_is_skipped(name, input, output):
     assert run(name, input) == output
+
+
+DEMONSTRATIONS = {
+    "BASIC, `primes.bas`": ("basic", programs.guest("primes.bas")),
+    "BASIC, `fibonacci.bas`": ("basic", programs.guest("fibonacci.bas")),
+    "Lisp, `lists.lisp`": ("lisp", programs.guest("lists.lisp")),
+    "Lisp, `meta.lisp`": ("lisp", programs.guest("meta.lisp")),
+    "`turing`, the busy beaver": ("turing", programs.guest("busy-beaver.tm")),
+    "`queens`, 8": ("queens", "8\n"),
+    "`maze`, 30 by 12": ("maze", "30 12 1\n"),
+    "`mandelbrot`, 60 columns, 30 rounds": ("mandelbrot", "60 30\n"),
+}
+
+
+@pytest.mark.slow
+def test_the_chapter_says_how_many_steps_the_demonstrations_take():
+    chapter = (Path(__file__).parent.parent / "docs" / "programs.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| (.+?) \| ([\d,]+) \| [\d.]+ \| [\d.]+ \|$", chapter, re.MULTILINE))
+    assert said.keys() == DEMONSTRATIONS.keys()
+    for title, (name, typed) in DEMONSTRATIONS.items():
+        image = image_of(name)
+        machine = ReferenceMachine(image.words, image.word_bits, image.isa, image.entry, input=typed.encode())
+        assert machine.run(5_000_000).stop is Stop.HALTED
+        assert said[title] == f"{machine.steps:,}", title

@@ -228,6 +228,29 @@ def test_random_sums_have_the_values_they_have_in_python():
     assert run("\n".join(text for text, _ in some)) == "".join(f"> {value}\n" for _, value in some)
 
 
+WORDS = (
+    "1 2 -5 x y (x) (x . y) () quote if cond define set! lambda let begin and or car cdr cons list map apply eval "
+    "null? pair? atom? number? symbol? eq? not + - * quotient remainder abs = < print display newline nil t "
+    "else ' . ) \xff"
+).split(" ")
+
+
+def anything(source: random.Random, depth: int) -> str:
+    """A random expression, which may be none."""
+    if depth == 0 or source.random() < 0.3:
+        return source.choice(WORDS)
+    return f"({' '.join(anything(source, depth - 1) for _ in range(source.randrange(5)))})"
+
+
+@pytest.mark.parametrize("count", [25, *slow(1_000)])
+def test_whatever_is_typed_the_machine_does_not_stop_with_an_error(count):
+    source = random.Random(count)
+    for _ in range(count):
+        typed = " ".join(anything(source, 4) for _ in range(source.randrange(1, 12))).encode("latin-1")
+        machine = ReferenceMachine(image().words, 16, image().isa, image().entry, input=typed)
+        assert machine.run(100_000).stop in (Stop.HALTED, Stop.BUDGET), typed
+
+
 # --- the programs that come with it -----------------------------------------------------------------------------------
 
 LISTS = """> filter

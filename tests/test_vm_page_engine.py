@@ -117,7 +117,8 @@ def check_trace(engine: Engine, image: Image, unit: Unit, input: bytes, most: in
     return outcome.halt
 
 
-LONG = ("basic", "calculator", "life", "lisp", "mandelbrot", "maze", "queens", "quine", "rule110", "sortnumbers")
+LARGE = ("basic", "lisp", "mandelbrot", "maze", "queens", "snake", "turing")
+LONG = (*LARGE, "calculator", "life", "quine", "rule110", "sortnumbers")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=slow if name in LONG else ()) for name in programs.names()])
