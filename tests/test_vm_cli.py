@@ -118,9 +118,10 @@ def test_ctrl_c_hands_over_the_output_and_exits_130(endless):
 
 
 @pytest.mark.parametrize(("given", "shown"), [("x", b"x\r\nhalted: "), ("x\n", b"x\r\nhalted: ")])
-def test_on_a_terminal_the_account_begins_on_a_line_of_its_own(given, shown):
+def test_on_a_terminal_the_account_begins_on_a_line_of_its_own(given, shown, monkeypatch):
     import pty
 
+    monkeypatch.setenv("TERM", "dumb")  # on which no meter is drawn, however slow the start is
     here, there = pty.openpty()
     process = start("run", "cat", "--unit", "native", "--input-text", given, stdout=there, stderr=there)
     os.close(there)
