@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vm.console import chosen_unit, jax_setup, terminal
+from vm.console import chosen_unit, jax_setup, outputs, picture, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from learned_units.proof.pairs import Counterexample, Plan
     from learned_units.unit import Unit
     from learned_units.weights.recipes import Recipe
+    from vm.console.picture import Target
 
     Held = tuple[dict[str, np.ndarray], dict[str, Any] | None]  # tensors of a weights file; its manifest, if any
 
 SMALL = 8  # up to this many bits all pairs are run, unless a number is given
 SAMPLED_CASES = 100_000
 SEARCHED_CASES = 20_000  # for operands that show what the enumeration found
-NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width")
+NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width", "plot")
 
 
 class _Failed(Exception):
@@ -44,6 +45,8 @@ class _Failed(Exception):
 def run(options: argparse.Namespace) -> int:
     """Exit code 0 if nothing wrong was found, 1 with a counterexample otherwise."""
     talk = Talk(options.quiet)
+    target = picture.requested("--plot", options.plot, options)
+    outputs.check({"--plot": options.plot}, {"the weights": options.weights})
     jax_setup.prepare()
     if options.cluster is not None:
         jax_setup.join(options.cluster)
@@ -66,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
     width = options.width or (16 if group is None or group <= ensembles.ENUMERABLE_GROUP else group)
     if enumerable and options.shards is not None:
         raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated all at once")
+    if target is not None and not enumerable:
+        raise UsageError("--plot draws the margins on every input; what is verified here has too many to enumerate")
     if held is not None and group is not None:
         unit, path = _unit_from(held, group, options, width)
         recipe = _recipe_of(unit, options, group)
@@ -77,6 +82,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         if enumerable and group is not None:
             processes.agree({"unit": unit.name, "weights": unit.tensor_hash, "group": group})
+            if target is not None:
+                _draw(unit, group, floor, target, talk)
             claim, said = _prove(unit, group, floor, talk), "every input enumerated"
         else:
             paper = group is not None and group == width and group > ensembles.ENUMERABLE_GROUP
@@ -153,6 +160,18 @@ def _prove(unit: Unit, group: int, floor: float | None, talk: Talk) -> dict[str,
         "docs/verification.md has the argument."
     )
     return claim
+
+
+def _draw(unit: Unit, group: int, floor: float | None, target: Target, talk: Talk) -> None:
+    """The margins on every input as a picture, also of weights that will fail; of several processes the first draws."""
+    from learned_units import processes
+    from learned_units.circuits.subtract_branch import template_sets
+    from vm.pictures import margins
+
+    if processes.index() == 0:
+        counted = margins.count(template_sets(group), unit.params, talk.progress)
+        talk.clear()
+        target.write(margins.figure(counted, floor, target.size), talk)
 
 
 def _enumerate(
