@@ -247,7 +247,7 @@ def _panel(rows: list[tuple[Cell, ...]], columns: tuple[str, ...], target: float
     )
     k, paper, standard, ntk = (mine[-1][column] for column in (1, 2, 3, 5))
     title = (
-        f"The paper's {paper} networks for {k} bits are what the last layer alone predicts, {standard}; "
-        f"where both layers move it takes {ntk}"
+        f"For {k} bits the paper needed {paper} networks; the formula says {standard} where the last layer alone "
+        f"moves, {ntk} where both do"
     )
     return Panel(title, "bits k", f"networks for {target:.0%} of the strings", curves, log="y")

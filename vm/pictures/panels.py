@@ -59,6 +59,8 @@ def _draw(axes: Axes, panel: Panel, inches: float) -> None:
 def _draw_curve(axes: Axes, curve: Curve, k: int, families: int) -> None:
     """Colour and marker tell the family; a solid line, a dashed one and crosses tell what of it is drawn."""
     points = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if y is not None]
+    if not points:
+        return
     colour, marker = style.COLOURS[k % len(style.COLOURS)], style.MARKERS[k % len(style.MARKERS)]
     step = (LARGEST_MARKER - SMALLEST_MARKER) / max(1, families - 1)
     looks: dict[str, dict[str, Any]] = {
