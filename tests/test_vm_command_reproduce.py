@@ -89,10 +89,10 @@ def test_what_does_not_apply_is_a_dash_in_print_empty_in_csv_and_not_drawn():
     assert table.shown()[1:] == [("x", "-"), ("y", "12,345"), ("z", "0.123")] and table.numeric() == [1]
     assert table.as_csv() == "a,b\nx,\ny,12345\nz,0.123456\n"
     assert table.column("b") == [None, 12345, 0.123456]
-    from vm.console import picture
+    from vm.pictures import panels, style
 
     panel = Panel("t", "x", "y", (Curve("c", (1.0, 2.0), (None, 3.0)),), log="xy")
-    assert picture.draw((panel, panel), "svg").startswith(b"<?xml")
+    assert style.as_file(panels.figure((panel, panel)), "svg", 100).startswith(b"<?xml")
 
 
 @pytest.mark.parametrize("name", ["networks", "training-sets"])

@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
     _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
     command("dap", "let an editor debug programs: the debug adapter, on stdin and stdout")
+    _add_picture(command("picture", "draw one learned step, or a run, for a paper or a slide", PICTURE_EPILOG))
     _add_page(command("page", "write a program as one HTML file in which it runs on the networks", PAGE_EPILOG))
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
@@ -153,6 +154,9 @@ PAGE_EPILOG = """\
 Open the file in any browser: it needs no server and no network. There the program runs live on the unit ntk; for
 other units the page plays a recorded run of up to 20,000 steps. Unless --input or --input-text gives the input, the
 reader types it. --all -o FOLDER writes a page for each bundled program, on its sample input, and an index.
+"""
+PICTURE_EPILOG = """\
+The name after -o tells the type of picture: .png, .svg or .pdf, of which the last two hold text as text.
 """
 COMPUTE_EPILOG = """\
   sbn compute add 200 100 --bits 8          300: the exact sum, one bit longer than the operands
@@ -221,6 +225,15 @@ def positive(text: str) -> int:
     return value
 
 
+def inches(text: str) -> tuple[float, float]:
+    """Width and height of a picture."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", text)
+    size = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+    if not all(1 <= each <= 100 for each in size):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; give two numbers of inches from 1 to 100, such as 6x4")
+    return size
+
+
 def duration(text: str) -> float:
     """Seconds: more than 0 and not endless."""
     value = float(text)
@@ -232,7 +245,7 @@ def duration(text: str) -> float:
 def _with_decimals(given: Sequence[str]) -> list[str]:
     """The arguments with negative numbers in decimal, the only ones argparse does not take for options."""
     command = next((text for text in given if not text.startswith("-")), None)
-    return [_decimal(text) for text in given] if command in ("explain", "compute") else list(given)
+    return [_decimal(text) for text in given] if command in ("explain", "compute", "picture") else list(given)
 
 
 def _decimal(text: str) -> str:
@@ -368,6 +381,35 @@ def _add_page(parser: argparse.ArgumentParser) -> None:
     given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
 
 
+def _add_picture(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    step = kinds.add_parser(
+        "step", help="draw A - B: its bits, and each prediction about its threshold", allow_abbrev=False
+    )
+    _add_case(step)
+    _add_unit(step)
+    drawn = "draw a run: margins over time, and the words executed and written"
+    run = kinds.add_parser("run", help=drawn, description=f"D{drawn[1:]}.", allow_abbrev=False)
+    _add_program(run, "PROGRAM")
+    _add_unit(run)
+    given = run.add_mutually_exclusive_group()
+    given.add_argument("--input", metavar="FILE", help="the program's input, from a file (default: none)")
+    given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
+    run.add_argument(
+        "--max-steps", type=positive, default=100_000, metavar="N", help="stop after N steps (default 100,000)"
+    )
+    for each, name in ((step, "step.png"), (run, "PROGRAM.png")):
+        each.add_argument("-o", "--output", metavar="FILE", help=f"file to write (default: {name})")
+        _add_look(each)
+        _add_common(each, quiet=argparse.SUPPRESS, traceback=argparse.SUPPRESS)
+
+
+def _add_look(parser: argparse.ArgumentParser) -> None:
+    """What every picture may be given."""
+    parser.add_argument("--size", type=inches, metavar="WxH", help="size of the picture in inches, such as 6x4")
+    parser.add_argument("--dpi", type=positive, metavar="N", help="dots per inch, where it has dots (default 150)")
+
+
 def _add_repl(parser: argparse.ArgumentParser) -> None:
     _add_unit(parser)
     parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
@@ -398,10 +440,16 @@ def _add_asm(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("minuend", type=number, metavar="A", help="a number, such as 5, -5, 0x1F or -0x1F")
-    parser.add_argument("subtrahend", type=number, metavar="B", help="the number that is subtracted")
+    _add_case(parser)
     _add_unit(parser)
     _add_whole(parser)
+    parser.add_argument("--json", action="store_true", help="write one JSON object instead of the table")
+
+
+def _add_case(parser: argparse.ArgumentParser) -> None:
+    """One subtract-and-branch."""
+    parser.add_argument("minuend", type=number, metavar="A", help="a number, such as 5, -5, 0x1F or -0x1F")
+    parser.add_argument("subtrahend", type=number, metavar="B", help="the number that is subtracted")
     parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     parser.add_argument(
@@ -410,7 +458,6 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fall-through", type=number, default=3, metavar="F", help="next pc if it is not taken (default 3)"
     )
-    parser.add_argument("--json", action="store_true", help="write one JSON object instead of the table")
 
 
 def _add_certify(parser: argparse.ArgumentParser) -> None:
@@ -443,6 +490,7 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
         "--csv", metavar="FILE", help="write the table as comma-separated values; - instead of the table"
     )
     parser.add_argument("--plot", metavar="FILE", help="draw the figures (.png, .svg, .pdf); needs matplotlib")
+    _add_look(parser)
 
 
 def _add_compute(parser: argparse.ArgumentParser) -> None:
@@ -481,6 +529,10 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--whole", action="store_true", help="verify the seven networks of the whole machine, on every input"
     )
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw the margins of every decision on every input (.png, .svg, .pdf)"
+    )
+    _add_look(parser)
     _add_cluster(parser, "the shards or inputs")
 
 
@@ -497,7 +549,8 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-start", dest="start", action="store_false", help="do not measure how long a start takes")
     parser.add_argument("--growth", choices=GROWTH, help="measure speeds as one size grows, instead")
-    parser.add_argument("--plot", metavar="FILE", help="also draw the growth")
+    parser.add_argument("--plot", metavar="FILE", help="also draw the growth (.png, .svg, .pdf)")
+    _add_look(parser)
     parser.add_argument("--csv", action="store_true", help="write comma-separated values instead of the table")
 
 

@@ -70,15 +70,31 @@ def measure(quick: bool, progress: Progress) -> Table:
             "At a group of 1 every input but `any`'s pair is a training example or nothing: a learned table, nothing "
             "generalised. At 16, the whole word, it is the paper's form, and what is known is an estimate.",
         ),
-        (_panel(rows),),
+        _panels(rows),
     )
 
 
-def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
+def _panels(rows: list[tuple[Cell, ...]]) -> tuple[Panel, ...]:
     x = tuple(float(row[0]) for row in rows if isinstance(row[0], int))
 
     def curve(label: str, column: int) -> Curve:
         return Curve(label, x, tuple(float(c) if isinstance(c := row[column], (int, float)) else None for row in rows))
 
-    curves = (curve("training examples", 1), curve("log2 of the distinct inputs", 2), curve("units, widest network", 4))
-    return Panel("What a larger group takes", "positions one network serves", "", curves, log="xy")
+    first, last = rows[0], rows[-1]
+    return (
+        Panel(
+            f"A group of {last[0]} has 2^{last[2]:.0f} distinct inputs, one of {first[0]} has 2^{first[2]:.0f}",
+            "bit positions one network serves",
+            "distinct inputs, log2",
+            (curve("all five networks", 2),),
+            log="x",
+        ),
+        Panel(
+            f"From a group of {first[0]} to one of {last[0]}, examples go from {first[1]} to {last[1]} and units "
+            f"of the widest network from {first[4]:,} to {last[4]:,}",
+            "bit positions one network serves",
+            "training examples, or hidden units",
+            (curve("training examples", 1), curve("hidden units, widest network", 4)),
+            log="xy",
+        ),
+    )

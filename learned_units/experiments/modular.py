@@ -143,16 +143,28 @@ def _accuracies(results: dict[str, Trained]) -> Panel:
     for text in DRAWN:
         curve = results[text].curve
         epochs = tuple(map(float, curve.epoch))
-        curves.append(Curve(f"{text}, held out", epochs, tuple(map(float, curve.held_out_accuracy))))
-        curves.append(Curve(f"{text}, training", epochs, tuple(map(float, curve.train_accuracy)), "dashed"))
-    return Panel("Grokking", "epochs", "part that is right", tuple(curves))
+        held_out, trained = (
+            tuple(100 * float(each) for each in column) for column in (curve.held_out_accuracy, curve.train_accuracy)
+        )
+        curves.append(Curve(f"{text}, held out", epochs, held_out, family=text))
+        curves.append(Curve(f"{text}, training", epochs, trained, "dashed", text))
+    reached = ", ".join(f"{text}: {100 * results[text].held_out_accuracy:.0f} %" for text in DRAWN)
+    return Panel(
+        f"Held-out rows that are right at the end: {reached}", "epochs", "rows that are right, %", tuple(curves)
+    )
 
 
 def _participations(results: dict[str, Trained]) -> Panel:
-    curves = []
+    curves, means = [], []
     for text in SPECTRA:
         for when, found in zip(("before", "after"), _spectra(text, results[text]), strict=True):
             values = tuple(map(float, np.sort(found.participation)))
             ranks = tuple(float(rank) for rank in range(1, len(values) + 1))
-            curves.append(Curve(f"{text}, {when}", ranks, values, "dashed" if when == "before" else "line"))
-    return Panel("Fourier spectra of the units", "unit, in order", "inverse participation ratio", tuple(curves))
+            curves.append(Curve(f"{text}, {when}", ranks, values, "dashed" if when == "before" else "line", text))
+            means.append(float(np.mean(values)))
+    title = (
+        f"Training brings a unit's spectrum from {np.mean(means[::2]):.2f} on average to {np.mean(means[1::2]):.2f}, "
+        "where 1 is a single frequency"
+    )
+    label = "inverse participation ratio (1: one frequency)"
+    return Panel(title, "unit, in the order of its ratio", label, tuple(curves))

@@ -105,13 +105,28 @@ def _panels(rows: list[tuple[Cell, ...]]) -> tuple[Panel, ...]:
     for task, weights in dict.fromkeys((str(row[0]), str(row[3])) for row in rows if row[2] == 2):
         mine = [row for row in rows if (row[0], row[3], row[2]) == (task, weights, 2)]
         x, y = (tuple(float(row[column] or 0) for row in mine) for column in (1, 5))
-        by_modulus.append(Curve(f"{task}, {weights}", x, y, "points" if weights == "grokked" else "line"))
+        style = "points" if weights == "grokked" else "line"
+        by_modulus.append(Curve(f"{task}, {weights}", x, y, style, task))
     by_terms = []
     for modulus in dict.fromkeys(row[1] for row in rows if row[2] != 2):
         mine = [row for row in rows if row[1] == modulus and str(row[0]).startswith("a + b") and row[3] == "analytic"]
         x, y = (tuple(float(row[column] or 0) for row in mine) for column in (2, 5))
         by_terms.append(Curve(f"modulo {modulus}", x, y))
+    widest = max((row for row in rows if row[2] == 2), key=lambda row: int(str(row[5])))
+    most = max((row for row in rows if row[2] != 2), key=lambda row: int(str(row[5])))
     return (
-        Panel("Two terms", "modulus", "units", tuple(by_modulus), log="xy"),
-        Panel("Sums of many terms", "terms", "units", tuple(by_terms), log="y"),
+        Panel(
+            f"Two terms are right on every input with at most {widest[5]:,} units, modulo {widest[1]}",
+            "modulus",
+            "units of the expert",
+            tuple(by_modulus),
+            log="xy",
+        ),
+        Panel(
+            f"A sum of {most[2]} terms modulo {most[1]} takes {most[5]:,} units",
+            "terms of the sum",
+            "units of the expert",
+            tuple(by_terms),
+            log="y",
+        ),
     )

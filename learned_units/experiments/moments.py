@@ -110,5 +110,8 @@ def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
         x = tuple(float(row[0]) for row in mine if isinstance(row[0], int))
         for column, style, name in ((6, "line", "trained"), (5, "dashed", "closed form")):
             y = tuple(cell if isinstance(cell := row[column], float) else None for row in mine)
-            curves.append(Curve(f"{name}, n = {n}", x, y, style))
-    return Panel("Variance of a prediction", "width", "variance over networks", tuple(curves), log="x")
+            curves.append(Curve(f"{name}, n = {n}", x, y, style, f"n = {n}"))
+    widest = max(int(str(row[0])) for row in rows)
+    off = max(abs(float(str(row[6])) / float(str(row[5])) - 1) for row in rows if row[0] == widest)
+    title = f"At {widest:,} units trained networks vary as the closed form says, within {off:.1%}"
+    return Panel(title, "width, units", "variance of a prediction over networks", tuple(curves), log="x")

@@ -27,6 +27,9 @@ COLUMNS = (
 )
 
 
+DRAWN = ("addition, the paper's ripple", "SBN, one network for the word", "SBN, groups of 8")
+
+
 def cases(bits: int) -> dict[str, tuple[list[Load], int]]:
     """Each task's networks and the bits of its operands."""
     return {
@@ -81,7 +84,7 @@ def measure(quick: bool, progress: Progress) -> Table:
             "times smaller. An antisymmetric network starts at 0 and has no variance at infinite width: one is enough, "
             "and what it takes is width (`sbn reproduce widths`).",
         ),
-        (_panel(rows, sizes),),
+        tuple(_panel(rows, sizes, task) for task in DRAWN),
     )
 
 
@@ -98,14 +101,18 @@ def _needed(loads: list[Load], readout: Readout, computations: int) -> int | Non
     )
 
 
-def _panel(rows: list[tuple[Cell, ...]], sizes: tuple[int, ...]) -> Panel:
-    task = "addition, the paper's ripple"
+def _panel(rows: list[tuple[Cell, ...]], sizes: tuple[int, ...], task: str) -> Panel:
     mine = [row for row in rows if row[0] == task]
     curves = [
         Curve(COLUMNS[column], tuple(map(float, sizes)), tuple(_number(row[column]) for row in mine))
         for column in (5, 6, 7, 8, 9)
     ]
-    return Panel("Networks for addition", "bits", "networks", tuple(curves), log="xy")
+    last = mine[-1]
+    title = (
+        f"{task[0].upper()}{task[1:]}, {last[1]} bits: the paper's bound asks for {last[5]:,} networks, "
+        f"the calibrated readout for {last[7]:,}"
+    )
+    return Panel(title, "bits of a word", "networks in the ensemble", tuple(curves), log="xy")
 
 
 def _number(cell: Cell) -> float | None:

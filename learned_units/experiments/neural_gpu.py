@@ -8,7 +8,7 @@ first number, the sign and the second number one after the other, and the networ
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
@@ -29,6 +29,7 @@ QUICK_PRODUCTS = {8: 4, 16: 1}
 OPERAND_SEED = 2_016
 COLUMNS = ("task", "seed", "accepted", "operands", "bits", "cases", "wrong", "error rate", "smallest margin")
 
+LEAST_PERCENT = 0.01  # of cases with an error: below it the axis is linear, and shows 0
 STRING_SIGN = 3  # 1 and 2 are the digits 0 and 1
 STRING_SYMBOLS = 4
 STRING_MAPS = 24
@@ -200,10 +201,24 @@ def _share(rows: list[tuple[Cell, ...]]) -> str:
 
 
 def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
+    """One curve for each task, over seeds and kinds of operands; nets that were not accepted are another."""
     curves = []
-    for label in dict.fromkeys(f"{row[0]}, seed {row[1]}, {row[3]}" for row in rows):
-        mine = [row for row in rows if f"{row[0]}, seed {row[1]}, {row[3]}" == label]
-        curves.append(
-            Curve(label, tuple(float(str(row[4])) for row in mine), tuple(float(str(row[7])) for row in mine))
-        )
-    return Panel("Error rate by length", "bits of an operand", "share of cases with an error", tuple(curves), log="x")
+    for task, accepted in dict.fromkeys((str(row[0]), row[2]) for row in rows):
+        mine = [row for row in rows if (row[0], row[2]) == (task, accepted)]
+        lengths = sorted({int(str(row[4])) for row in mine})
+        shares = [_pooled(row for row in mine if row[4] == length) for length in lengths]
+        label = f"{task}, not accepted" if accepted == "no" else task
+        curves.append(Curve(label, tuple(map(float, lengths)), tuple(shares), family=label))
+    title = (
+        f"{_share(rows).rstrip('.')}; trained on one string, it is wrong in "
+        f"{max((y for each in curves if 'string' in each.label for y in each.y), default=0):.0f} % of the longest"
+    )
+    return Panel(
+        title, "bits of an operand", "cases with an error, %", tuple(curves), log="x", linear_below=LEAST_PERCENT
+    )
+
+
+def _pooled(rows: Iterable[tuple[Cell, ...]]) -> float:
+    """The share of cases that are wrong, in percent."""
+    cases, wrong = np.sum([(int(str(row[5])), int(str(row[6]))) for row in rows], axis=0)
+    return 100 * float(wrong / cases)

@@ -13,24 +13,31 @@ Cell = str | int | float | None  # None: does not apply
 class Curve:
     """One line of a picture. Points with a y of None are left out.
 
-    `style` is "line", "points", or "dashed" for what theory says of the curve before it.
+    `style` is "line", "points", or "dashed". Curves of one family have one colour, and no other curve has it: theory
+    beside measurement, before beside after. By default a curve is a family of its own.
     """
 
     label: str
     x: tuple[float, ...]
     y: tuple[float | None, ...]
     style: str = "line"
+    family: str | None = None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes. `log` names the logarithmic ones: "", "x", "y" or "xy"."""
+    """One pair of axes. `title` is the finding; labels name the unit.
+
+    `log` names the logarithmic axes: "", "x", "y" or "xy". With `linear_below` the y axis is logarithmic above that
+    value and linear from there down to 0, which it shows.
+    """
 
     title: str
     x_label: str
     y_label: str
     curves: tuple[Curve, ...]
     log: str = ""
+    linear_below: float | None = None
 
 
 @dataclass(frozen=True)

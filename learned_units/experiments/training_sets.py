@@ -57,4 +57,9 @@ def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
     for task in dict.fromkeys(str(row[0]) for row in rows):
         mine = [row for row in rows if row[0] == task]
         curves.append(Curve(task, tuple(float(row[1] or 0) for row in mine), tuple(float(row[2] or 0) for row in mine)))
-    return Panel("Examples", "bits of a word", "training examples", tuple(curves), log="xy")
+    grouped = [row for row in rows if row[0] == f"SBN, groups of {GROUP}"]
+    examples = int(str(grouped[-1][2]))
+    title = (
+        f"{examples} examples serve SBN at every width; the task has 2^{grouped[-1][4]} inputs at {grouped[-1][1]} bits"
+    )
+    return Panel(title, "bits of a word", "training examples", tuple(curves), log="xy")

@@ -97,9 +97,14 @@ def measure(quick: bool, progress: Progress) -> Table:
 
 
 def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
-    curves = []
+    curves, falls = [], []
     for initialisation in two_layer.INITIALISATIONS:
         mine = [row for row in rows if row[0] == initialisation]
         x = tuple(float(row[1]) for row in mine if isinstance(row[1], int))
-        curves.append(Curve(initialisation, x, tuple(row[2] if isinstance(row[2], float) else None for row in mine)))
-    return Panel("Error of one network", "width", "root mean square, half gaps", tuple(curves), log="xy")
+        y = tuple(row[2] if isinstance(row[2], float) else None for row in mine)
+        curves.append(Curve(initialisation, x, y))
+        measured = [each for each in y if each is not None]
+        if len(measured) > 1:
+            falls.append(f"{initialisation} {measured[0]:.2g} to {measured[-1]:.2g}")
+    title = f"Error of one network from {rows[0][1]:,} to {rows[-1][1]:,} units: {', '.join(falls)}"
+    return Panel(title, "width, units", "root mean square error, half gaps", tuple(curves), log="xy")

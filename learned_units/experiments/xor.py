@@ -158,9 +158,12 @@ def measure(quick: bool, progress: Progress) -> Table:
 
 
 def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
-    curves = []
+    curves, needed = [], []
     for g in dict.fromkeys(row[0] for row in rows):
         mine = [(row[4], row[6]) for row in rows if row[0] == g and isinstance(row[4], int)]
         y = tuple(margin if isinstance(margin, float) else None for _, margin in mine)
         curves.append(Curve(f"{g} positions", tuple(float(width) for width, _ in mine if width is not None), y))
-    return Panel("Exclusive or", "width", "smallest margin, half gaps", tuple(curves), log="x")
+        right = [width for width, margin in mine if isinstance(margin, float) and margin > 0]
+        needed.append(f"{g} positions from {right[0]:,}" if right else f"{g} positions at none of the widths")
+    title = f"Trained networks are right on every pair: {', '.join(needed)} units on"
+    return Panel(title, "width, units", "smallest margin, half gaps (right above 0)", tuple(curves), log="x")

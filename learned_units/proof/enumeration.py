@@ -119,7 +119,7 @@ def _count(
 ) -> Enumeration:
     """Inputs in order, up to the first block with a margin below the floor."""
     smallest, wrong, done = np.inf, 0, 0
-    for given, _, margin in _margins(template_set, params, inputs, block):
+    for given, _, margin in signed_margins(template_set, params, inputs, block):
         wrong += int((~(margin > 0)).any(1).sum())  # a NaN is wrong
         smallest = float(np.minimum(smallest, margin.min()))  # and stays
         done += len(given)
@@ -130,7 +130,7 @@ def _count(
     return Enumeration(done, wrong, smallest)
 
 
-def _margins(
+def signed_margins(
     template_set: TemplateSet | LiteralSet, params: Any, inputs: np.ndarray, block: int
 ) -> Iterator[tuple[np.ndarray, Prediction, np.ndarray]]:
     """Inputs, predictions and signed margins, float32 [inputs, output bits], block by block."""
@@ -156,7 +156,9 @@ def weakest(template_set: TemplateSet | LiteralSet, params: Any) -> Weakest:
     """The smallest margin of a network over every input it can receive (a NaN counts as the smallest)."""
     inputs = template_set.reachable_inputs()
     found, smallest = None, np.inf
-    for block, prediction, margin in _margins(template_set, params, inputs, devices.block_size(len(inputs), BLOCK)):
+    for block, prediction, margin in signed_margins(
+        template_set, params, inputs, devices.block_size(len(inputs), BLOCK)
+    ):
         margin = np.where(np.isnan(margin), -np.inf, margin)
         if margin.min() < smallest:
             smallest = margin.min()

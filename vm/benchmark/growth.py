@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -54,6 +54,16 @@ def grow(
                 contender = contenders.single(unit, image, size if what == "memory" else None, lockstep=False)
             points.append(Point(shown, name, measure([contender], rounds, seconds, progress)[0].speed))
     return points
+
+
+def finding(points: Sequence[Point], label: str) -> str:
+    """What the speeds show: how each unit's changes from the smallest size to the largest."""
+    said = []
+    for name in dict.fromkeys(point.unit for point in points):
+        mine = [point for point in points if point.unit == name]
+        low, high = min(mine, key=lambda each: each.size), max(mine, key=lambda each: each.size)
+        said.append(f"{name} goes from {low.speed:,.0f} to {high.speed:,.0f} steps/s")
+    return f"From {points[0].size:,} to {points[-1].size:,} {label}, {'; '.join(said)}"
 
 
 def _repeated(unit: Unit, times: int) -> Unit:

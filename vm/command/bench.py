@@ -8,7 +8,6 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from learned_units.whole_file import write_whole
 from vm.console import jax_setup, outputs, picture, terminal
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -163,10 +162,8 @@ def _growth(options: argparse.Namespace, talk: Talk) -> int:
     from vm.benchmark import growth
 
     plot: str | None = options.plot
-    type = None
-    if plot is not None:
-        type = picture.file_type(plot)
-        outputs.check({"--plot": plot}, {})
+    target = picture.requested("--plot", plot, options)
+    outputs.check({"--plot": plot}, {})
     with stated_by_user():
         points = growth.grow(
             options.growth,
@@ -181,16 +178,17 @@ def _growth(options: argparse.Namespace, talk: Talk) -> int:
     rows = [(f"{point.size:,}", point.unit, f"{point.speed:,.0f}") for point in points]
     talk.say(f"medians of {options.repeat} x {options.seconds:g} s, on {_devices()}")
     _write([(label, "executor", "steps/s"), *rows], options.csv, right=(0, 2))
-    if plot is not None and type is not None:
+    if target is not None:
+        from vm.pictures import panels
+
         names = dict.fromkeys(point.unit for point in points)
         of = {name: [point for point in points if point.unit == name] for name in names}
         curves = tuple(
             Curve(name, tuple(float(each.size) for each in found), tuple(each.speed for each in found))
             for name, found in of.items()
         )
-        panel = Panel(f"growth with {label}", label, "steps/s", curves, log="xy")
-        write_whole(plot, picture.draw([panel], type))
-        talk.say(f"picture written to {plot}")
+        panel = Panel(growth.finding(points, label), label, "steps/s", curves, log="xy")
+        target.write(panels.figure([panel], target.size), talk)
     return 0
 
 

@@ -29,9 +29,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"no experiment '{options.experiment}'{hint} (experiments: {', '.join(EXPERIMENTS)})")
     plot: str | None = options.plot
     csv: str | None = options.csv
-    type = None
-    if plot is not None:
-        type = picture.file_type(plot)
+    target = picture.requested("--plot", plot, options)
     outputs.check({"--csv": csv, "--plot": plot}, {})
     talk = Talk(options.quiet)
     jax_setup.prepare()
@@ -52,9 +50,10 @@ def run(options: argparse.Namespace) -> int:
     if csv is not None and csv != outputs.STDOUT:
         write_whole(csv, table.as_csv().encode())
         talk.say(f"{len(table.rows)} rows written to {csv}")
-    if plot is not None and type is not None:
-        write_whole(plot, picture.draw(table.panels, type))
-        talk.say(f"picture written to {plot}")
+    if target is not None:
+        from vm.pictures import panels
+
+        target.write(panels.figure(table.panels, target.size), talk)
     talk.say(f"measured in {time.monotonic() - began:.0f} s{' (--quick: smaller sizes)' if options.quick else ''}")
     return 0
 

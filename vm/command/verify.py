@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vm.console import chosen_unit, jax_setup, terminal
+from vm.console import chosen_unit, jax_setup, outputs, picture, terminal
 from vm.console.launch import FAILED
 from vm.console.terminal import Talk
 from vm.console.usage import UsageError, stated_by_user
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from learned_units.unit import Unit
     from learned_units.units.ntk import WiredSpec
     from learned_units.weights.recipes import Recipe
+    from vm.console.picture import Target
 
     Held = tuple[dict[str, np.ndarray], dict[str, Any] | None]  # tensors of a weights file; its manifest, if any
 
@@ -31,7 +32,7 @@ SMALL = 8  # up to this many bits all pairs are run, unless a number is given
 SAMPLED_CASES = 100_000
 SEARCHED_CASES = 20_000  # for operands that show what the enumeration found
 ARGUMENTS = {"ntk-bits": "docs/ntk_bits.md"}  # of units that are not argued for in docs/verification.md
-NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width")
+NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width", "plot")
 
 
 class _Failed(Exception):
@@ -47,6 +48,8 @@ class _Failed(Exception):
 def run(options: argparse.Namespace) -> int:
     """Exit code 0 if nothing wrong was found, 1 with a counterexample otherwise."""
     talk = Talk(options.quiet)
+    target = picture.requested("--plot", options.plot, options)
+    outputs.check({"--plot": options.plot}, {"the weights": options.weights})
     jax_setup.prepare()
     if options.cluster is not None:
         jax_setup.join(options.cluster)
@@ -78,9 +81,13 @@ def run(options: argparse.Namespace) -> int:
     spec = unit.spec if isinstance(unit.spec, WiredSpec) and unit.spec.enumerable and options.cases is None else None
     if spec is not None and options.shards is not None:
         raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated all at once")
+    if target is not None and spec is None:
+        raise UsageError("--plot draws the margins on every input; what is verified here has too many to enumerate")
     try:
         if spec is not None:
             processes.agree({"unit": unit.name, "weights": unit.tensor_hash, "spec": repr(spec)})
+            if target is not None:
+                _draw(unit, spec, floor, target, talk)
             claim, said = _prove(unit, spec, floor, talk), "every input enumerated"
         else:
             paper = group is not None and group == width and group > ensembles.ENUMERABLE_GROUP
@@ -154,6 +161,17 @@ def _prove(unit: Unit, spec: WiredSpec, floor: float | None, talk: Talk) -> dict
         f"{ARGUMENTS.get(unit.name, 'docs/verification.md')} has the argument."
     )
     return claim
+
+
+def _draw(unit: Unit, spec: WiredSpec, floor: float | None, target: Target, talk: Talk) -> None:
+    """The margins on every input as a picture, also of weights that will fail; of several processes the first draws."""
+    from learned_units import processes
+    from vm.pictures import margins
+
+    if processes.index() == 0:
+        counted = margins.count(spec.sets, unit.params, talk.progress)
+        talk.clear()
+        target.write(margins.figure(counted, floor, target.size), talk)
 
 
 def _enumerate(

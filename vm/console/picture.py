@@ -1,67 +1,57 @@
-"""The panels of an experiment as a picture, drawn by matplotlib, which is an extra."""
+"""Pictures that a command is asked for: where, of what type and size, and that matplotlib is there to draw them."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from learned_units.whole_file import write_whole
 from vm.console.usage import UsageError
 
 if TYPE_CHECKING:
-    from learned_units.experiments.table import Panel
+    from matplotlib.figure import Figure
 
-PANEL_INCHES = (8.0, 4.2)
-DOTS_PER_INCH = 130
-STYLES: dict[str, dict[str, Any]] = {
-    "line": {"marker": "o", "markersize": 3.5, "linewidth": 1.4},
-    "dashed": {"linestyle": "--", "linewidth": 1.4},
-    "points": {"linestyle": "", "marker": "x", "markersize": 6},
-}
+    from vm.console.terminal import Talk
 
 
-def file_type(path: str) -> str:
-    """The type of picture a file's name asks for. Raises UsageError for one that cannot be drawn.
+@dataclass(frozen=True)
+class Target:
+    """A picture that is to be written."""
 
-    To be asked before a long measurement: it also says when matplotlib is missing.
+    path: str
+    type: str
+    size: tuple[float, float] | None  # inches; None: as the picture asks for
+    dots_per_inch: float
+
+    def write(self, figure: Figure, talk: Talk) -> None:
+        """Write the picture, whole or not at all, and say so."""
+        from vm.pictures import style
+
+        data = style.as_file(figure, self.type, self.dots_per_inch)
+        write_whole(self.path, data)
+        talk.say(f"picture written to {self.path} ({len(data):,} bytes)")
+
+
+def requested(option: str, path: str | None, options: argparse.Namespace) -> Target | None:
+    """The picture that a path and --size and --dpi ask for, if there is one.
+
+    To be asked before a long measurement: it also says when matplotlib is missing. Raises UsageError.
     """
+    if path is None:
+        given = "--size" if options.size is not None else "--dpi" if options.dpi is not None else None
+        if given is not None:
+            raise UsageError(f"{given} is of a picture; name its file with {option}")
+        return None
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
-        raise UsageError("--plot needs matplotlib; install it with pip install 'neural-sbn[plot]'") from None
+        raise UsageError(f"{option} needs matplotlib; install it with pip install 'neural-sbn[plot]'") from None
+    from vm.pictures import style
+
     found = Path(path).suffix.removeprefix(".").lower()
     types = sorted(FigureCanvasAgg.filetypes)
     if found not in types:
-        raise UsageError(f"--plot {path}: the name must end with a type of picture, one of .{', .'.join(types)}")
-    return found
-
-
-def draw(panels: Sequence[Panel], type: str) -> bytes:
-    """The panels side by side, as a file of this type."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    width, height = PANEL_INCHES
-    figure = Figure(figsize=(width * len(panels), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        colour = None
-        for curve in panel.curves:
-            points = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if y is not None]
-            like = {"color": colour} if curve.style == "dashed" and colour is not None else {}
-            (line,) = axes.plot(
-                [x for x, _ in points], [y for _, y in points], label=curve.label, **STYLES[curve.style], **like
-            )
-            colour = line.get_color()
-        axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
-        if "x" in panel.log:
-            axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_formatter("{x:g}")
-        if "y" in panel.log:
-            axes.set_yscale("log")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0))
-    written = io.BytesIO()
-    figure.savefig(written, format=type, dpi=DOTS_PER_INCH)
-    return written.getvalue()
+        raise UsageError(f"{option} {path}: the name must end with a type of picture, one of .{', .'.join(types)}")
+    return Target(path, found, options.size, options.dpi or style.DOTS_PER_INCH)

@@ -1,0 +1,79 @@
+"""The panels of an experiment or a benchmark, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from vm.pictures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from learned_units.experiments.table import Curve, Panel
+
+PANEL_INCHES = (6.4, 4.2)
+LARGEST_MARKER, SMALLEST_MARKER = 9.0, 4.5  # hollow and of falling size: curves that coincide are all seen
+LABEL_INCHES = 0.7  # beside a pair of axes
+HEADROOM = 0.22  # of the y axis at either end: a legend finds room
+ONE_COLUMN = 4  # curves; a legend of more has two
+MOST_MARKED = 40  # points; a longer curve has a marker at every so many of them
+
+
+def figure(panels: Sequence[Panel], size: tuple[float, float] | None = None) -> Figure:
+    """The panels side by side. size: of the whole, inches."""
+    width, height = size or (PANEL_INCHES[0] * len(panels), PANEL_INCHES[1])
+    with style.styled():
+        made = style.new_figure(width, height)
+        for axes, panel in zip(made.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            _draw(axes, panel, width / len(panels) - LABEL_INCHES)
+    return made
+
+
+def _draw(axes: Axes, panel: Panel, inches: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    families = list(dict.fromkeys(curve.family or curve.label for curve in panel.curves))
+    for curve in panel.curves:
+        _draw_curve(axes, curve, families.index(curve.family or curve.label), len(families))
+    style.title(axes, panel.title, inches)
+    heights = [y for curve in panel.curves for y in curve.y if y is not None]
+    axes.margins(y=HEADROOM)
+    axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+    if "x" in panel.log:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+    elif all(float(x).is_integer() for curve in panel.curves for x in curve.x):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if "y" in panel.log:
+        axes.set_yscale("log")
+    elif panel.linear_below is None and min(heights, default=-1.0) >= 0:
+        axes.set_ylim(bottom=0)
+    elif panel.linear_below is not None:
+        axes.set_yscale("symlog", linthresh=panel.linear_below)
+        axes.set_ylim(bottom=-panel.linear_below / 4)
+    axes.legend(loc="best", ncols=1 if len(panel.curves) <= ONE_COLUMN else 2)
+
+
+def _draw_curve(axes: Axes, curve: Curve, k: int, families: int) -> None:
+    """Colour and marker tell the family; a solid line, a dashed one and crosses tell what of it is drawn."""
+    points = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if y is not None]
+    if not points:
+        return
+    colour, marker = style.COLOURS[k % len(style.COLOURS)], style.MARKERS[k % len(style.MARKERS)]
+    step = (LARGEST_MARKER - SMALLEST_MARKER) / max(1, families - 1)
+    looks: dict[str, dict[str, Any]] = {
+        "line": {"marker": marker, "markersize": LARGEST_MARKER - k * step, "markerfacecolor": "none"},
+        "dashed": {"linestyle": "--", "linewidth": 1.2},
+        "points": {"linestyle": "", "marker": "x", "markersize": 7, "markeredgewidth": 1.8},
+    }
+    every = max(1, len(points) // MOST_MARKED)
+    axes.plot(
+        [x for x, _ in points],
+        [y for _, y in points],
+        label=curve.label,
+        color=colour,
+        markevery=every,
+        **looks[curve.style],
+    )
