@@ -156,7 +156,9 @@ class Expansion:
             elif scope.around is not None and (exit := self._blocks.exit_of(word, scope)):
                 self._blocks.leave(self, statement, body, *exit)
             elif found is not None:
-                self.expand(statement, body, *found, None)
+                pools = found[0].pools
+                if not pools or body.operands or any(pool not in self.pooled for pool in pools):
+                    self.expand(statement, body, *found, None)
             else:
                 self._report_unknown(statement, body)
 
