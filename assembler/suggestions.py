@@ -119,6 +119,13 @@ def hidden_by_comment(statement: Statement) -> str | None:
     return f"`#` begins a comment; a constant is `={match[1]}`" if match else None
 
 
+def miscounted(body: Instruction, least: int, most: int | None) -> str:
+    """That a statement has a wrong number of operands, and which it takes; None: any number from `least` on."""
+    wanted = f"{least} or more" if most is None else str(least or "no") if least == most else f"{least} to {most}"
+    noun = "operand" if wanted == "1" else "operands"
+    return f"`{shown(body.word.text)}` takes {wanted} {noun}, and this one has {len(body.operands) or 'none'}"
+
+
 def for_unknown(expansion: "Expansion", statement: Statement, body: Instruction) -> str | None:
     """Help for a word that is no instruction, no directive and no macro here."""
     word = statement.word
