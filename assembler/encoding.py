@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from assembler.diagnostics import AssemblyError
 from assembler.image import Image, Origin, SourceMap, SourceRun, check_memory, default_memory
-from assembler.layout import Assertion, Fill, Layout, Placed, depends_on_addresses
+from assembler.layout import Assertion, Fill, Layout, Placed
 from assembler.parsing import parse_expression
 from assembler.scopes import Constant, Label, Scope
-from assembler.syntax import Expression
+from assembler.syntax import Expression, Here, Name, Pooled
 
 
 def encode(layout: Layout) -> Image:
@@ -118,9 +118,13 @@ def _check_size(layout: Layout) -> None:
 
 def _check_assertion(layout: Layout, assertion: Assertion) -> None:
     value = layout.evaluator.value(assertion.condition, assertion.scope, assertion.here)
-    if value == 0 and not (layout.is_distorted and depends_on_addresses(assertion.condition)):
+    if value == 0 and not (layout.is_distorted and _depends_on_addresses(assertion.condition)):
         message = f"assertion failed: {assertion.message}" if assertion.message else "assertion failed"
         layout.report.add(message, assertion.span)
+
+
+def _depends_on_addresses(expression: Expression) -> bool:
+    return any(isinstance(operation, Name | Here | Pooled) for operation in expression.operations)
 
 
 def _entry(layout: Layout) -> int:
@@ -179,7 +183,7 @@ def _word(layout: Layout, expression: Expression, scope: Scope, value: int | Non
     bits = layout.word_bits
     if -(1 << bits - 1) <= value < 1 << bits:
         return value & (1 << bits) - 1
-    if not (layout.is_distorted and depends_on_addresses(expression)):
+    if not (layout.is_distorted and _depends_on_addresses(expression)):
         layout.report_range(expression.span.within(scope.calls), value)
     return None
 

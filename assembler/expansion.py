@@ -4,7 +4,6 @@ Everything is expanded in the order of the source and just before it is placed, 
 stands above it. What is under way is a list and no recursion.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +12,9 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from assembler import parsing
-from assembler.blocks import BLOCK_DIRECTIVES
-from assembler.diagnostics import AssemblyError, Span, did_you_mean, shown
+from assembler.diagnostics import Span, shown
 from assembler.image import ISAS
 from assembler.layout import DIRECTIVES, Layout
-from assembler.library import standard_library
 from assembler.macros import Macros, miscounted
 from assembler.scopes import Argument, BlockUse, Label, Predefined, Scope
 from assembler.syntax import (
@@ -143,10 +140,10 @@ class Expansion:
     def _carry_out(self, statement: Statement, body: Instruction) -> None:
         """A statement that makes no words itself: an include, a directive of macros, or a call of one."""
         word, scope = statement.word, self.layout.scope
-        if word == ".include":
-            self._include(statement, body)
-        elif word == ".incbin":
-            self._include_bytes(statement, body)
+        if word in (".include", ".incbin"):
+            from assembler import includes  # many programs have none
+
+            includes.include(self, statement, body)
         elif word in BLOCK_MACRO_DIRECTIVES:
             self._blocks.DIRECTIVES[word](self, statement, body)
         else:
@@ -156,7 +153,9 @@ class Expansion:
             elif scope.around is not None and (exit := self._blocks.exit_of(word, scope)):
                 self._blocks.leave(self, statement, body, *exit)
             elif found is not None:
-                self.expand(statement, body, *found, None)
+                pools = found[0].pools
+                if not pools or body.operands or any(pool not in self.pooled for pool in pools):
+                    self.expand(statement, body, *found, None)
             else:
                 self._report_unknown(statement, body)
 
@@ -268,46 +267,6 @@ class Expansion:
             kept = Scope(names.parent, names.symbols, scope.calls, scope.is_library)
             self.pools.append(Opened(iter(pool.block), kept, self.opened[-1].files))
 
-    def _include(self, statement: Statement, body: Instruction) -> None:
-        file = self._named_file(statement, body)
-        if file is None:
-            return
-        from assembler.includes import IncludeError
-
-        try:
-            path = self.files.find(file, statement.line.file)
-            files = self.files.chained(self.opened[-1].files, path)
-            block = self.files.block(path)
-        except IncludeError as error:
-            self._report_missing(file, body, error)
-        except AssemblyError as error:
-            self.lose()
-            self.layout.report.diagnostics += error.diagnostics
-        else:
-            self.opened.append(Opened(iter(block), self.layout.scope, files))
-
-    def _include_bytes(self, statement: Statement, body: Instruction) -> None:
-        file = self._named_file(statement, body)
-        if file is None:
-            return
-        from assembler.includes import IncludeError
-
-        try:
-            data = self.files.data(self.files.find(file, statement.line.file))
-        except IncludeError as error:
-            self._report_missing(file, body, error)
-        else:
-            self.layout.add(statement, len(data), data)
-
-    def _named_file(self, statement: Statement, body: Instruction) -> str | None:
-        """The file an include names, None after an error."""
-        text = self.layout.text(body.operands[0]) if self.is_given(statement, 1, 1) else None
-        return None if text is None else os.fsdecode(text.data)
-
-    def _report_missing(self, file: str, body: Instruction, error: Exception) -> None:
-        self.lose()
-        self.layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
-
     def lose(self) -> None:
         """Notes that a part of the program is missing."""
         self.layout.is_distorted = True
@@ -410,37 +369,8 @@ class Expansion:
             layout.error(f"`{shown(word)}` {stray}", statement.span_of(body.word))
             return
         if word not in self.suggestions and len(self.suggestions) < _MAX_SUGGESTIONS:
-            self.suggestions[word] = self._suggestion(statement, body)
+            from assembler import suggestions
+
+            self.suggestions[word] = suggestions.for_unknown(self, statement, body)
         message = f"unknown {kind} `{shown(word)}`"
         self.layout.error(message, statement.span_of(body.word), self.suggestions.get(word))
-
-    def _suggestion(self, statement: Statement, body: Instruction) -> str | None:
-        from assembler import suggestions
-
-        word = statement.word
-        help = suggestions.of_other_assemblers(word)
-        if help is not None:
-            return help
-        if word.startswith("."):
-            return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include", ".incbin"])
-        if not self.layout.header.has_library and word in standard_library().macros:
-            return f"`{word}` is a standard macro, which `.nostd` leaves out"
-        for definition in _definitions([self.block, *(self.files.blocks() if "files" in vars(self) else ())]):
-            if definition.head.name.text.lower() == word:
-                place = definition.statement.span_of(definition.head.name)
-                return f"the macro at {place} must stand above its use"
-        near = did_you_mean(word, [*ISAS, *self.macros.names()])
-        return near or suggestions.missing_colon(statement, body)
-
-
-def _definitions(blocks: list[Block]) -> Iterator[Definition]:
-    """The macros defined anywhere in some blocks."""
-    while blocks:
-        for node in blocks.pop():
-            match node:
-                case Definition():
-                    yield node
-                case Conditional():
-                    blocks += [branch.block for branch in node.branches]
-                case Repetition():
-                    blocks.append(node.block)

@@ -3,12 +3,16 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assembler.blocks import structured
-from assembler.diagnostics import printable
+from assembler.diagnostics import AssemblyError, printable, shown
 from assembler.image import MAX_IMAGE_WORDS
 from assembler.parsing import MAX_SOURCE_BYTES, decode_source, parse
-from assembler.syntax import Block
+from assembler.syntax import Block, Instruction, Statement
+
+if TYPE_CHECKING:
+    from assembler.expansion import Expansion
 
 MAX_DEPTH = 32
 
@@ -91,3 +95,28 @@ class Files:
 
 def _identity(path: Path) -> str:
     return os.path.realpath(path)
+
+
+def include(expansion: "Expansion", statement: Statement, body: Instruction) -> None:
+    """Carries out an `.include` or an `.incbin`."""
+    layout, files = expansion.layout, expansion.files
+    text = layout.text(body.operands[0]) if expansion.is_given(statement, 1, 1) else None
+    if text is None:
+        return
+    file = os.fsdecode(text.data)
+    try:
+        path = files.find(file, statement.line.file)
+        if statement.word == ".incbin":
+            data = files.data(path)
+            layout.add(statement, len(data), data)
+            return
+        opened = files.chained(expansion.opened[-1].files, path)
+        block = files.block(path)
+    except IncludeError as error:
+        expansion.lose()
+        layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
+    except AssemblyError as error:
+        expansion.lose()
+        layout.report.diagnostics += error.diagnostics
+    else:
+        expansion.open(block, layout.scope, opened)

@@ -11,7 +11,7 @@ from assembler.header import HEADER_DIRECTIVES, Header, header_value
 from assembler.image import ISAS, MAX_IMAGE_WORDS, Note
 from assembler.options import Options
 from assembler.scopes import Argument, Constant, Label, Predefined, Scope, Valued, text_help
-from assembler.syntax import Expression, Here, Instruction, Name, Number, Operand, Pooled, Statement, Text, Unary
+from assembler.syntax import Expression, Instruction, Number, Operand, Pooled, Statement, Text, Unary
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +195,9 @@ class Layout:
                 self.error(message, statement.span_of(label))
             if self.scope.has_labelled and isinstance(operand.value, Expression):
                 if not (makes_words and operand.value.sole_name):
-                    self._refuse_labelled(operand.value)
+                    from assembler import labelled  # few arguments carry a label
 
-    def _refuse_labelled(self, expression: Expression) -> None:
-        for name in expression.operations:
-            symbol = self.scope.find(name.text) if isinstance(name, Name) else None
-            if isinstance(name, Name) and isinstance(symbol, Argument) and carries_label(symbol):
-                span = Span(expression.line, name.start, name.end)
-                help = f"`{shown(name.text)}` must be the whole operand of an instruction, of `.word` or of a macro"
-                message = f"the argument for `{shown(name.text)}` carries a label, which names no word here"
-                self.error(message, span, help)
+                    labelled.refuse(self, operand.value)
 
     def expression(self, operand: Operand) -> Expression | None:
         if isinstance(operand.value, Expression):
@@ -231,13 +224,10 @@ class Layout:
         given = len(body.operands)
         if least <= given and (most is None or given <= most):
             return True
-        wanted = f"{least} or more" if most is None else str(least or "no") if least == most else f"{least} to {most}"
-        noun = "operand" if wanted == "1" else "operands"
-        message = f"`{shown(body.word.text)}` takes {wanted} {noun}, and this one has {given or 'none'}"
         from assembler import suggestions
 
         span = statement.span_of(body.word) if not given else statement.span
-        self.error(message, span, suggestions.hidden_by_comment(statement))
+        self.error(suggestions.miscounted(body, least, most), span, suggestions.hidden_by_comment(statement))
         self.is_distorted = True
         return False
 
@@ -294,27 +284,13 @@ class Layout:
     def _define_operands(self, statement: Statement, body: Instruction, offsets: Iterable[int]) -> None:
         """Gives the labels of operands the addresses of their words, which stand at offsets from the first one."""
         for offset, operand in zip(offsets, body.operands, strict=False):
-            if operand.labels or self.scope.has_labelled:
-                self._define_labels(operand, self.here + offset)
-
-    def _define_labels(self, operand: Operand, address: int) -> None:
-        """Gives an operand's labels an address, and those of the argument it stands for."""
-        scope = self.scope
-        while True:
             for label in operand.labels:
-                span = Span(operand.value.line, label.start, label.end, scope.calls)
-                self.define(scope, Label(label.text, address, span))
-            argument = scope.argument(operand) if scope.has_labelled else None
-            if argument is None:
-                return
-            if argument.is_used and argument.operand.labels:
-                name = argument.operand.labels[0].text
-                help = f"the argument is at {argument.span}; it may stand for one word only"
-                message = f"the label `{shown(name)}` in an argument would name a second word here"
-                self.error(message, operand.span, help)
-                return
-            argument.is_used = True
-            operand, scope = argument.operand, argument.scope
+                span = Span(operand.value.line, label.start, label.end, self.scope.calls)
+                self.define(self.scope, Label(label.text, self.here + offset, span))
+            if self.scope.has_labelled:
+                from assembler import labelled
+
+                labelled.define(self, operand, self.here + offset)
 
     def _word(self, statement: Statement, body: Instruction) -> None:
         if self.counted(statement, body, 1, None):
@@ -387,14 +363,6 @@ class Layout:
 
         return address(self, held, pooled, scope, line)
 
-    def place_pooled(self, statement: Statement, scope: Scope, cells: Cells) -> None:
-        """Puts the words of a literal after the last word of all."""
-        self.begin_pools()
-        around, self.scope = self.scope, scope
-        assert not isinstance(cells, Fill), "a literal is one word or a text"
-        self.add(statement, len(cells), cells)
-        self.scope = around
-
     def report_range(self, span: Span, value: int) -> None:
         """Reports a value that no word can hold."""
         bits = self.word_bits
@@ -439,22 +407,9 @@ DIRECTIVES: dict[str, Callable[[Layout, Statement, Instruction], None]] = {
 }
 
 
-def carries_label(argument: Argument | None) -> bool:
-    """Whether an argument is an operand with labels, or stands for one that is."""
-    while argument is not None:
-        if argument.operand.labels:
-            return True
-        argument = argument.scope.argument(argument.operand)
-    return False
-
-
 def _is_number(expression: Expression) -> bool:
     """Whether it begins with a number and is not -1, the console."""
     match expression.operations:
         case (Number(1), Unary("-")):
             return False
     return isinstance(expression.operations[0], Number)
-
-
-def depends_on_addresses(expression: Expression) -> bool:
-    return any(isinstance(operation, Name | Here | Pooled) for operation in expression.operations)

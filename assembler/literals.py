@@ -25,7 +25,10 @@ def address(layout: Layout, held: int | bytes, pooled: Pooled, scope: Scope, lin
     if key not in layout.literals:
         layout.literals[key] = layout.num_words
         statement = Statement(line, (), Instruction(Name("=", pooled.start, pooled.end), ()))
-        layout.place_pooled(statement, scope, cells)
+        layout.begin_pools()
+        around, layout.scope = layout.scope, scope
+        layout.add(statement, len(cells), cells)
+        layout.scope = around
     return layout.literals[key]
 
 

@@ -102,7 +102,7 @@ def parse_lines(lines: Iterable[SourceLine], name: str) -> list[Statement]:
     for line in lines:
         try:
             statement = _parse_line(line)
-        except _SyntaxFault as fault:
+        except SyntaxFault as fault:
             report.add(fault.message, Span(line, fault.start, fault.end), fault.help)
             continue
         if statement is not None:
@@ -123,7 +123,7 @@ def parse_expression(text: str, name: str) -> Expression:
     try:
         # As the operand of a directive it meets the whole grammar.
         statement = _parse_line(SourceLine(name, 1, f".word {line.text}"))
-    except _SyntaxFault as fault:
+    except SyntaxFault as fault:
         span = Span(line, max(1, fault.start - 6), max(2, fault.end - 6))
         raise AssemblyError([Diagnostic(fault.message, span, fault.help)]) from None
     assert statement is not None and isinstance(statement.body, Instruction)
@@ -133,7 +133,7 @@ def parse_expression(text: str, name: str) -> Expression:
     raise AssemblyError([Diagnostic(f"`{shown(text)}` is not an expression", span)])
 
 
-class _SyntaxFault(Exception):
+class SyntaxFault(Exception):
     """What is wrong with a line, and in which columns of it."""
 
     def __init__(self, message: str, start: int, end: int, help: str | None = None) -> None:
@@ -149,9 +149,13 @@ def _parse_line(line: SourceLine) -> Statement | None:
     try:
         parsed: Any = _grammar().parse(line.text)
     except UnexpectedToken as error:
-        raise _misplaced(line.text, error) from None
+        from assembler import faults
+
+        raise faults.misplaced(line.text, error) from None
     except UnexpectedCharacters as error:
-        raise _meaningless(line.text, error.column) from None
+        from assembler import faults
+
+        raise faults.meaningless(line.text, error.column) from None
     labels, body = parsed
     if body is None and not labels:
         return None
@@ -169,7 +173,7 @@ def _check_nesting(text: str) -> None:
     from assembler.nesting import too_deep  # few lines have that many signs
 
     if deep := too_deep(text, MAX_NESTING):
-        raise _SyntaxFault(f"parentheses and signs are nested more than {MAX_NESTING} deep", *deep)
+        raise SyntaxFault(f"parentheses and signs are nested more than {MAX_NESTING} deep", *deep)
 
 
 def _operand(line: SourceLine, labels: tuple[Name, ...], parts: list[Any]) -> Operand:
@@ -188,17 +192,12 @@ def _operand(line: SourceLine, labels: tuple[Name, ...], parts: list[Any]) -> Op
         end = second.start + 1 if isinstance(second, Expression) and second.literal else second.end
         found = shown(line.text[second.start - 1 : end - 1])
         help = "a condition is `a`, `not a`, or `a lt b` with one of lt, le, gt, ge, eq, ne"
-        help = help if len(values) == 3 and words[1] else _colon_help(line, words[0])
-        raise _SyntaxFault(f"expected `,` or end of line, found `{found}`", second.start, end, help)
+        if len(values) != 3 or not words[1]:
+            from assembler import faults
+
+            help = faults.colon_help(line, words[0])
+        raise SyntaxFault(f"expected `,` or end of line, found `{found}`", second.start, end, help)
     return Operand(labels, Condition(relation, left, right, line, first.start, values[-1].end))
-
-
-def _colon_help(line: SourceLine, word: Name | None) -> str | None:
-    """Help where an instruction stands as an operand: the word in front of it may be a label without its colon."""
-    from assembler.suggestions import is_mnemonic
-
-    before = line.text[: word.start - 1].split() if word is not None and is_mnemonic(word.text) else []
-    return f"did you mean `{shown(before[-1])}:`?" if before and before[-1].isidentifier() else None
 
 
 def _part(line: SourceLine, value: Any) -> Expression | Text:
@@ -330,11 +329,11 @@ def _value_of(token: Any) -> int:
     match = _NUMBER.fullmatch(token)
     if not match:
         help = "numbers are written 10, 1_000, 0x1F or 0b101"
-        raise _SyntaxFault(f"`{shown(token)}` is not a number", token.column, token.end_column, help)
+        raise SyntaxFault(f"`{shown(token)}` is not a number", token.column, token.end_column, help)
     digits = match[match.lastgroup or "dec"].replace("_", "")
     if len(digits) > MAX_LITERAL_DIGITS:
         message = f"a number has at most {MAX_LITERAL_DIGITS:,} digits, and this one has {len(digits):,}"
-        raise _SyntaxFault(message, token.column, token.end_column)
+        raise SyntaxFault(message, token.column, token.end_column)
     return int(digits, {"hex": 16, "bin": 2, "dec": 10}[match.lastgroup or "dec"])
 
 
@@ -344,7 +343,7 @@ def _character_of(token: Any) -> int:
         return data[0]
     reason = f"is {len(data)} bytes long" if data else "is empty"
     help = 'a text of several bytes is written .ascii "…"' if data else None
-    raise _SyntaxFault(f"a character is one byte, and this one {reason}", token.column, token.end_column, help)
+    raise SyntaxFault(f"a character is one byte, and this one {reason}", token.column, token.end_column, help)
 
 
 def _bytes_of(token: Any) -> bytes:
@@ -368,7 +367,7 @@ def _bytes_of(token: Any) -> bytes:
             message = f"`{shown(text[backslash : backslash + 2])}` is not an escape"
             if code == "x":
                 message = "`\\x` is followed by two hexadecimal digits"
-            raise _SyntaxFault(message, column, column + 2, _ESCAPE_HELP)
+            raise SyntaxFault(message, column, column + 2, _ESCAPE_HELP)
         position = backslash + length
     data += text[position:].encode()
     return bytes(data)
@@ -376,47 +375,3 @@ def _bytes_of(token: Any) -> bytes:
 
 def _too_large(name: str) -> Diagnostic:
     return Diagnostic(f"a source has at most {MAX_SOURCE_BYTES >> 20} MiB", file=name)
-
-
-def _meaningless(text: str, column: int) -> _SyntaxFault:
-    """Why no word of the language begins at this column."""
-    character = text[column - 1]
-    quoted = {'"': "string", "'": "character"}.get(character)
-    if quoted:
-        return _SyntaxFault(f"this {quoted} has no closing `{character}`", column, len(text.rstrip()) + 1)
-    drawn = f"`{character}` (U+{ord(character):04X})" if character.isprintable() else f"U+{ord(character):04X}"
-    return _SyntaxFault(f"{drawn} has no meaning here", column, column + 1)
-
-
-def _misplaced(text: str, error: UnexpectedToken) -> _SyntaxFault:
-    """What should have stood where the parser met a word it cannot take."""
-    token: Any = error.token
-    start, end, found = token.column, token.end_column, f"`{shown(token)}`"
-    help = None
-    if token.type == "DIRECTIVE" and "STRING" in error.accepts and "_COMMA" not in error.accepts:
-        before = text[: start - 1].strip()
-        help = f"did you mean `{shown(before)}:`?" if before.isidentifier() else None
-    if token.type == "$END":
-        # The parser places the end on the last word: the caret goes after it.
-        start, end, found = end, end + 1, "end of line"
-        if constant := re.match(r"\s*#(-?\w+)", text[start - 1 :]):
-            help = f"`#` begins a comment; a constant is `={constant[1]}`"
-    return _SyntaxFault(f"expected {_expectation(error.accepts)}, found {found}", start, end, help)
-
-
-def _expectation(accepts: Any) -> str:
-    if "STRING" in accepts:
-        return "`,` or end of line" if "_COMMA" in accepts else "an operand"
-    if "NUMBER" in accepts:
-        return "a value"
-    if "DIRECTIVE" in accepts:
-        return "a label, an instruction or a directive"
-    if "RPAREN" in accepts:
-        return "an operator or `)`"
-    if "EQUALS" in accepts:
-        return "`,`, `=` or end of line"
-    if "_COMMA" in accepts:
-        return "`,` or end of line"
-    if "_COLON" in accepts:
-        return "`:` or an operand"
-    return "a name"

@@ -1,11 +1,18 @@
 """Help for what other assemblers and languages have taught: their directives, and what is easily left out."""
 
 import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from assembler.diagnostics import shown
+from assembler.blocks import BLOCK_DIRECTIVES
+from assembler.diagnostics import did_you_mean, shown
 from assembler.image import ISAS
+from assembler.layout import DIRECTIVES
 from assembler.library import standard_library
-from assembler.syntax import Expression, Instruction, Operand, Statement
+from assembler.syntax import Block, Conditional, Definition, Expression, Instruction, Operand, Repetition, Statement
+
+if TYPE_CHECKING:
+    from assembler.expansion import Expansion
 
 _NUMBERS = (
     "data",
@@ -110,3 +117,42 @@ def hidden_by_comment(statement: Statement) -> str | None:
     """Help where a `#` that was to mark a constant has made a comment of it and of all that follows."""
     match = _CONSTANT.match(statement.line.text, statement.span.end - 1)
     return f"`#` begins a comment; a constant is `={match[1]}`" if match else None
+
+
+def miscounted(body: Instruction, least: int, most: int | None) -> str:
+    """That a statement has a wrong number of operands, and which it takes; None: any number from `least` on."""
+    wanted = f"{least} or more" if most is None else str(least or "no") if least == most else f"{least} to {most}"
+    noun = "operand" if wanted == "1" else "operands"
+    return f"`{shown(body.word.text)}` takes {wanted} {noun}, and this one has {len(body.operands) or 'none'}"
+
+
+def for_unknown(expansion: "Expansion", statement: Statement, body: Instruction) -> str | None:
+    """Help for a word that is no instruction, no directive and no macro here."""
+    word = statement.word
+    help = of_other_assemblers(word)
+    if help is not None:
+        return help
+    if word.startswith("."):
+        return did_you_mean(word, [*DIRECTIVES, *BLOCK_DIRECTIVES, ".include", ".incbin"])
+    if not expansion.layout.header.has_library and word in standard_library().macros:
+        return f"`{word}` is a standard macro, which `.nostd` leaves out"
+    included = expansion.files.blocks() if "files" in vars(expansion) else ()
+    for definition in _definitions([expansion.block, *included]):
+        if definition.head.name.text.lower() == word:
+            place = definition.statement.span_of(definition.head.name)
+            return f"the macro at {place} must stand above its use"
+    near = did_you_mean(word, [*ISAS, *expansion.macros.names()])
+    return near or missing_colon(statement, body)
+
+
+def _definitions(blocks: list[Block]) -> Iterator[Definition]:
+    """The macros defined anywhere in some blocks."""
+    while blocks:
+        for node in blocks.pop():
+            match node:
+                case Definition():
+                    yield node
+                case Conditional():
+                    blocks += [branch.block for branch in node.branches]
+                case Repetition():
+                    blocks.append(node.block)

@@ -237,6 +237,11 @@ class Definition:
     head: MacroHead
     block: "Block"
     signature: "Signature"
+    pools: "tuple[Pool, ...]" = field(init=False)  # where there is nothing else in it, and it has no parameters
+
+    def __post_init__(self) -> None:
+        pools = tuple(node for node in self.block if isinstance(node, Pool))
+        object.__setattr__(self, "pools", pools if len(pools) == len(self.block) and not self.head.parameters else ())
 
 
 @dataclass(frozen=True, slots=True)
