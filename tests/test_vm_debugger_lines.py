@@ -59,6 +59,49 @@ def test_the_lines_of_a_block_are_lines_of_the_program() -> None:
     assert [int(line.split()[0]) for line in seen] == [2, 3, 1, 2, 3, 1]
 
 
+BLOCKS = """.macro doubly
+        .close  finally
+        clr     one
+        .body
+        .body
+.endm
+        while   n
+        if      n eq one
+        out     ='A'
+        else
+        call    letter
+        end
+        dec     n
+        end
+        doubly
+        inc     n
+        finally
+        halt
+letter: out     ='B'
+        ret
+n:      .word   2
+one:    .word   1
+"""
+
+
+def test_a_block_is_one_statement_to_next_and_its_lines_are_stepped() -> None:
+    text = BLOCKS
+    session = Session(assemble(text, "main.sbn"), load_unit("native"), read_source=lambda file: text)
+    seen = [_line(execute(session, "next")) for _ in range(2)]
+    assert seen == [15, 18], "over the loop, and over the program's own block"
+    assert bytes(session.present.output) == b"BA" and session.read(session.symbols["n"]) == 2
+    execute(session, "goto 0")
+    assert [_line(execute(session, "step")) for _ in range(4)] == [8, 11, 19, 20]
+    execute(session, "goto 0")
+    execute(session, "step")
+    assert _line(execute(session, "next")) == 13, "over the condition and what it calls"
+    assert _line(execute(session, "next")) == 7
+
+
+def _line(said: str) -> int:
+    return int(said.rpartition("=> ")[2].split()[0])
+
+
 def test_a_macros_arguments_are_shown_where_its_definition_is_known() -> None:
     text = ".macro swap a, b\n mov a, t\n mov b, a\n mov t, b\n.endm\n swap p, q\n halt\np: .word 1\nq: .word 2\n"
     text += "t: .word 0\n"

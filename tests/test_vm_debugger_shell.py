@@ -317,8 +317,8 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(arguments: list[str]) -> Iterator[Terminal]:
-    opened = Terminal(arguments)
+def terminal(arguments: list[str], rows: int = 40, columns: int = 120) -> Iterator[Terminal]:
+    opened = Terminal(arguments, rows, columns)
     try:
         yield opened
     finally:
@@ -384,6 +384,21 @@ def test_the_full_screen_shows_source_memory_margins_and_output(program: Path) -
         assert "reverse-continue/rc" in seen.text
         seen.press("\x1b")
         seen.shows("── memory")
+        seen.press("q")
+        assert seen.ends() == 0
+
+
+def test_on_a_small_screen_five_rows_of_the_source_are_left_with_the_line_that_is_executed(tmp_path: Path) -> None:
+    path = tmp_path / "long.sbn"
+    path.write_text(" inc n\n" * 40 + " halt\nn: .word 0\n")
+    with terminal(["debug", str(path), "--unit", "native", "--tui"], rows=15, columns=60) as seen:
+        seen.shows("── output")
+        seen.press(":step 20\r")
+        seen.shows("=>   21   inc n")
+        rows = seen.text.partition("── output")[0].splitlines()[2:]
+        assert len(rows) >= 5 and all("inc n" in row for row in rows)
+        cell = seen.screen.buffer[2 + next(k for k, row in enumerate(rows) if row.startswith("=>"))][0]
+        assert cell.reverse, "the line stands out"
         seen.press("q")
         assert seen.ends() == 0
 

@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
     _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
     command("dap", "let an editor debug programs: the debug adapter, on stdin and stdout")
+    command("lsp", "help an editor with sources: the language server, on stdin and stdout")
     _add_picture(command("picture", "draw one learned step, or a run, for a paper or a slide", PICTURE_EPILOG))
     _add_page(command("page", "write a program as one HTML file in which it runs on the networks", PAGE_EPILOG))
     macros = command("macros", "list the standard macros with their costs, or describe one")

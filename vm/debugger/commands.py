@@ -129,7 +129,8 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "next", ("n",), "next",
-        "Run to the next statement; a routine that is called runs to its end.", "next", moving.next_, MOVING,
+        "Run to the next statement; a routine that is called and a block run to their ends.",
+        "next", moving.next_, MOVING,
     ),
     Command(
         "finish", ("f", "fi", "fin"), "finish",

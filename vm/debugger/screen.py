@@ -13,10 +13,10 @@ from vm.debugger.shell import Shell, toolbar
 if TYPE_CHECKING:
     from prompt_toolkit import Application
 
-OUTPUT_ROWS = 4
-RESULT_ROWS = 4
-FRAME_ROWS = 8  # title, rules, command line, keys, toolbar
-LEAST_ROWS = 4  # of the panes above, on however small a screen
+FRAME_ROWS = 6  # toolbar, three rules, command line, keys
+LEAST_ROWS = 5  # of the source, on however small a screen
+MOST_ROWS = 4  # of the output, and of the result
+BESIDE_COLUMNS, BESIDE_ROWS = 70, 7  # what the screen needs for memory and margins beside the source
 KEYS = {
     "s": "step",
     "n": "next",
@@ -69,7 +69,7 @@ class Screen:
         finally:
             self._running = None
         lines = self.said.decode("utf-8", "replace").splitlines()
-        self.page, self.page_start = (lines, 0) if len(lines) > RESULT_ROWS else ([], 0)
+        self.page, self.page_start = (lines, 0) if len(lines) > MOST_ROWS else ([], 0)
         self._app.invalidate()
 
     def pane(self, name: str) -> str:
@@ -87,8 +87,13 @@ class Screen:
         if name == "margins":
             return panes.margins(session, rows - rows // 2 - 1)
         if name == "output":
-            return panes.output(session, OUTPUT_ROWS)
+            return panes.output(session, self._output_rows())
         return [toolbar(session)]
+
+    def _marked_source(self) -> list[tuple[str, str]]:
+        """The source as pieces with their styles: the line that is looked at stands out."""
+        lines = self.pane("source").split("\n")
+        return [("reverse" if line.startswith("=>") else "", f"{line}\n") for line in lines]
 
     def result(self) -> str:
         """What the last command said, or that one is running."""
@@ -107,9 +112,24 @@ class Screen:
             words = rows // 2 * self._memory_columns()
             self.memory_start = max(0, min(self.memory_start + pages * words, self.session.size - 1))
 
+    def _spare(self) -> int:
+        """Rows for output and result, beyond one of each and the least of the source."""
+        return max(0, self._app.output.get_size().rows - FRAME_ROWS - LEAST_ROWS - 2)
+
+    def _result_rows(self) -> int:
+        return min(MOST_ROWS, 1 + -(-self._spare() // 3))
+
+    def _output_rows(self) -> int:
+        return min(MOST_ROWS, 1 + self._spare() // 4)
+
     def _rows(self) -> int:
         """Rows of the panes above."""
-        return max(LEAST_ROWS, self._app.output.get_size().rows - OUTPUT_ROWS - RESULT_ROWS - FRAME_ROWS)
+        rows = self._app.output.get_size().rows - FRAME_ROWS
+        return max(LEAST_ROWS, rows - self._output_rows() - self._result_rows())
+
+    def _has_beside(self) -> bool:
+        """Whether memory and margins stand beside the source."""
+        return not self.page and self._app.output.get_size().columns >= BESIDE_COLUMNS and self._rows() >= BESIDE_ROWS
 
     def _memory_columns(self) -> int:
         """Words in a row, on half of the screen."""
@@ -123,7 +143,7 @@ class Screen:
         from prompt_toolkit.layout.controls import FormattedTextControl
         from prompt_toolkit.widgets import TextArea
 
-        def window(text: Callable[[], str], **kind: Any) -> Any:
+        def window(text: Callable[[], Any], **kind: Any) -> Any:
             return Window(FormattedTextControl(text, focusable=True, show_cursor=False), **kind)
 
         def rule(title: str) -> Any:
@@ -142,8 +162,8 @@ class Screen:
         )
         top = VSplit(
             [
-                HSplit([rule("source"), window(lambda: self.pane("source"))]),
-                ConditionalContainer(VSplit([Window(width=1, char="│"), beside]), Condition(lambda: not self.page)),
+                HSplit([rule("source"), window(self._marked_source)]),
+                ConditionalContainer(VSplit([Window(width=1, char="│"), beside]), Condition(self._has_beside)),
             ]
         )
         keys = window(lambda: HELP, height=1)
@@ -152,9 +172,9 @@ class Screen:
                 window(lambda: self.pane("toolbar"), height=1, style="reverse"),
                 top,
                 rule("output"),
-                window(lambda: self.pane("output"), height=OUTPUT_ROWS),
+                window(lambda: self.pane("output"), height=lambda: self._output_rows()),
                 rule("result"),
-                window(self.result, height=RESULT_ROWS, wrap_lines=True),
+                window(self.result, height=lambda: self._result_rows(), wrap_lines=True),
                 command,
                 keys,
             ]

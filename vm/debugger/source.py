@@ -119,6 +119,18 @@ class Source:
             if path[:1] == outer and (self.shared[run.start] == self.shared[address])
         ]
 
+    def first_word(self, line: Origin) -> int | None:
+        """The first word that a line of the program made."""
+        return next((run.start for run, path in zip(self._runs, self._paths, strict=True) if path[0] == line), None)
+
+    def made_by(self, file: str, first: int, last: int) -> np.ndarray:
+        """The words that some lines of the program made: bool [size]."""
+        found = np.zeros(self.size, np.bool_)
+        for run, path in zip(self._runs, self._paths, strict=True):
+            if path[0].file == file and first <= path[0].line <= last:
+                found[run.start : run.end] = True
+        return found
+
     def call_level(self, address: int) -> int:
         """The level at which `call` stands in the path of one of its words."""
         level = _level_of(self.path(address), _CALL)

@@ -9,6 +9,7 @@ import numpy as np
 
 from assembler import Origin
 from vm.debugger import points, rendering, travel
+from vm.debugger.block_lines import end_of_block
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 from vm.debugger.stack import Frame
@@ -41,8 +42,10 @@ def step_instructions(session: Session, count: int) -> list[str]:
 
 
 def next_(session: Session) -> list[str]:
-    """Run to the next statement at the level looked at, or an outer one; a routine that is called runs to its end."""
+    """Run to the next statement at the level looked at, or an outer one: over routines that are called, and blocks."""
     marks = _other_statements(session)
+    if marks is not None and not session.level:
+        marks &= ~_block(session)
     if marks is None:
         reasons = travel.forward(session, 1)
     else:
@@ -164,6 +167,16 @@ def _other_statements(session: Session) -> np.ndarray | None:
         return None
     ids, begins = session.source.statements(session.level)
     return begins & (ids != ids[here.entered])
+
+
+def _block(session: Session) -> np.ndarray:
+    """The lines of the block that the line of the program opens, if the machine stands before it: bool [size]."""
+    here = standing(session)
+    head = here.path[0]
+    if here.level or here.entered != here.pc or session.source.first_word(head) != here.pc:
+        return np.zeros(session.size, np.bool_)
+    last = end_of_block(session.source_lines(head.file), head.line)
+    return session.source.made_by(head.file, head.line + 1, last or head.line)
 
 
 def _look_outward(session: Session) -> None:
