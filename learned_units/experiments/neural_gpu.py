@@ -209,10 +209,8 @@ def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
         shares = [_pooled(row for row in mine if row[4] == length) for length in lengths]
         label = f"{task}, not accepted" if accepted == "no" else task
         curves.append(Curve(label, tuple(map(float, lengths)), tuple(shares), family=label))
-    title = (
-        f"{_share(rows).rstrip('.')}; trained on one string, it is wrong in "
-        f"{max((y for each in curves if 'string' in each.label for y in each.y), default=0):.0f} % of the longest"
-    )
+    worst = max((y for each in curves if "string" in each.label for y in each.y), default=0)
+    title = f"{_share(rows).rstrip('.')}; with the operands in one string up to {worst:.0f} % of cases are wrong"
     return Panel(
         title, "bits of an operand", "cases with an error, %", tuple(curves), log="x", linear_below=LEAST_PERCENT
     )

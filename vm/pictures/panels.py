@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PANEL_INCHES = (6.4, 4.2)
 LARGEST_MARKER, SMALLEST_MARKER = 9.0, 4.5  # hollow and of falling size: curves that coincide are all seen
 LABEL_INCHES = 0.7  # beside a pair of axes
-HEADROOM = 0.22  # of the y axis at either end: a legend finds room
+HEADROOM = 0.32  # of the y axis at either end: a legend finds room
 ONE_COLUMN = 4  # curves; a legend of more has two
 MOST_MARKED = 40  # points; a longer curve has a marker at every so many of them
 
