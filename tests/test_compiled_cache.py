@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from vm.console import compiled_cache
-from vm.console.compiled_cache import tidy
+from vm.console import jax_setup
+from vm.console.jax_setup import tidy
 
 WHOLE = zlib.compress(os.urandom(5_000))
 LONG_AGO = time.time() - 100_000
@@ -46,10 +46,10 @@ def test_entries_that_end_too_soon_are_removed_and_nothing_else(folder):
 def test_those_used_least_recently_go_once_there_are_too_many(folder, monkeypatch):
     for k in range(10):
         entry(folder, str(k), WHOLE, used=LONG_AGO - k)
-    monkeypatch.setattr(compiled_cache, "MOST_ENTRIES", 7)
+    monkeypatch.setattr(jax_setup, "MOST_ENTRIES", 7)
     tidy(folder)
     assert sorted(path.name for path in folder.glob("*-cache")) == [f"{k}-cache" for k in range(7)]
-    monkeypatch.setattr(compiled_cache, "MOST_BYTES", 3 * len(WHOLE) + 1)
+    monkeypatch.setattr(jax_setup, "MOST_BYTES", 3 * len(WHOLE) + 1)
     os.utime(folder / ".checked", (LONG_AGO, LONG_AGO))
     tidy(folder)
     assert sorted(path.name for path in folder.glob("*-cache")) == [f"{k}-cache" for k in range(3)]

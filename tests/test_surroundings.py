@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from learned_units import store
 from vm import cli
 from vm.console import jax_setup
-from vm.console.usage import UsageError
+from vm.console.launch import UsageError
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 RUN = ("run", "hello", "--unit", "native")

@@ -23,7 +23,6 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from learned_units.store import cache_folder
 from learned_units.unit import Spec
-from learned_units.whole_file import write_whole
 from vm.machine import Rows, run_chunk
 from vm.state import MachineState
 
@@ -41,6 +40,8 @@ def compiled_loop(state: MachineState, rows: Any, params: Any, budget: Any, spec
     with _without_jaxs_cache():
         compiled = run_chunk.lower(*arguments, spec=spec, input_mode=input_mode, stops=None).compile()
     with contextlib.suppress(Exception):  # what cannot be kept is compiled at each start
+        from learned_units.whole_file import write_whole
+
         data = pickle.dumps(serialize_executable.serialize(compiled))
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, _DIGEST(data).digest() + data)

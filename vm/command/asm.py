@@ -9,8 +9,8 @@ from assembler import Image, format_of, format_symbols, image_bytes
 from assembler.files import RAW_FORMATS
 from learned_units.whole_file import write_whole
 from vm.console import outputs, program_files, terminal
+from vm.console.launch import stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import stated_by_user
 
 
 def run(options: argparse.Namespace) -> int:

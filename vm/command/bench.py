@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vm.console import jax_setup, outputs, picture, terminal
+from vm.console.launch import UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from learned_units.unit import Unit

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vm.console import chosen_unit, jax_setup, terminal
+from vm.console.launch import UsageError
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError
 
 if TYPE_CHECKING:
     from learned_units.proof.certificate import Certificate, Readout

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from learned_units.catalog import DEFAULT_UNIT
 from vm.console import chosen_unit, jax_setup, terminal
-from vm.console.launch import FAILED
+from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
 
 EXACT = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul}

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vm.console.usage import UsageError
+from vm.console.launch import UsageError
 
 if TYPE_CHECKING:
     from vm.debugger.session import Session

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import programs
 from vm.console import jax_setup, outputs, program_files, terminal
-from vm.console.launch import FAILED
+from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from assembler import Image

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vm.console import jax_setup, terminal
-from vm.console.launch import FAILED
+from vm.console.launch import FAILED, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import stated_by_user
 from vm.margin import format_margin
 
 if TYPE_CHECKING:

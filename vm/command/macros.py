@@ -8,7 +8,7 @@ import difflib
 from assembler import macro_reference
 from assembler.diagnostics import printable
 from vm.console import terminal
-from vm.console.usage import UsageError
+from vm.console.launch import UsageError
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,9 +9,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from vm.console import jax_setup, terminal
-from vm.console.launch import FAILED
+from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import argparse
 import os
 
 from assembler.diagnostics import printable
+from vm.console.launch import UsageError
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError
 
 START = """\
 ; {name}: reads a number and writes what it and all numbers below it add up to.

@@ -11,9 +11,9 @@ import programs
 from assembler import format_of
 from learned_units.whole_file import write_whole
 from vm.console import jax_setup, outputs, program_files, terminal
+from vm.console.launch import UsageError, stated_by_user
 from vm.console.program_files import STDIN
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from assembler import Image

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from vm.console import jax_setup, outputs, picture, program_files
+from vm.console.launch import stated_by_user
 from vm.console.picture import Target
 from vm.console.program_files import STDIN
 from vm.console.terminal import Talk
-from vm.console.usage import stated_by_user
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 
 from assembler import Image
 from vm.command import debug
-from vm.console.usage import stated_by_user
+from vm.console.launch import stated_by_user
 
 
 def run(options: argparse.Namespace) -> int:

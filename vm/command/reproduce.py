@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from learned_units.experiments import EXPERIMENTS
 from learned_units.whole_file import write_whole
 from vm.console import jax_setup, outputs, picture, terminal
+from vm.console.launch import UsageError
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError
 
 if TYPE_CHECKING:
     from learned_units.experiments.table import Table

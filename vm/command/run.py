@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 
 from vm.console import jax_setup, program_files, running
+from vm.console.launch import UsageError, stated_by_user
 from vm.console.running import Stopwatch
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 
 STDIN = "-"
 

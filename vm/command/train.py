@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from vm.console import jax_setup, terminal
+from vm.console.launch import UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vm.console import chosen_unit, jax_setup, outputs, picture, terminal
-from vm.console.launch import FAILED
+from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 from vm.margin import MARGIN_ROUNDING, format_margin
 
 if TYPE_CHECKING:

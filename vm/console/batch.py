@@ -15,10 +15,10 @@ import numpy as np
 
 from assembler import Image
 from vm.console import running, terminal
+from vm.console.launch import UsageError, stated_by_user
 from vm.console.program_files import STDIN
 from vm.console.running import Meter, Stopwatch
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 from vm.outcome import Outcome
 from vm.state import Halt
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from learned_units import catalog
+from vm.console.launch import UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from learned_units.unit import Unit

@@ -11,13 +11,21 @@ import os
 import re
 import sys
 import threading
+import time
 import warnings
+import zlib
+from pathlib import Path
 
 from vm.console import terminal
-from vm.console.launch import MISUSED
-from vm.console.usage import UsageError
+from vm.console.launch import MISUSED, UsageError
 
 MEETING_SECONDS = 60
+MOST_ENTRIES = 4_000  # a command that compiles much makes some hundreds, of 6 KB on average
+MOST_BYTES = 128 << 20
+SLACK_SECONDS = 2.0  # by which the clock of a file system may lag
+_SUFFIX = "-cache"
+_ZLIB = b"\x78"  # begins what jax compresses, unless the package zstandard is there
+_MARKER = ".checked"  # its time is that of the last look
 
 # XLA's CPU compiler otherwise runs a loop's body as a list of separate kernels. Compiled into one function, which this
 # threshold allows for a loop that touches no more bytes in a round, a step of the closed-form unit takes a fifth of the
@@ -51,10 +59,8 @@ def prepare() -> None:
     interrupts.check()
 
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        from vm.console import compiled_cache
-
         folder = cache_folder() / "compiled"
-        compiled_cache.tidy(folder)
+        tidy(folder)
         jax.config.update("jax_compilation_cache_dir", str(folder))
     # What the machine computes has infinite margins, and it moves words to the device and back: these two of jax's aids
     # for finding errors would take that for one.
@@ -70,6 +76,45 @@ def prepare() -> None:
 def _is_utf8(name: str) -> bool:
     """Whether the libraries can have this name, as it came from the environment."""
     return os.fsencode(name).decode("utf-8", "replace").encode() == os.fsencode(name)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what is damaged or too much in the folder of compiled loops, to which jax itself only ever adds.
+
+    An entry that a full disk or a kill cut short would stay; those used least recently go once there are too many. This
+    is done once in a command, for with a limit of its own jax searches the whole folder at each write. It does nothing
+    where nothing was added since the last time, or where it may not.
+    """
+    marker, began = folder / _MARKER, time.time()
+    try:
+        last = marker.stat().st_mtime if marker.exists() else 0.0
+        if folder.stat().st_mtime < last or not os.access(folder, os.W_OK):
+            return
+        entries = [(entry, entry.stat()) for entry in os.scandir(folder) if entry.name.endswith(_SUFFIX)]
+    except OSError:  # it is not there yet, or another command removes entries from it now
+        return
+    room = MOST_BYTES
+    entries.sort(key=lambda each: max(each[1].st_atime, each[1].st_mtime), reverse=True)
+    for place, (entry, found) in enumerate(entries):
+        room -= found.st_size
+        with contextlib.suppress(OSError):
+            if place >= MOST_ENTRIES or room < 0 or (found.st_mtime >= last and _is_cut(Path(entry))):
+                os.unlink(entry)
+    with contextlib.suppress(OSError):
+        marker.touch()
+        os.utime(marker, (began, began - SLACK_SECONDS))
+
+
+def _is_cut(entry: Path) -> bool:
+    """Whether an entry ends too soon, as far as can be told: it is empty, or its compression has no end."""
+    data = entry.read_bytes()
+    if not data.startswith(_ZLIB):
+        return not data
+    try:
+        zlib.decompress(data)
+    except zlib.error:
+        return True
+    return False
 
 
 def _cores() -> int:

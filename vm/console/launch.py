@@ -8,16 +8,28 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from learned_units import interrupts
 from vm.console import terminal
-from vm.console.usage import UsageError
 
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = interrupts.EXIT_CODE
 DEVICE_CHOICES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "JAX_DEFAULT_DEVICE")  # jax reads them
+
+
+class UsageError(Exception):
+    """What a user asked for and cannot have: an option, a file or a name. The message says which, and what to do."""
+
+
+@contextlib.contextmanager
+def stated_by_user() -> Iterator[None]:
+    """Around calls whose arguments come from the command line: what they refuse is the user's to mend."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise UsageError(str(error)) from error
 
 
 def launch(command: str, options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vm.console.usage import UsageError
+from vm.console.launch import UsageError
 
 if TYPE_CHECKING:
     from assembler import Image

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from learned_units.whole_file import write_whole
-from vm.console.usage import UsageError
+from vm.console.launch import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,8 +11,8 @@ from assembler import Image, load_image, load_images, read_image
 from assembler.diagnostics import printable
 from assembler.files import FORMATS
 from vm.console import terminal
+from vm.console.launch import UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 
 STDIN = "-"
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from vm.console import program_files, terminal
-from vm.console.launch import FAILED, INTERRUPTED
+from vm.console.launch import FAILED, INTERRUPTED, UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 
 if TYPE_CHECKING:
     from assembler import Image, Note

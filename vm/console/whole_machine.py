@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import programs
 from vm.console import chosen_unit, jax_setup, program_files, running, terminal
-from vm.console.launch import FAILED
+from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.running import Stopwatch
 from vm.console.terminal import Talk
-from vm.console.usage import UsageError, stated_by_user
 from vm.margin import format_margin
 
 if TYPE_CHECKING:

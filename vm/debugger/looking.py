@@ -19,7 +19,7 @@ from vm.margin import format_margin
 INSTRUCTIONS = 8
 FOUND_ROWS = 20
 MAX_ROWS = 10_000  # printed by one command
-_FORMAT = re.compile(r"(?P<count>[0-9]{0,9})(?P<kind>[dxuic]?)")
+_FORMAT = re.compile(r"(?P<count>[0-9]{0,30})(?P<kind>[dxuic]?)")
 _PER_ROW = {"d": 8, "u": 8, "x": 8, "c": 64, "i": 1}
 
 
