@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from jax.experimental import serialize_executable
 from jax.experimental.compilation_cache import compilation_cache
 
@@ -29,6 +30,8 @@ from vm.state import MachineState
 Loop = Callable[[MachineState, Any, Any, Any], tuple[MachineState, Rows]]  # of state, rows, params and budget
 
 _DIGEST = hashlib.sha256
+# The default of XLA; stating it keeps jax from handing out a loop that this process has already taken from its cache.
+_AFRESH = {"xla_embed_ir_in_executable": False}
 
 
 def compiled_loop(state: MachineState, rows: Any, params: Any, budget: Any, spec: Spec, input_mode: str) -> Loop:
@@ -38,11 +41,14 @@ def compiled_loop(state: MachineState, rows: Any, params: Any, budget: Any, spec
     with contextlib.suppress(Exception):
         return functools.partial(_load(place), stops=None)
     with _without_jaxs_cache():
-        compiled = run_chunk.lower(*arguments, spec=spec, input_mode=input_mode, stops=None).compile()
+        lowered = run_chunk.lower(*arguments, spec=spec, input_mode=input_mode, stops=None)
+        compiled = lowered.compile(compiler_options=_AFRESH)
     with contextlib.suppress(Exception):  # what cannot be kept is compiled at each start
         from learned_units.whole_file import write_whole
 
         data = pickle.dumps(serialize_executable.serialize(compiled))
+        copies = jax.tree.map(np.array, (state, rows))  # the loop consumes them
+        jax.block_until_ready(_loaded(data)(*copies, params, np.int32(1), stops=None))  # it must run to be kept
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, _DIGEST(data).digest() + data)
     return functools.partial(compiled, stops=None)
@@ -67,10 +73,15 @@ def _load(place: Path) -> Callable[..., tuple[MachineState, Rows]]:
     checksum, data = written[: _DIGEST().digest_size], written[_DIGEST().digest_size :]
     if _DIGEST(data).digest() != checksum:
         raise ValueError("a kept loop was altered")
-    device = jax.devices()[0]
-    loaded = serialize_executable.deserialize_and_load(*pickle.loads(data), execution_devices=[device])
+    loaded = _loaded(data)
     os.utime(place)  # the cache removes what was not used for longest
     return loaded
+
+
+def _loaded(data: bytes) -> Callable[..., tuple[MachineState, Rows]]:
+    """The compiled loop as it was written."""
+    device = jax.devices()[0]
+    return serialize_executable.deserialize_and_load(*pickle.loads(data), execution_devices=[device])
 
 
 def _key(arguments: Any, spec: Spec, input_mode: str) -> str:
