@@ -31,7 +31,7 @@ Loop = Callable[[MachineState, Any, Any, Any], tuple[MachineState, Rows]]  # of 
 
 _DIGEST = hashlib.sha256
 # The default of XLA; stating it keeps jax from handing out a loop that this process has already taken from its cache.
-_AFRESH = {"xla_embed_ir_in_executable": False}
+_AFRESH: Any = {"xla_embed_ir_in_executable": False}
 
 
 def compiled_loop(state: MachineState, rows: Any, params: Any, budget: Any, spec: Spec, input_mode: str) -> Loop:
