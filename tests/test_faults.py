@@ -177,6 +177,7 @@ def fresh(made: str) -> Path:
     return folder
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # the child sets its limit, and is another program then
 @pytest.mark.parametrize("limit", LIMITS[:1])
 def test_a_command_on_a_full_disk_is_refused_in_words_and_leaves_the_old_file(tmp_path, limit):
     ending = inject(WORKS["asm"], tmp_path, FULL, limit)

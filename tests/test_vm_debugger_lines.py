@@ -29,7 +29,7 @@ def session_on(source: str, given: bytes = b"") -> Session:
 
 def test_every_answer_shows_the_line_of_the_program_that_is_executed_next() -> None:
     session = session_on(FACTORIALS)
-    assert execute(session, "step").endswith("; main.sbn:8, in std.sbn:68\n=> 8  mov     n, k")
+    assert execute(session, "step").endswith("; main.sbn:8, in std.sbn:70\n=> 8  mov     n, k")
     assert execute(session, "next").endswith("=> 9  mov     =1, f")
     assert execute(session, "where").splitlines()[1] == "=> 9  mov     =1, f"
     assert "=>     9          mov     =1, f" in execute(session, "list").splitlines()
