@@ -47,7 +47,7 @@ _pipe: tuple[int, int] | None = None  # what the system writes a byte into for e
 
 def pressed() -> bool:
     """Whether Ctrl-C was pressed and not answered yet; never where it is not noted."""
-    return _presses() > _answered
+    return are_noted() and _presses() > _answered
 
 
 def check() -> None:
