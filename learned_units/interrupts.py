@@ -79,7 +79,8 @@ def note() -> Callable[[], None]:
     answer()
     reading, writing = _pipe = os.pipe()
     os.set_blocking(writing, False)
-    threading.Thread(target=_watch, args=(reading,), name="interrupts", daemon=True).start()
+    watching = threading.Thread(target=_watch, args=(reading,), name="interrupts", daemon=True)
+    watching.start()
     signal.signal(signal.SIGINT, _on_signal)
     woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
 
@@ -88,7 +89,8 @@ def note() -> Callable[[], None]:
         signal.signal(signal.SIGINT, before)
         signal.set_wakeup_fd(woken)
         _pipe = None
-        os.close(writing)  # the thread ends
+        os.close(writing)  # the thread ends, once it has counted what was pressed
+        watching.join()
 
     return undo
 

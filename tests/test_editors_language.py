@@ -19,7 +19,7 @@ from vm.editors.language import Document
 from vm.editors.messages import Messages
 from vm.editors.server import Server
 
-URI = "file:///work/main.sbn"
+URI = "file:///project/main.sbn"
 SOURCE = """\
 ; doubles x
 .macro  twice x

@@ -209,6 +209,17 @@ def test_ctrl_c_is_noted_where_it_is_asked_for_and_then_left_to_python_again():
         signal.raise_signal(signal.SIGINT)
 
 
+def test_a_press_that_was_not_answered_is_forgotten_where_ctrl_c_is_no_longer_noted():
+    for _ in range(20):
+        with interrupts.noted():
+            signal.raise_signal(signal.SIGINT)
+        assert not [each for each in threading.enumerate() if each.name == "interrupts"]
+        assert not interrupts.pressed()
+        interrupts.check()
+        with interrupts.noted():
+            assert not interrupts.pressed()
+
+
 def test_a_process_started_to_ignore_ctrl_c_goes_on_ignoring_it():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

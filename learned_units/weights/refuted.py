@@ -1,7 +1,7 @@
 """Weights that failed a verification: one short text a set of tensors, in the cache, for as long as it stands.
 
 It is kept by the hash of the tensors, so it speaks of weights wherever they lie: in the cache, in the package, in a
-file of the user's. Training ends it: what is made is judged anew before it is kept.
+file of the user's. Training ends it: new weights are judged before they are kept.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ LARGEST_MARKER, SMALLEST_MARKER = 9.0, 4.5  # hollow and of falling size: curves
 LABEL_INCHES = 0.7  # beside a pair of axes
 HEADROOM = 0.32  # of the y axis at either end: a legend finds room
 ONE_COLUMN = 4  # curves; a legend of more has two
-MOST_MARKED = 40  # points; a longer curve has a marker at every so many of them
+MOST_MARKED = 40  # points; a longer curve has markers at some of them only
 
 
 def figure(panels: Sequence[Panel], size: tuple[float, float] | None = None) -> Figure:
