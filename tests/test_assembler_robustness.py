@@ -148,8 +148,13 @@ HUGE = {
     "form feeds and other blanks": "\f\v\t \u2028\u00a0" * 1_000,
 }
 
+LONG = {"the last address", "undefined names beside many others", "space of the whole image"}
 
-@pytest.mark.parametrize("source", HUGE.values(), ids=HUGE.keys())
+
+@pytest.mark.parametrize(
+    "source",
+    [pytest.param(source, id=name, marks=pytest.mark.slow if name in LONG else ()) for name, source in HUGE.items()],
+)
 def test_what_is_huge_or_deep_is_answered_soon(source):
     start = time.process_time()
     outcome(source)

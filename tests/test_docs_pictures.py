@@ -18,7 +18,7 @@ SHOWN = sorted(
 COMMANDS = sorted(
     {found for text in CHAPTERS.values() for found in re.findall(r"`sbn ([^`]* docs/pictures/[^`]+)`", text)}
 )
-LONG = ("picture run", "verify")  # they compile the loop, or prove everything: their parts are tested elsewhere
+QUICK = "picture step"  # the others compile the loop, measure, or prove everything
 
 
 def path_of(command: str) -> str:
@@ -40,7 +40,7 @@ def test_every_picture_that_is_kept_is_shown():
 
 @pytest.mark.parametrize(
     "command",
-    [pytest.param(each, marks=pytest.mark.slow if each.startswith(LONG) else ()) for each in COMMANDS],
+    [pytest.param(each, marks=() if each.startswith(QUICK) else pytest.mark.slow) for each in COMMANDS],
 )
 def test_the_command_of_a_picture_makes_it(command, tmp_path, capsys):
     kept = DOCS.parent / path_of(command)

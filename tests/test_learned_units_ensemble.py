@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from marks import slow
 
 from learned_units.circuits.subtract_branch import template_sets
 from learned_units.networks import predictor
@@ -13,7 +14,7 @@ SAMPLES = 200
 BROKEN = 20
 
 
-@pytest.mark.parametrize("groups", [1, 2, 8])
+@pytest.mark.parametrize("groups", [2, *slow(1, 8)])
 @pytest.mark.parametrize("name", template_sets(8))
 def test_one_machine_and_a_batch_predict_the_same_up_to_rounding(name, groups, unit_of):
     params, template_set = unit_of("ntk", 16, "sbn").params[name], template_sets(8)[name]
@@ -28,7 +29,7 @@ def test_one_machine_and_a_batch_predict_the_same_up_to_rounding(name, groups, u
         assert np.abs(found - expected).max() < ROUNDING
 
 
-@pytest.mark.parametrize("unit", ["ntk", "ntk-limit"])
+@pytest.mark.parametrize("unit", ["ntk", *slow("ntk-limit")])
 @pytest.mark.parametrize("name", template_sets(8))
 def test_they_are_one_function_also_of_matches_that_only_wrong_networks_bring_about(name, unit, unit_of):
     """Several families at one position, up to all of them: a row is not weighed twice, and none of another is read."""

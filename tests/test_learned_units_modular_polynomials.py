@@ -29,6 +29,7 @@ def random_polynomial(rng: np.random.Generator, prime: int) -> tuple[str, dict[t
     return " ".join(texts) + f" mod {prime}", terms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [20, pytest.param(200, marks=slow)])
 def test_random_polynomials_modulo_97_are_right_on_their_whole_tables(count):
     rng = np.random.default_rng(SEED)

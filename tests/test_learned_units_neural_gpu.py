@@ -63,7 +63,7 @@ def cell_by_the_book(weights: Network, state: np.ndarray) -> np.ndarray:
     return update * shifted + (1 - update) * candidate
 
 
-@pytest.mark.parametrize("maps", [3, 16])
+@pytest.mark.parametrize("maps", [3, pytest.param(16, marks=slow)])
 def test_a_step_is_what_the_formulas_say(maps):
     weights = network.initialise(jax.random.key(1), 7, maps)
     state = np.random.default_rng(2).uniform(-1, 1, (9, maps)).astype(np.float32)
@@ -82,6 +82,7 @@ def test_nothing_travels_faster_than_one_position_a_step():
     assert differs.tolist() == [3, 4, 5]
 
 
+@pytest.mark.slow
 def test_a_batch_of_tapes_is_evaluated_like_each_alone():
     weights = network.initialise(jax.random.key(4), 7, 9)
     tapes = np.random.default_rng(5).integers(1, 7, (3, 11)).astype(np.int32)

@@ -51,6 +51,7 @@ def test_an_error_that_is_no_number_gives_no_z():
     assert not found["z"] >= ensembles.Z_FLOOR
 
 
+@pytest.mark.slow
 def test_a_network_on_tapes_that_gives_no_numbers_is_not_accepted(unit_of):
     weights = unit_of("neural-gpu").params
     broken = Network(*(each * np.float32(np.nan) for each in weights))

@@ -457,6 +457,7 @@ def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path,
     assert any("weights refused on this machine: the network 'select' is not acceptable here" in what for what in heard)
 
 
+@pytest.mark.slow
 def test_what_was_proved_with_other_libraries_is_proved_again(cache):
     _resaved(cache, manifest={"jax": "0.0.0", "note": "not known here"})
     heard = []
@@ -492,6 +493,7 @@ def test_a_changed_predictor_needs_a_new_version():
 GOLDEN = [-0.433021, -1.175942, -0.140393, -0.432937, *[0.159661] * 4, *[0.221551] * 4]
 
 
+@pytest.mark.slow
 def test_training_here_never_takes_the_shipped_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
     recipe = recipe_of("modular")

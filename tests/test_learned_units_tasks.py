@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import slow
 
 from learned_units.circuits import addition, algorithm, multiplication, permutation
 from learned_units.circuits.algorithm import Algorithm
@@ -145,7 +146,7 @@ ADDITIONS = {"ripple": addition.ripple, "grouped": functools.partial(addition.gr
 MULTIPLICATIONS = {"ripple": multiplication.ripple, "grouped": functools.partial(multiplication.grouped, group=GROUP)}
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 6])
+@pytest.mark.parametrize("length", [3, *slow(1, 2, 6)])
 @pytest.mark.parametrize("design", ADDITIONS)
 def test_every_sum_of_small_numbers_is_right_in_the_limit(design, length):
     one, other = all_pairs(length)
@@ -155,7 +156,7 @@ def test_every_sum_of_small_numbers_is_right_in_the_limit(design, length):
     assert margin == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("length", [1, 2, 4])
+@pytest.mark.parametrize("length", [2, *slow(1, 4)])
 @pytest.mark.parametrize("design", MULTIPLICATIONS)
 def test_every_product_of_small_numbers_is_right_in_the_limit(design, length):
     one, other = all_pairs(length)
@@ -173,9 +174,7 @@ def hard_words(rng: np.random.Generator, count: int, length: int) -> list[int]:
     return [*(uniform[: count // 2]), *runs[: count // 2 - 4], 0, 1, top, top - 1]
 
 
-@pytest.mark.parametrize(
-    ("design", "length"), [("ripple", 33), pytest.param("grouped", 33, marks=pytest.mark.slow), ("grouped", 64)]
-)
+@pytest.mark.parametrize(("design", "length"), [("grouped", 64), *slow(("ripple", 33), ("grouped", 33))])
 def test_long_sums_are_right_in_the_limit(design, length):
     rng = np.random.default_rng(length)
     one, other = hard_words(rng, 600, length), hard_words(rng, 600, length)[::-1]
@@ -184,6 +183,7 @@ def test_long_sums_are_right_in_the_limit(design, length):
     assert found == [a + b for a, b in zip(one, other, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("design", "length"), [("ripple", 9), ("grouped", 9), pytest.param("grouped", 13, marks=pytest.mark.slow)]
 )
@@ -231,7 +231,7 @@ def test_the_paper_designs_meet_the_condition_of_the_sign_readout(length):
         readout.check_sign_readout(network_of(task))
 
 
-@pytest.mark.parametrize("length", [1, 3, 4])
+@pytest.mark.parametrize("length", [3, *slow(1, 4)])
 @pytest.mark.parametrize("task", RIPPLES)
 def test_the_sign_readout_is_right_on_all_pairs(task, length):
     make, exact = RIPPLES[task]
@@ -258,7 +258,7 @@ def test_the_condition_names_what_breaks_it_and_padding_mends_it():
         assert bool(answer.value[0, 0] > 0) == right
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 5])
+@pytest.mark.parametrize("length", [3, *slow(1, 2, 5)])
 def test_the_bound_on_matched_templates_is_reached_and_never_passed(length):
     for make, _ in RIPPLES.values():
         network = network_of(make(length))

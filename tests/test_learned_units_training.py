@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 import pytest
+from marks import slow
 
 from learned_units.circuits.subtract_branch import template_sets
 from learned_units.networks import ensemble, readout, training, two_layer
@@ -67,7 +68,7 @@ def test_an_odd_number_of_units_leaves_one_without_its_antithesis():
     assert (rows[4:] == -rows[:3]).all()
 
 
-@pytest.mark.parametrize(("width", "templates", "output_bits"), [(64, 20, 12), (700, 64, 24)])
+@pytest.mark.parametrize(("width", "templates", "output_bits"), [(64, 20, 12), *slow((700, 64, 24))])
 def test_mirrored_halves_are_reflections_on_orthogonal_columns_and_start_at_zero(width, templates, output_bits):
     start = initialise(jax.random.key(4), "mirrored", width, templates, output_bits)
     assert start.hidden.shape == (2, width // 2, templates)

@@ -25,17 +25,24 @@ def blocks(language: str, text: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def sessions() -> list[tuple[str, list[str]]]:
-    """Every `$ command` of the console blocks of all pages, with the lines shown under it."""
+def sessions(page: str) -> list[tuple[str, list[str]]]:
+    """Every `$ command` of the console blocks of a page, with the lines shown under it."""
     found = []
-    for block in [block for page in PAGES for block in blocks("console", page)]:
+    for block in blocks("console", page):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *shown = part.splitlines()
             found.append((command, shown))
     return found
 
 
-@pytest.mark.parametrize("command, shown", sessions(), ids=[command for command, _ in sessions()])
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        pytest.param(command, shown, id=command, marks=() if page is README else pytest.mark.slow)
+        for page in PAGES
+        for command, shown in sessions(page)
+    ],
+)
 def test_a_session_in_the_documentation_prints_what_it_shows(command: str, shown: list[str], tmp_path: Path) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     ran = subprocess.run(

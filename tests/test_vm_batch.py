@@ -9,6 +9,7 @@ import sys
 import jax
 import jax.export
 import pytest
+from marks import slow
 
 import programs
 from assembler import Image, assemble
@@ -22,7 +23,7 @@ ECHO = [CONSOLE, 9, 3, 9, CONSOLE, 6, 10, 11, 0, 0, 0, -1]
 
 SEED = 9
 
-units = pytest.mark.parametrize("name", ["native", "ntk-limit", "ntk"])
+units = pytest.mark.parametrize("name", ["ntk", *slow("native", "ntk-limit")])
 
 
 def source_of(name: str) -> Image:

@@ -59,6 +59,7 @@ def test_a_run_below_what_was_verified_fails_and_claims_nothing(other_weights, s
     assert (code, "exhaustive" in err, "every input verified" in err) == (1, False, False)
 
 
+@pytest.mark.slow
 def test_a_whole_run_below_what_was_verified_fails_and_claims_nothing(other_weights, sbn):
     code, _, err = sbn("run", "multiply", "--whole", "--input-text", "2 3")
     assert (code, OTHER in err, "every input verified" in err) == (1, True, False)

@@ -242,6 +242,7 @@ def test_two_processes_share_a_verification_and_the_first_writes_what_one_would(
     assert b"4 of 4 shards, 100,000 cases, all right" in out and other == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [1, *slow(0)])
 def test_processes_that_do_not_meet_say_so(index):
     code = """

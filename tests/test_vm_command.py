@@ -577,6 +577,7 @@ def test_explain_fails_where_exact_arithmetic_disagrees(sbn, monkeypatch, unit_o
 QUICK = ("--seconds", "0.002", "--repeat", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [

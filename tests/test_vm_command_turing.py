@@ -12,6 +12,7 @@ from vm.cli import main
 from vm.console import terminal, turing
 
 
+@pytest.mark.slow
 def test_the_story_runs_an_interpreter_and_another_language_on_learned_steps(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--turing"]) == 0
     told = capfd.readouterr().out

@@ -209,12 +209,14 @@ def test_commands_are_piped_without_prompt_or_colour(program: Path) -> None:
     assert done.stdout.endswith("DCBA@\nhalted\n23  pc -1  halted\n")
 
 
+@pytest.mark.slow
 def test_a_refused_command_in_a_pipe_is_said_and_makes_the_exit_code(program: Path) -> None:
     done = piped(["debug", str(program), "--unit", "native"], "bogus\nwhere\n")
     assert done.returncode == 1
     assert done.stdout.startswith("error: there is no command `bogus`") and "step 0" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_is_refused_in_the_middle_is_one_line_and_the_session_goes_on(program: Path) -> None:
     script = f"unit nonsense\nboth nonsense\nstep\nsnapshot save {program}\nwhere\n"
     done = piped(["debug", str(program), "--unit", "native", "--group", "8"], script)
@@ -228,6 +230,7 @@ def test_what_is_refused_in_the_middle_is_one_line_and_the_session_goes_on(progr
     assert lines[5].startswith("step 1") and program.read_text() == SOURCE
 
 
+@pytest.mark.slow
 def test_the_programs_input_never_comes_from_the_pipe(tmp_path: Path) -> None:
     path = tmp_path / "cat.sbn"
     path.write_text("sbn -1, x\nsbn x, -1\nsbn x, x\nsbn one, x, -1\none: .word 1\nx: .word 0\n")
@@ -238,6 +241,7 @@ def test_the_programs_input_never_comes_from_the_pipe(tmp_path: Path) -> None:
     assert given.stdout == "Z\nhalted\n4  pc -1  halted\n"
 
 
+@pytest.mark.slow
 def test_the_program_and_the_commands_cannot_both_be_stdin() -> None:
     done = piped(["debug", "-", "--unit", "native"], "sbn 0\n")
     assert done.returncode == 2 and "name its file" in done.stderr
@@ -428,6 +432,7 @@ def test_ctrl_c_stops_a_run_on_the_full_screen(tmp_path: Path) -> None:
         assert seen.ends() == 0
 
 
+@pytest.mark.slow
 def test_statements_at_a_real_terminal() -> None:
     with terminal(["repl", "--unit", "native"]) as seen:
         seen.shows("sbn>")

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import slow
 
 from assembler import Image, assemble
 from assembler.image import INPUT_MODES, signed
@@ -61,12 +62,9 @@ class Bench(NamedTuple):
         return int(machine.memory[4]), machine.pc == 6
 
 
-DEFAULT = {("ntk-limit", 4, "subleq"), ("ntk-limit", 16, "sbn"), ("ntk-limit", 33, "subleq"),
-           ("ntk", 8, "subleq"), ("ntk", 16, "sbn")}  # fmt: skip
+DEFAULT = {("native", 4, "subleq"), ("native", 64, "sbn"), ("ntk-limit", 33, "subleq"), ("ntk", 16, "sbn")}
 FORMS = [
-    pytest.param(
-        form, id="-".join(map(str, form)), marks=() if form[0] == "native" or form in DEFAULT else pytest.mark.slow
-    )
+    pytest.param(form, id="-".join(map(str, form)), marks=() if form in DEFAULT else pytest.mark.slow)
     for form in (
         (name, word_bits, isa)
         for name in ("native", "ntk-limit", "ntk")
@@ -75,6 +73,7 @@ FORMS = [
     )
 ]
 every_unit = pytest.mark.parametrize("bench", FORMS, indirect=True)
+either_unit = pytest.mark.parametrize("name", ["ntk-limit", *slow("native")])
 
 
 @pytest.fixture
@@ -172,7 +171,7 @@ def test_a_negative_entry_halts_after_no_step(bench):
     assert (outcome.halt, outcome.steps, machine.pc, outcome.margin) == (Halt.HALTED, 0, bench.least, float("inf"))
 
 
-@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+@either_unit
 def test_falling_through_the_largest_positive_pc_halts(name, unit_of):
     machine = Bench(unit_of(name, 4, "sbn")).machine([0] * 16, entry=6)
     outcome = machine.run()
@@ -235,7 +234,7 @@ def test_a_step_in_error_reads_no_input(native):
 
 
 @pytest.mark.parametrize("memory", [1, 2])
-@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+@either_unit
 def test_a_memory_with_no_room_for_an_instruction_has_every_pc_outside(memory, name, unit_of):
     machine = Machine(Image([0] * memory, memory=memory), unit_of(name))
     for steps in (0, 1, None):
@@ -245,7 +244,7 @@ def test_a_memory_with_no_room_for_an_instruction_has_every_pc_outside(memory, n
     assert Machine(Image([0] * memory, memory=memory, entry=-1), unit_of(name)).run().halt is Halt.HALTED
 
 
-@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+@either_unit
 def test_a_memory_of_three_words_holds_one_instruction(name, unit_of):
     machine = Machine(Image([1, 2, -1], memory=3), unit_of(name))
     outcome = machine.run()  # mem[2] = -1 - 2 = -3: negative, to -1
@@ -253,7 +252,7 @@ def test_a_memory_of_three_words_holds_one_instruction(name, unit_of):
     assert Machine(Image([3, 0, 0], memory=3), unit_of(name)).run().halt is Halt.BAD_ADDRESS
 
 
-@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+@either_unit
 def test_an_operand_address_with_its_top_bit_set_is_legal_below_the_size_of_memory(name, unit_of):
     words = [0x80, 0xFE, -1] + [0] * 253
     words[0x80], words[0xFE] = 5, 3
@@ -263,7 +262,7 @@ def test_an_operand_address_with_its_top_bit_set_is_legal_below_the_size_of_memo
     assert int(machine.memory[0xFE]) == 254
 
 
-@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+@either_unit
 def test_the_console_is_no_memory_even_where_memory_has_that_address(name, unit_of):
     words = [15, 15, 3, 15, 9, 6, 15, 10, -1] + [0] * 6 + [5]
     machine = Machine(Image(words, 4), unit_of(name, 4), input=b"\x07\x02")
@@ -306,7 +305,7 @@ def test_sbn_of_the_console_alone_reads_and_writes(native):
     assert machine.output == b"q\xff"
 
 
-@pytest.mark.parametrize("name", ["native", "ntk-limit"])
+@either_unit
 @pytest.mark.parametrize(
     ("input_mode", "words"), [("set", [5, 0xFF, 0xFF]), ("add", [105, 99, 0]), ("sub", [95, 101, 2])]
 )
@@ -321,7 +320,7 @@ def test_the_input_mode_says_how_a_byte_enters_memory(input_mode, words, name, u
     assert same.memory.tolist() == machine.memory.tolist()
 
 
-@pytest.mark.parametrize("word_bits", [4, 8, 33, 64])
+@pytest.mark.parametrize("word_bits", [4, 64, *slow(8, 33)])
 @pytest.mark.parametrize("input_mode", ["add", "sub"])
 def test_input_arithmetic_wraps_at_any_width(word_bits, input_mode, unit_of):
     modulus, sign = 2**word_bits, 1 if input_mode == "add" else -1
@@ -407,8 +406,7 @@ def random_program(rng: np.random.Generator, word_bits: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("name", "word_bits", "isa", "count"),
-    [("native", w, isa, 60) for w in (8, 16, 33, 64) for isa in ("sbn", "subleq")]
-    + [("ntk-limit", 8, "sbn", 60), ("ntk-limit", 16, "subleq", 60), ("ntk", 16, "subleq", 40)]
+    [("native", 8, "sbn", 60), ("native", 64, "subleq", 60), ("ntk-limit", 33, "sbn", 60), ("ntk", 16, "subleq", 40)]
     + [pytest.param(name, w, isa, 300, marks=pytest.mark.slow)
        for name in ("native", "ntk-limit", "ntk") for w in (8, 16, 33, 64) for isa in ("sbn", "subleq")],
 )  # fmt: skip
@@ -482,8 +480,8 @@ def reached(name: str, bodies: dict[str, str]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "word_bits", "isa"), [("native", 16, "sbn"), ("ntk-limit", 16, "sbn"), ("ntk", 16, "sbn"),
-                                   ("native", 64, "subleq"), pytest.param("ntk", 64, "subleq", marks=pytest.mark.slow)],
+    ("name", "word_bits", "isa"), [("ntk", 16, "sbn"), *slow(("ntk-limit", 16, "sbn"), ("native", 16, "sbn"),
+                                                             ("native", 64, "subleq"), ("ntk", 64, "subleq"))],
 )  # fmt: skip
 @pytest.mark.parametrize("stops", [None, make_stops(5003)], ids=["plain", "stops"])
 def test_no_step_copies_or_selects_over_the_memory(name, word_bits, isa, stops, unit_of):

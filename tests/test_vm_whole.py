@@ -356,6 +356,7 @@ def test_a_saved_machine_goes_on_and_its_trace_is_the_tail_of_the_whole_one(tmp_
     assert b"was saved with --whole; resume it with --whole" in capfdbinary.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_machine_that_diverged_stands_before_the_step():
     whole = whole_of(32, 8, "sbn", "ntk", "grouped")
     select = whole.params["select"]
