@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from lark import Lark, Token, Transformer
@@ -147,7 +147,7 @@ def _parse_line(line: SourceLine) -> Statement | None:
     if sum(map(line.text.count, "(-+~!")) > MAX_NESTING:
         _check_nesting(line.text)
     try:
-        parsed: Any = _grammar().parse(line.text)
+        parsed: Any = _parsed(line.text)
     except UnexpectedToken as error:
         from assembler import faults
 
@@ -225,6 +225,12 @@ class _Literal(NamedTuple):
 
     start: int
     value: Any
+
+
+@lru_cache(maxsize=1 << 12)
+def _parsed(text: str) -> Any:
+    """What the grammar makes of a line, with columns and without the line: many lines of a program say the same."""
+    return _grammar().parse(text)
 
 
 @cache

@@ -387,6 +387,7 @@ DEMONSTRATIONS = {
     "Lisp, `lists.lisp`": ("lisp", programs.guest("lists.lisp")),
     "Lisp, `meta.lisp`": ("lisp", programs.guest("meta.lisp")),
     "`turing`, the busy beaver": ("turing", programs.guest("busy-beaver.tm")),
+    "`turing`, a machine on the tape of `universal.tm`": ("turing", programs.guest("universal.tm")),
     "`queens`, 8": ("queens", "8\n"),
     "`maze`, 30 by 12": ("maze", "30 12 1\n"),
     "`mandelbrot`, 60 columns, 30 rounds": ("mandelbrot", "60 30\n"),

@@ -49,7 +49,7 @@ def test_the_command_runs_as_a_module_too(module):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"JAX_DEBUG_INFS": "1", "JAX_TRANSFER_GUARD": "disallow"},
+        {"JAX_DEBUG_INFS": "1", "JAX_TRANSFER_GUARD": "disallow", "JAX_DISABLE_JIT": "1"},
         *slow(
             {"JAX_TRANSFER_GUARD": "log_explicit"},
             {"JAX_TRANSFER_GUARD_DEVICE_TO_HOST": "disallow_explicit"},
@@ -94,6 +94,13 @@ def test_what_needs_no_device_does_not_ask_for_it(command):
 def test_a_variable_that_jax_cannot_read_is_said_in_a_sentence():
     done = sbn("--version", settings={"JAX_DEBUG_NANS": "maybe"})
     assert done.returncode == 2 and done.stderr.startswith(b"sbn: error: jax cannot be set up as it is asked to: ")
+
+
+@pytest.mark.parametrize("flags", ["--xla_foo=1", *slow("xla_foo", "--xla_cpu_multi_thread_eigen=maybe")])
+def test_flags_that_xla_cannot_read_are_said_in_a_sentence(flags):
+    done = sbn("--version", settings={"XLA_FLAGS": flags})
+    assert done.returncode == 2 and done.stdout == b"" and done.stderr.count(b"\n") == 1
+    assert done.stderr.startswith(f"sbn: error: XLA cannot read XLA_FLAGS, which is '{flags}': ".encode())
 
 
 def test_a_folder_of_compiled_loops_whose_name_is_not_utf8_is_refused(monkeypatch):

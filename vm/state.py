@@ -44,21 +44,24 @@ class MachineState(NamedTuple):
     halt: jax.Array  # int32 [], a Halt code
     margin: jax.Array  # float32 [], smallest margin of any step
     console_steps: jax.Array  # int32 [], steps that were console instructions
-    input: jax.Array  # uint8 [I], bytes not yet read begin at input_position
+    input: jax.Array  # uint8 [I], bytes not yet read begin at input_position; of numbers, uint32 [I, L]
     input_position: jax.Array  # int32 []
-    input_length: jax.Array  # int32 [], bytes of `input` that are filled
+    input_length: jax.Array  # int32 [], places of `input` that are filled
     input_ended: jax.Array  # bool [], whether the end of input follows them
-    output: jax.Array  # uint8 [O + 1]; the last place takes what a step that writes no byte writes
+    output: jax.Array  # uint8 [O + 1]; the last place takes what a step without output writes; or uint32 [O + 1, L]
     output_length: jax.Array  # int32 []
 
 
-def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int) -> MachineState:
+def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int, numbers: bool = False) -> MachineState:
     """A machine of `size` words that holds `words` (unsigned) from address 0 on, with empty console buffers.
+
+    numbers: whether these are for numbers instead of bytes.
 
     An instruction takes three words: a smaller memory is padded to that, and every pc is outside it. The leaves are
     made by numpy and moved: made on the device, each would compile a kernel of its own.
     """
     memory = np.zeros((max(size, WORDS), bits.limb_count(word_bits)), np.uint32)
+    carried = ((memory.shape[1],), np.uint32) if numbers else ((), np.uint8)
     memory[: len(words)] = bits.words_to_limbs(np.array(words, np.uint64), word_bits)
     if pc >> (word_bits - 1):
         halt = Halt.HALTED
@@ -70,11 +73,11 @@ def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int) 
         "halt": np.int32(halt),
         "margin": np.float32(np.inf),
         "console_steps": np.int32(0),
-        "input": np.zeros(INPUT_BYTES, np.uint8),
+        "input": np.zeros((INPUT_BYTES, *carried[0]), carried[1]),
         "input_position": np.int32(0),
         "input_length": np.int32(0),
         "input_ended": np.bool_(False),
-        "output": np.zeros(OUTPUT_BYTES + 1, np.uint8),
+        "output": np.zeros((OUTPUT_BYTES + 1, *carried[0]), carried[1]),
         "output_length": np.int32(0),
     }
     return MachineState(**jax.device_put(leaves))

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -33,6 +34,11 @@ _MARKER = ".checked"  # its time is that of the last look
 _WHOLE_LOOPS = "xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4000000"
 
 
+# The least that makes XLA read its flags, and the file of XLA that complains.
+_READ_FLAGS = "from jaxlib import _jax; _jax.CompileOptions().executable_build_options.debug_options"
+_FLAGS_SOURCE = "parse_flags_from_env.cc"
+
+
 def prepare() -> None:
     """Import jax, set up. What the user's environment says about these things stands.
 
@@ -40,6 +46,8 @@ def prepare() -> None:
     training are spread.
     """
     flags = os.environ.get("XLA_FLAGS", "")
+    if flags and "jax" not in sys.modules:
+        _check_flags(flags)
     if "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --{_WHOLE_LOOPS}".lstrip()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -62,15 +70,25 @@ def prepare() -> None:
         folder = cache_folder() / "compiled"
         tidy(folder)
         jax.config.update("jax_compilation_cache_dir", str(folder))
-    # What the machine computes has infinite margins, and it moves words to the device and back: these two of jax's aids
-    # for finding errors would take that for one.
+    # What the machine computes has infinite margins, and it moves words to the device and back: two of jax's aids for
+    # finding errors would take that for one. A third runs each operation by itself: a step would take a second.
     jax.config.update("jax_debug_infs", False)
     jax.config.update("jax_transfer_guard", "allow")
+    jax.config.update("jax_disable_jit", False)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     if "xla_force_host_platform_device_count" not in flags:
         with contextlib.suppress(RuntimeError):  # devices that are in use already stay as they are
             jax.config.update("jax_num_cpu_devices", _cores())
+
+
+def _check_flags(flags: str) -> None:
+    """Let a process of its own read XLA_FLAGS: XLA ends the one in which it cannot. Raises UsageError."""
+    tried = subprocess.run([sys.executable, "-c", _READ_FLAGS], capture_output=True, check=False)
+    told = tried.stderr.decode("utf-8", "replace")
+    if tried.returncode and _FLAGS_SOURCE in told:
+        reason = told.partition("] ")[2].partition("\n")[0].removesuffix(".")
+        raise UsageError(f"XLA cannot read XLA_FLAGS, which is '{flags}': {reason}")
 
 
 def _is_utf8(name: str) -> bool:
