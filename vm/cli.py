@@ -138,7 +138,8 @@ def _parser() -> argparse.ArgumentParser:
 RUN_EPILOG = """\
 The program's input is stdin, read when the program asks for it, unless --input or --input-text gives it; with program
 - there is none unless one of them gives it. --trace writes step,pc,a,b,c,address,old,new,next_pc,margin with
-unsigned words.
+unsigned words; to a file whose name ends in .json it writes the macro calls and routines as nested slices, in the
+trace format of Chrome, which Perfetto (ui.perfetto.dev) and speedscope open.
 
 With --whole, NAME is a program for the whole machine of S cells, which has no console: the decimal numbers of its
 input are put into word S - 2 and downwards before the first instruction, and word S - 1 is printed at the end.
@@ -333,7 +334,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-check", action="store_true", help="do not compare the steps with the reference executor")
     parser.add_argument("--stats", action="store_true", help="also show what computed what, and how fast")
     parser.add_argument("--json", action="store_true", help="write the closing line as a JSON object")
-    parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
+    parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step, or slices for a profiler")
     parser.add_argument(
         "--save-state", metavar="FILE", help="save the machine, at the end and from time to time before that"
     )
