@@ -1,6 +1,6 @@
 """Listings: address, words and source line side by side, and the names of a program."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from assembler.disassembler import disassembled_rows
 from assembler.image import Image, Origin, signed
@@ -10,8 +10,10 @@ _MAX_EQUAL_ROWS = 4  # of a run of one value, more are only counted
 _MAX_MARKS = 12  # of macro calls within each other, more are only counted
 
 
-def format_listing(image: Image) -> str:
+def format_listing(image: Image, painted: Callable[[str], str] = str) -> str:
     """A line for each source line that made words, in the order of addresses, each file's name above its lines.
+
+    painted: what gives the text of a source line its colours.
 
     A macro call stands above the lines it was expanded to, which are marked with a `|` for each call they are in. Words
     without a source line are shown with the statement that would make them.
@@ -33,15 +35,15 @@ def format_listing(image: Image) -> str:
             for depth, call in enumerate(calls):
                 is_same = is_same and before[depth : depth + 1] == (call,)
                 if not is_same:
-                    lines.append(f"{'':{address_width}}  {'':{column}} {_said(call, depth, file)}".rstrip())
-            text = _said(origin, len(calls), file)
+                    lines.append(f"{'':{address_width}}  {'':{column}} {_said(call, depth, file, painted)}".rstrip())
+            text = _said(origin, len(calls), file, painted)
         for index, (address, words) in enumerate(_word_rows(image, start, end, width)):
             said = text if index == 0 else ""
             lines.append(f"{address:>{address_width}}  {words:<{column}} {said}".rstrip())
     return "".join(f"{line}\n" for line in lines)
 
 
-def format_source(image: Image) -> str:
+def format_source(image: Image, painted: Callable[[str], str] = str) -> str:
     """The listing without expansions: what each line of the user's made, the words of the macros in it among them.
 
     Of more than four words only the first ones are shown, and how many follow. A line that made words in several
@@ -56,7 +58,7 @@ def format_source(image: Image) -> str:
         if origin is not None and origin.file != file:
             lines += [*([""] if lines else []), f"{origin.file}:"]
             file = origin.file
-        said = text if origin is None else _said(origin, 0, file)
+        said = text if origin is None else _said(origin, 0, file, painted)
         words = _drawn(image, start, min(end, start + _WORDS_IN_ROW), width)
         lines.append(f"{start:>{address_width}}  {words:<{column}} {said}".rstrip())
         if end - start > _WORDS_IN_ROW:
@@ -89,13 +91,13 @@ def format_symbols(image: Image) -> str:
     return "".join(lines)
 
 
-def _said(origin: Origin, depth: int, file: str | None) -> str:
+def _said(origin: Origin, depth: int, file: str | None, painted: Callable[[str], str]) -> str:
     """A source line with its number; with its file too where this is another one than that of the lines around."""
     place = str(origin.line) if origin.file == file else f"{origin.file}:{origin.line}"
     if not depth:
-        return f"{place:>5}  {origin.text}"
+        return f"{place:>5}  {painted(origin.text)}"
     marks = "| " * depth if depth <= _MAX_MARKS else f"| … {depth} deep … | "
-    return f"{place:>5}  {marks}{origin.text.strip()}"
+    return f"{place:>5}  {marks}{painted(origin.text.strip())}"
 
 
 def _pieces(image: Image) -> Iterator[tuple[int, int, Origin | None, str]]:

@@ -14,6 +14,7 @@ from assembler.options import DIALECTS
 from learned_units import interrupts
 from learned_units.catalog import DEFAULT_UNIT, TASKS, UNITS
 
+SHELLS = ("bash", "zsh", "fish")
 GROWTH = ("width", "memory", "ensemble", "machines")
 WIDTH = 16
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     from vm.console.launch import launch, parse
 
-    options = parse(_parser(), _with_decimals(arguments))
+    options = parse(made_parser(), _with_decimals(arguments))
     if isinstance(options, int):
         return options
     if options.version:
@@ -61,10 +62,11 @@ class _Parser(argparse.ArgumentParser):
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """The options that a command line stands for. Raises SystemExit for one that is refused."""
-    return _parser().parse_args(_with_decimals(arguments))
+    return made_parser().parse_args(_with_decimals(arguments))
 
 
-def _parser() -> argparse.ArgumentParser:
+def made_parser() -> argparse.ArgumentParser:
+    """The parser of all commands and their options."""
     parser = _Parser(
         prog="sbn",
         description="A one-instruction computer (subtract and branch if negative) that runs on trained networks.",
@@ -131,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     _add_reproduce(command("reproduce", "measure a table or figure of the papers again, or list the experiments"))
+    completion = command("completion", "write what a shell needs to complete the words of sbn", COMPLETION_EPILOG)
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
     _add_bench(command("bench", "measure the speed of the units and of the reference, side by side"))
     return parser
 
@@ -138,7 +142,8 @@ def _parser() -> argparse.ArgumentParser:
 RUN_EPILOG = """\
 The program's input is stdin, read when the program asks for it, unless --input or --input-text gives it; with program
 - there is none unless one of them gives it. --trace writes step,pc,a,b,c,address,old,new,next_pc,margin with
-unsigned words.
+unsigned words; to a file whose name ends in .json it writes the macro calls and routines as nested slices, in the
+trace format of Chrome, which Perfetto (ui.perfetto.dev) and speedscope open.
 
 With --whole, NAME is a program for the whole machine of S cells, which has no console: the decimal numbers of its
 input are put into word S - 2 and downwards before the first instruction, and word S - 1 is printed at the end.
@@ -155,6 +160,12 @@ PAGE_EPILOG = """\
 Open the file in any browser: it needs no server and no network. There the program runs live on the unit ntk; for
 other units the page plays a recorded run of up to 20,000 steps. Unless --input or --input-text gives the input, the
 reader types it. --all -o FOLDER writes a page for each bundled program, on its sample input, and an index.
+"""
+COMPLETION_EPILOG = """\
+Let the shell evaluate it when it starts. It needs shtab: pip install 'neural-sbn[editor]'.
+  bash   eval "$(sbn completion bash)"                      in ~/.bashrc
+  zsh    eval "$(sbn completion zsh)"                       in ~/.zshrc, after compinit
+  fish   sbn completion fish > ~/.config/fish/completions/sbn.fish
 """
 PICTURE_EPILOG = """\
 The name after -o tells the type of picture: .png, .svg or .pdf, of which the last two hold text as text.
@@ -334,7 +345,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-check", action="store_true", help="do not compare the steps with the reference executor")
     parser.add_argument("--stats", action="store_true", help="also show what computed what, and how fast")
     parser.add_argument("--json", action="store_true", help="write the closing line as a JSON object")
-    parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step")
+    parser.add_argument("--trace", metavar="FILE", help="write a CSV row for each step, or slices for a profiler")
     parser.add_argument(
         "--save-state", metavar="FILE", help="save the machine, at the end and from time to time before that"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
-from vm.console import jax_setup, outputs, program_files, terminal
+from vm.console import colours, jax_setup, outputs, program_files, terminal
 from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.terminal import Talk
 
@@ -101,6 +101,7 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
     shell = Shell(session, write, statements)
     try:
         if at_terminal:
+            session.painted = colours.painter()
             travel.forward(session, 0)  # compiles the loop
             _greet(shell)
             shell.interact(_history_file())

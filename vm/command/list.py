@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 from assembler import format_listing, format_source
-from vm.console import program_files, terminal
+from vm.console import colours, program_files, terminal
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the listing of a program."""
     form = format_source if options.source else format_listing
-    terminal.write(form(program_files.load(options)))
+    terminal.write(form(program_files.load(options), colours.painter()))
     return 0

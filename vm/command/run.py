@@ -45,9 +45,7 @@ def run(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as files:
         trace = None
         if options.trace is not None:
-            from vm.trace import TraceFile
-
-            trace = files.enter_context(TraceFile(options.trace, image))
+            trace = files.enter_context(running.trace_file(options.trace, image))
         unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
         watch.lap("weights")
         with stated_by_user():

@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 import time
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from assembler import Image, Note
     from vm.execution import Chunk, Machine
     from vm.report import Account, Computer
+    from vm.slices import Slices
     from vm.snapshot import Snapshot
     from vm.trace import TraceFile
     from vm.whole import WholeRun
@@ -82,6 +84,25 @@ def check_outputs(options: argparse.Namespace, image: Image) -> None:
     outputs.check({"--trace": options.trace, "--save-state": options.save_state}, inputs, image)
 
 
+def trace_file(path: str, image: Image) -> AbstractContextManager[TraceFile | Slices]:
+    """What a run's chunks are written to: as slices where the name ends in .json, else as a row for each step.
+
+    Raises UsageError.
+    """
+    if not path.lower().endswith(".json"):
+        from vm.trace import TraceFile
+
+        return TraceFile(path, image)
+    from vm.slices import slices_file
+
+    if not image.source_map:
+        raise UsageError(
+            f"--trace {path}: this image has no source, so its macro calls and routines are not known; to a file whose "
+            "name does not end in .json, a row is written for each step"
+        )
+    return slices_file(path, image)
+
+
 def resumed(options: argparse.Namespace) -> Snapshot | None:
     """The snapshot to go on from; it says which unit, unless the user does."""
     if options.resume is None:
@@ -126,7 +147,7 @@ class Execution:
         machine: Machine | WholeRun,
         computer: Computer,
         options: argparse.Namespace,
-        trace: TraceFile | None,
+        trace: TraceFile | Slices | None,
         talk: Talk,
         start_seconds: dict[str, float],
     ) -> None:

@@ -41,14 +41,13 @@ def run(options: argparse.Namespace) -> int:
     watch.lap("assembling")
     jax_setup.prepare()
     from vm import report
-    from vm.trace import TraceFile
     from vm.whole import WholeRun
 
     watch.lap("importing")
     with contextlib.ExitStack() as files:
         trace = None
         if options.trace is not None:
-            trace = files.enter_context(TraceFile(options.trace, image))
+            trace = files.enter_context(running.trace_file(options.trace, image))
         with stated_by_user():
             whole = _load(options, image.memory, image.word_bits, image.isa, talk)
             watch.lap("weights")

@@ -34,7 +34,7 @@ def list_(session: Session, text: str) -> str:
     rows = [f"{origin.file}:"]
     for number in sorted(lines):
         if abs(number - origin.line) <= LIST_LINES // 2:
-            rows.append(f"{'=>' if number == current else '  '} {number:>5}  {lines[number]}".rstrip())
+            rows.append(f"{'=>' if number == current else '  '} {number:>5}  {session.painted(lines[number])}".rstrip())
     return "\n".join(rows)
 
 

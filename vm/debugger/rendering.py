@@ -114,7 +114,7 @@ def location(session: Session) -> str:
 def current(session: Session, origin: Origin) -> str:
     """The line that is looked at; with its file where that is not the one the program begins in."""
     is_main = origin.file == session.source.main_file
-    return f"=> {'' if is_main else f'{origin.file}:'}{origin.line}  {origin.text.strip()}"
+    return f"=> {'' if is_main else f'{origin.file}:'}{origin.line}  {session.painted(origin.text.strip())}"
 
 
 def effect(session: Session, step: StepAccount) -> str:

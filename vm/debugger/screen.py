@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from vm.debugger import panes
 from vm.debugger.session import Session
 from vm.debugger.shell import Shell, toolbar
+from vm.editors.pygments_lexer import SbnLexer, SbnStyle
 
 if TYPE_CHECKING:
     from prompt_toolkit import Application
@@ -17,6 +19,7 @@ FRAME_ROWS = 6  # toolbar, three rules, command line, keys
 LEAST_ROWS = 5  # of the source, on however small a screen
 MOST_ROWS = 4  # of the output, and of the result
 BESIDE_COLUMNS, BESIDE_ROWS = 70, 7  # what the screen needs for memory and margins beside the source
+_NUMBERED = re.compile(r"(?:=>|\* |  ) +\d+  ")  # what stands before a line of the source
 KEYS = {
     "s": "step",
     "n": "next",
@@ -28,6 +31,7 @@ KEYS = {
     "e": "explain",
     "w": "where",
 }
+STYLES = {"current": "reverse", "number": "ansibrightblack", "rule": "ansibrightblack"}
 HELP = "s step · n next · c continue · f finish · b back · r reverse · u undo · e explain · : command · q quit"
 
 
@@ -45,6 +49,7 @@ class Screen:
         self._running: str | None = None
         self._shown: dict[str, list[str]] = {}  # what the panes showed before the command that runs now
         self._app: Any = None
+        self._lexer = SbnLexer(stripnl=False)
 
     def run(self) -> None:
         """Show the screen until the user leaves."""
@@ -91,9 +96,19 @@ class Screen:
         return [toolbar(session)]
 
     def _marked_source(self) -> list[tuple[str, str]]:
-        """The source as pieces with their styles: the line that is looked at stands out."""
-        lines = self.pane("source").split("\n")
-        return [("reverse" if line.startswith("=>") else "", f"{line}\n") for line in lines]
+        """The source as pieces with their styles, in its colours; the line that is looked at stands out."""
+        from prompt_toolkit.formatted_text import PygmentsTokens, to_formatted_text
+
+        pieces: list[tuple[str, str]] = []
+        for line in self.pane("source").split("\n"):
+            numbered = _NUMBERED.match(line)
+            if numbered is None or self.page or line.startswith("=>"):
+                pieces.append(("class:current" if line.startswith("=>") else "", f"{line}\n"))
+                continue
+            pieces.append(("class:number", numbered[0]))
+            tokens = self._lexer.get_tokens(line[numbered.end() :])
+            pieces += [(style, text) for style, text, *_ in to_formatted_text(PygmentsTokens(list(tokens)))]
+        return pieces
 
     def result(self) -> str:
         """What the last command said, or that one is running."""
@@ -141,6 +156,8 @@ class Screen:
         from prompt_toolkit.filters import Condition
         from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, VSplit, Window
         from prompt_toolkit.layout.controls import FormattedTextControl
+        from prompt_toolkit.styles import Style, merge_styles
+        from prompt_toolkit.styles.pygments import style_from_pygments_cls
         from prompt_toolkit.widgets import TextArea
 
         def window(text: Callable[[], Any], **kind: Any) -> Any:
@@ -183,7 +200,8 @@ class Screen:
         self._command, self._keys = command, keys
         layout = Layout(root)
         layout.focus(keys.content)
-        return Application(layout=layout, key_bindings=self._bindings(), full_screen=True)
+        style = merge_styles([style_from_pygments_cls(SbnStyle), Style(list(STYLES.items()))])
+        return Application(layout=layout, key_bindings=self._bindings(), style=style, full_screen=True)
 
     def _entered(self, line: str) -> bool:
         self._app.layout.focus(self._keys.content)

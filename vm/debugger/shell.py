@@ -133,6 +133,10 @@ def prompt_session(shell: Shell, history: Path | None) -> PromptSession[str]:
     from prompt_toolkit.history import FileHistory, InMemoryHistory
     from prompt_toolkit.key_binding import KeyBindings
     from prompt_toolkit.keys import Keys
+    from prompt_toolkit.lexers import DynamicLexer, PygmentsLexer
+    from prompt_toolkit.styles.pygments import style_from_pygments_cls
+
+    from vm.editors.pygments_lexer import SbnLexer, SbnStyle
 
     class Words(Completer):
         def get_completions(self, document: Any, complete_event: Any) -> Iterable[Completion]:
@@ -159,6 +163,7 @@ def prompt_session(shell: Shell, history: Path | None) -> PromptSession[str]:
         with contextlib.suppress(OSError):
             history.parent.mkdir(parents=True, exist_ok=True)
             kept = KeptHistory(str(history))
+    source = PygmentsLexer(SbnLexer)
     bindings = KeyBindings()
 
     @bindings.add("enter", filter=has_focus(DEFAULT_BUFFER))
@@ -169,15 +174,18 @@ def prompt_session(shell: Shell, history: Path | None) -> PromptSession[str]:
             waiting.popleft()
         event.current_buffer.validate_and_handle()
 
-    return PromptSession(
+    prompt: PromptSession[str] = PromptSession(
         "sbn> " if shell.statements else "(sbn) ",
         history=kept,
         completer=Words(),
         complete_while_typing=False,
         auto_suggest=AutoSuggestFromHistory(),
         key_bindings=bindings,
+        lexer=DynamicLexer(lambda: source if shell.statements and prompt.default_buffer.text[:1] != ":" else None),
+        style=style_from_pygments_cls(SbnStyle),
         bottom_toolbar=lambda: toolbar(shell.session),
     )
+    return prompt
 
 
 def toolbar(session: Session) -> str:
