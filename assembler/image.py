@@ -4,9 +4,15 @@ import bisect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, Literal, NamedTuple, SupportsIndex, get_args
 
-ISAS = ("sbn", "subleq")
+Isa = Literal["sbn", "subleq"]
+ISAS: tuple[Isa, ...] = get_args(Isa)
+InputModeName = Literal[
+    "set", "add", "sub", "set_zero", "add_zero", "sub_zero",
+    "set_branch_in", "add_branch_in", "sub_branch_in", "set_zero_branch_in", "add_zero_branch_in", "sub_zero_branch_in",
+    "set_branch_io", "add_branch_io", "sub_branch_io", "set_zero_branch_io", "add_zero_branch_io", "sub_zero_branch_io",
+]  # fmt: skip
 MIN_WORD_BITS, MAX_WORD_BITS = 4, 64
 MAX_IMAGE_WORDS = 1 << 25
 MAX_MEMORY_WORDS = 1 << 26
@@ -133,10 +139,10 @@ class Image:
 
     words: tuple[int, ...]
     word_bits: int = 16
-    isa: str = "sbn"
+    isa: Isa = "sbn"
     entry: int = 0
     memory: int | None = None
-    input_mode: str = "set"
+    input_mode: InputModeName = "set"
     symbols: Mapping[str, int] = field(default_factory=dict, compare=False)
     source_map: SourceMap | None = field(default=None, compare=False)
     constants: frozenset[str] = field(default=frozenset(), compare=False)
@@ -146,10 +152,10 @@ class Image:
         self,
         words: Iterable[SupportsIndex],
         word_bits: int = 16,
-        isa: str = "sbn",
+        isa: Isa | str = "sbn",
         entry: int = 0,
         memory: int | None = None,
-        input_mode: str = "set",
+        input_mode: InputModeName | str = "set",
         symbols: Mapping[str, int] | None = None,
         source_map: SourceMap | None = None,
         constants: Iterable[str] = (),
@@ -234,16 +240,18 @@ def default_memory(word_bits: int, num_words: int = 0) -> int:
     return max(num_words, min(1 << word_bits, DEFAULT_MEMORY_WORDS))
 
 
-def check_isa(isa: str) -> str:
-    if isa not in ISAS:
-        raise ValueError(f"isa must be one of {', '.join(ISAS)}, not {isa!r}")
-    return isa
+def check_isa(isa: str) -> Isa:
+    for known in ISAS:
+        if isa == known:
+            return known
+    raise ValueError(f"isa must be one of {', '.join(ISAS)}, not {isa!r}")
 
 
-def check_input_mode(input_mode: str) -> str:
-    if input_mode not in INPUT_MODES:
-        raise ValueError(f"input mode must be one of {', '.join(INPUT_MODES)}, not {input_mode!r}")
-    return input_mode
+def check_input_mode(input_mode: str) -> InputModeName:
+    for known in get_args(InputModeName):
+        if input_mode == known:
+            return known
+    raise ValueError(f"input mode must be one of {', '.join(INPUT_MODES)}, not {input_mode!r}")
 
 
 def check_word_bits(word_bits: int) -> int:

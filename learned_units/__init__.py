@@ -3,13 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from learned_units.catalog import load_unit
+    from learned_units.catalog import load_unit, scopes
     from learned_units.store import WeightsError
-    from learned_units.unit import Decision, Unit
+    from learned_units.unit import Decision, Results, Scope, StepResult, Unit
 
-__all__ = ["Decision", "Unit", "WeightsError", "load_unit"]
+__all__ = ["Decision", "Results", "Scope", "StepResult", "Unit", "WeightsError", "load_unit", "scopes"]
 
-_HOME = {"load_unit": "catalog", "WeightsError": "store", "Unit": "unit", "Decision": "unit"}
+_HOME = {
+    "Decision": "unit",
+    "Results": "unit",
+    "Scope": "unit",
+    "StepResult": "unit",
+    "Unit": "unit",
+    "WeightsError": "store",
+    "load_unit": "catalog",
+    "scopes": "catalog",
+}
 
 
 def __getattr__(name: str) -> Any:

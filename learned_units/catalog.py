@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     from learned_units.store import Wanted
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from learned_units.weights.recipes import Recipe
 
 DEFAULT_UNIT = "ntk"
-ISAS = ("sbn", "subleq")
+Isa = Literal["sbn", "subleq"]
+ISAS: tuple[Isa, ...] = get_args(Isa)
 TASKS = ("permute", "add", "subtract", "multiply")  # outside the machine
 
 
@@ -66,14 +67,20 @@ def _imported(module: str) -> Any:
     return importlib.import_module(f"learned_units.{module}")
 
 
+def scopes() -> dict[str, Scope]:
+    """What in each unit is learned, closed-form or native, by the unit's name."""
+    return {name: entry.scope for name, entry in UNITS.items()}
+
+
 def load_unit(
     name: str = DEFAULT_UNIT,
     word_bits: int = 16,
-    isa: str = "sbn",
+    isa: Isa | str = "sbn",
+    *,
     seed: int = 0,
     progress: Wanted = None,
     group: int | None = None,
-    weights: str | None = None,
+    weights: Literal["float32", "int8", "grokked", "analytic"] | str | None = None,
 ) -> Unit:
     """A unit, ready to run. On first use shipped weights are proved and others trained (seconds); then they are cached.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
@@ -100,12 +100,19 @@ class Spec(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+CHANGED = "other weights than those that were made, nothing verified"
+
+
+@jax.tree_util.register_pytree_node_class
+@dataclass(frozen=True, eq=False)
 class Unit:
     """A unit at one word width for one instruction set.
 
     `params` is a pytree of float32 arrays; `detail` says in a few words what the weights are
     ("ensembles of 2 networks ..., every input verified").
+
+    Units are equal that have the same name, spec and weights, bit for bit. To jax a unit is a pytree whose leaves are
+    its weights; one that is built from other weights than it was taken apart into claims nothing of them.
     """
 
     name: str
@@ -116,6 +123,32 @@ class Unit:
     detail: str = ""
     tensor_hash: str | None = None  # of stored weights
     manifest: Manifest | None = None  # of trained weights that were made or proved here
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Unit):
+            return NotImplemented
+        if self is other:
+            return True
+        if (self.name, self.spec) != (other.name, other.spec):
+            return False
+        mine, theirs = jax.tree.flatten(self.params), jax.tree.flatten(other.params)
+        return mine[1] == theirs[1] and all(map(_same_bits, mine[0], theirs[0]))
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.spec))
+
+    def tree_flatten(self) -> tuple[tuple[Any], _Static]:
+        """The weights, and all the rest."""
+        return (self.params,), _Static(self)
+
+    @classmethod
+    def tree_unflatten(cls, static: _Static, children: tuple[Any]) -> Unit:
+        """The unit itself from its own weights; from others one that claims nothing."""
+        (params,), unit = children, static.unit
+        leaves, own = jax.tree.leaves(params), jax.tree.leaves(unit.params)
+        if len(leaves) == len(own) and all(mine is theirs for mine, theirs in zip(leaves, own, strict=True)):
+            return unit
+        return replace(unit, params=params, seed=None, detail=CHANGED, tensor_hash=None, manifest=None)
 
     def __repr__(self) -> str:
         detail = f": {self.detail}" if self.detail else ""
@@ -197,6 +230,31 @@ class Unit:
         words = [bits.as_words(value, self.word_bits, name) for name, value in zip(names, given, strict=True)]
         limbs = [jnp.asarray(bits.words_to_limbs(w, self.word_bits)) for w in words]
         return Decisions(self.spec.explain(self.params, *limbs))
+
+
+@dataclass(frozen=True, eq=False)
+class _Static:
+    """What of a unit is no weights, as jax compares it: units that differ in nothing else are compiled for once."""
+
+    unit: Unit
+
+    def _told(self) -> tuple[Any, ...]:
+        unit = self.unit
+        return unit.name, unit.spec, unit.scope, unit.seed, unit.detail, unit.tensor_hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Static) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash(self._told())
+
+
+def _same_bits(one: Any, other: Any) -> bool:
+    """Whether two arrays hold the same bits; so a NaN equals itself."""
+    if one is other:
+        return True
+    one, other = np.asarray(one), np.asarray(other)
+    return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))

@@ -31,7 +31,7 @@ def source_of(name: str) -> Image:
 
 
 def alone(image: Image, unit, given: bytes, size: int, max_steps=None):
-    return Machine(image, unit, given, size).run(max_steps)
+    return Machine(image, unit, given, memory=size).run(max_steps)
 
 
 def facts(outcome):

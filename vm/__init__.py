@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vm.batch import run_batch
     from vm.execution import Machine
+    from vm.machine import Stops, make_stops
     from vm.outcome import Chunk, Divergence, Outcome
+    from vm.snapshot import Snapshot
     from vm.state import Halt
 
-__all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome", "run_batch"]
+__all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome", "Snapshot", "Stops", "make_stops", "run_batch"]
 
 _HOME = {
     "Chunk": "outcome",
@@ -17,6 +19,9 @@ _HOME = {
     "Halt": "state",
     "Machine": "execution",
     "Outcome": "outcome",
+    "Snapshot": "snapshot",
+    "Stops": "machine",
+    "make_stops": "machine",
     "run_batch": "batch",
 }
 
@@ -26,3 +31,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'vm' has no attribute '{name}'")
     return getattr(import_module(f"vm.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -19,15 +19,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from assembler import Image, assemble
-from assembler.image import INPUT_MODES
+from assembler import Image
+from assembler.image import INPUT_MODES, InputModeName
 from learned_units import bits, catalog
 from learned_units.devices import ROWS, WHOLE, spread
 from learned_units.processes import mine
 from learned_units.store import Wanted
 from learned_units.unit import Spec, Unit
 from vm import streams
-from vm.execution import REFERENCE_STOP, Machine, check_input_mode, check_unit
+from vm.execution import REFERENCE_STOP, Machine, as_image, check_input_mode, check_unit
 from vm.machine import run_lanes
 from vm.margin import verified_margin, with_doubt
 from vm.outcome import Divergence, Outcome, halt_message
@@ -50,10 +50,11 @@ def run_batch(
     images: Image | str | Sequence[Image | str],
     unit: str | Unit = catalog.DEFAULT_UNIT,
     inputs: bytes | Sequence[bytes] = b"",
+    *,
     memory: int | None = None,
     max_steps: int | None = None,
     check: int = CHECKED,
-    input_mode: str | None = None,
+    input_mode: InputModeName | str | None = None,
     seed: int = 0,
     progress: Wanted = None,
     on_outcome: Callable[[int, Outcome], None] | None = None,
@@ -68,7 +69,7 @@ def run_batch(
     `Machine` raises, and KeyboardInterrupt between two chunks of steps.
     """
     several = [images] if isinstance(images, (Image, str)) else list(images)
-    programs = {id(each): assemble(each) if isinstance(each, str) else each for each in several}
+    programs = {id(each): as_image(each) for each in several}
     given = [inputs] if isinstance(inputs, (bytes, bytearray)) else list(inputs)
     count = max(len(several), len(given)) if several and given else 0
     for name, values in (("images", several), ("inputs", given)):
@@ -84,7 +85,7 @@ def run_batch(
         return []
     first = programs[id(several[0])]
     if isinstance(unit, str):
-        unit = catalog.load_unit(unit, first.word_bits, first.isa, seed, progress)
+        unit = catalog.load_unit(unit, first.word_bits, first.isa, seed=seed, progress=progress)
     for image in programs.values():
         check_unit(unit, image)
     size = memory_size(list(programs.values()), memory)
@@ -374,7 +375,9 @@ def _replay(
     if same and reference.memory == memory.tolist():
         return job.index, outcome
     # The batch keeps no trace: where the two part is found by running this machine alone, in lockstep.
-    alone = Machine(image, unit, job.input, len(memory), job.input_mode, progress=False).run(job.max_steps)
+    alone = Machine(image, unit, input=job.input, memory=len(memory), input_mode=job.input_mode, progress=False).run(
+        job.max_steps
+    )
     found = alone.divergence or Divergence(
         outcome.steps,
         reference.pc,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from assembler import Image, Note, assemble
-from assembler.image import INPUT_MODES
+from assembler.image import INPUT_MODES, InputModeName
 from learned_units import bits, catalog
 from learned_units.store import Wanted
 from learned_units.unit import Unit
@@ -46,7 +46,8 @@ class Machine:
     None makes the console interactive: `run` stops with NEED_INPUT until `feed` or `end_input` is called. memory: in
     words; default the image's, else 2^word_bits up to 65,536. progress(what, part) is called while a unit is trained or
     proved; by default that, and a long run, shows itself on a terminal or in a notebook; with False it does not.
-    Raises ValueError for a misuse, AssemblyError for bad source, WeightsError if the unit has no acceptable weights.
+    Raises ValueError and TypeError for a misuse, AssemblyError for bad source, WeightsError if there are no acceptable
+    weights.
     """
 
     def __init__(
@@ -54,16 +55,17 @@ class Machine:
         program: Image | str,
         unit: str | Unit = catalog.DEFAULT_UNIT,
         input: bytes | None = b"",
+        *,
         memory: int | None = None,
-        input_mode: str | None = None,
+        input_mode: InputModeName | str | None = None,
         check: bool = True,
         seed: int = 0,
         progress: Wanted = None,
     ) -> None:
-        image = assemble(program) if isinstance(program, str) else program
+        image = as_image(program)
         self._source = program if isinstance(program, str) else None
         if isinstance(unit, str):
-            unit = catalog.load_unit(unit, image.word_bits, image.isa, seed, progress)
+            unit = catalog.load_unit(unit, image.word_bits, image.isa, seed=seed, progress=progress)
         check_unit(unit, image)
         if input is not None and not isinstance(input, (bytes, bytearray)):
             raise TypeError(f"input is bytes or None, not {type(input).__name__}")
@@ -445,6 +447,15 @@ class Machine:
         return with_doubt(message, self._margin, verified_margin(self.unit.manifest))
 
 
+def as_image(program: Image | str) -> Image:
+    """A program as an image. Raises TypeError for what is neither an image nor text, AssemblyError for bad source."""
+    if isinstance(program, str):
+        return assemble(program)
+    if not isinstance(program, Image):
+        raise TypeError(f"a program is an Image or source text, not {type(program).__name__}")
+    return program
+
+
 def check_input_mode(input_mode: str | None) -> None:
     """Raise ValueError unless it is one of INPUT_MODES, or None for the image's."""
     if input_mode not in (None, *INPUT_MODES):
@@ -452,7 +463,9 @@ def check_input_mode(input_mode: str | None) -> None:
 
 
 def check_unit(unit: Unit, image: Image) -> None:
-    """Raise ValueError unless the unit is of the image's width and instruction set."""
+    """Raise ValueError unless the unit is of the image's width and instruction set, TypeError for what is no unit."""
+    if not isinstance(unit, Unit):
+        raise TypeError(f"unit is the name of a unit or a Unit, not {type(unit).__name__}")
     if (unit.word_bits, unit.isa) != (image.word_bits, image.isa):
         raise ValueError(f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}")
 

@@ -136,7 +136,8 @@ class WiredSpec(abc.ABC):
 
 @functools.cache
 def _evaluator(spec: WiredSpec):
-    """What `spec.evaluate` runs. Under vmap the batch becomes the last axis of every array (see `passes`)."""
+    """What `spec.evaluate` runs. Under vmap over words the batch becomes the last axis of every array (see `passes`);
+    under vmap over weights, and when it is differentiated, the step of one case is taken as it stands."""
 
     @custom_batching.custom_vmap
     def evaluate(params: Params, *words: jax.Array) -> StepResult:
@@ -146,7 +147,9 @@ def _evaluator(spec: WiredSpec):
     def evaluate_batch(axis_size: int, in_batched: Any, params: Params, *words: jax.Array):
         weights_batched, *words_batched = in_batched
         if any(jax.tree.leaves(weights_batched)):
-            raise ValueError("one set of weights serves a batch")
+            axes = jax.tree.map(lambda batched: 0 if batched else None, in_batched)
+            result = jax.vmap(spec._decide, tuple(axes), axis_size=axis_size)(params, *words)
+            return result, jax.tree.map(lambda _: True, result)
         last = [
             jnp.moveaxis(word, 0, -1) if batched else jnp.broadcast_to(word[:, None], (len(word), axis_size))
             for word, batched in zip(words, words_batched, strict=True)
@@ -154,7 +157,9 @@ def _evaluator(spec: WiredSpec):
         result = spec._decide(params, *last)
         return jax.tree.map(lambda each: jnp.moveaxis(each, -1, 0), result), jax.tree.map(lambda _: True, result)
 
-    return evaluate
+    differentiable = jax.custom_jvp(evaluate)
+    differentiable.defjvp(lambda primals, tangents: jax.jvp(spec._decide, primals, tangents))
+    return differentiable
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
     halt, message = "halted", "halted"
     try:
         with stated_by_user():
-            run_batch(image, unit, inputs, max_steps=options.max_steps, check=check, on_outcome=take)
+            run_batch(image, unit, inputs=inputs, max_steps=options.max_steps, check=check, on_outcome=take)
     except KeyboardInterrupt:
         halt, message = "interrupted", "interrupted"
     seconds = time.monotonic() - began

@@ -42,6 +42,14 @@ def load(options: argparse.Namespace, word_bits: int, isa: str, talk: Talk) -> U
     name = options.unit or catalog.DEFAULT_UNIT
     settle_group(options, word_bits)
     with stated_by_user():
-        unit = catalog.load_unit(name, word_bits, isa, options.seed, talk.progress, options.group, options.weights)
+        unit = catalog.load_unit(
+            name,
+            word_bits,
+            isa,
+            seed=options.seed,
+            progress=talk.progress,
+            group=options.group,
+            weights=options.weights,
+        )
     talk.clear()
     return unit
