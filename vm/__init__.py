@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from vm.snapshot import Snapshot
     from vm.state import Halt
 
+    __version__: str
+
 __all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome", "Snapshot", "Stops", "make_stops", "run_batch"]
 
 _HOME = {
@@ -27,7 +29,9 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name on first use: jax is loaded only when a machine is."""
+    """Import a public name on first use: jax is loaded only when a machine is. `__version__` is the installed one."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("neural-sbn")
     if name not in _HOME:
         raise AttributeError(f"module 'vm' has no attribute '{name}'")
     return getattr(import_module(f"vm.{_HOME[name]}"), name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import platform
-from importlib.metadata import version
 
+from vm import __version__
 from vm.console import jax_setup, terminal
 
 
@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
 
     device = jax.devices()[0]
     rows = [
-        ("sbn", version("neural-sbn")),
+        ("sbn", __version__),
         ("python", platform.python_version()),
         ("jax", jax.__version__),
         ("device", f"{device.device_kind} ({device.platform})"),
