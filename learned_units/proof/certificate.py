@@ -33,6 +33,7 @@ from learned_units.units.ntk import NtkSpec, WiredSpec
 from learned_units.weights.ensembles import EnsembleManifest
 
 Readout = Literal["calibrated", "sign"]
+Hidden = Literal[1, "1/k'"]
 READOUTS: tuple[Readout, ...] = ("calibrated", "sign")
 MOST_NETWORKS = 1 << 60
 
@@ -93,11 +94,19 @@ def worst_distance(readout: Readout, templates: int, asserting: int, matched: in
     return min(distance(readout, templates, asserting, matched, m) for m in range(most + 1))
 
 
-def nearest(load: Load, readout: Readout) -> tuple[tuple[float, int], ...]:
-    """For each kind of output of a network, the distance at the worst n, and its decisions in one computation."""
+def nearest(load: Load, readout: Readout, hidden: Hidden = 1) -> tuple[tuple[float, int], ...]:
+    """For each kind of output of a network, the distance at the worst n, and its decisions in one computation.
+
+    hidden: the variance of hidden weights at the start, "1/k'" as in the paper's parametrisation. Where it is smaller,
+    so is the variance of a prediction, in proportion; the mean is the same.
+    """
     matched = range(1, load.most_matched + 1)
+    root = 1.0 if hidden == 1 else math.sqrt(load.templates)
     return tuple(
-        (min(worst_distance(readout, load.templates, c, n, load.pooled) for n in matched), load.evaluations * number)
+        (
+            root * min(worst_distance(readout, load.templates, c, n, load.pooled) for n in matched),
+            load.evaluations * number,
+        )
         for c, number in load.outputs
     )
 
@@ -141,12 +150,13 @@ def networks_needed(bound: Callable[[int], float], delta: float) -> int | None:
     return high
 
 
-def paper_networks(loads: Sequence[Load], delta: float, decisions: int) -> int | None:
+def paper_networks(loads: Sequence[Load], delta: float, decisions: int, hidden: Hidden = 1) -> int | None:
     """The bound of arXiv 2502.16763 (first version): N >= 8 (var / mean^2) ln(2 decisions / delta), sign readout.
 
-    At the worst n and m; None where the sign readout is on the wrong side. The paper's k is the number of decisions.
+    It was stated for permutations and is applied here to other tasks, at the worst n and m; None where the sign readout
+    is on the wrong side. The paper's k is the number of decisions. hidden: as in `nearest`.
     """
-    worst = min(each for load in loads for each, _ in nearest(load, "sign"))
+    worst = min(each for load in loads for each, _ in nearest(load, "sign", hidden))
     if worst <= 0:
         return None
     return max(1, math.ceil(8 / worst**2 * math.log(2 * decisions / delta)))

@@ -148,7 +148,7 @@ def _plain_ensembles(unit: Unit, options: argparse.Namespace) -> None:
             add(f"{readout}, exact Gaussian", union, decisions, needed, bound)
     for union, decisions in ((f"{options.steps:,} steps", of_run), ("all inputs", of_all)):
         needed = certificate.paper_networks(loads, options.delta, decisions)
-        add("sign, the paper's bound", union, decisions, needed, None)
+        add("sign, version 1's bound applied", union, decisions, needed, None)
     terminal.write_table(rows, right=(2, 3, 4))
     terminal.prose(
         "Probabilities over the draw of the networks, added up over decisions; the smaller one holds, because a run "
