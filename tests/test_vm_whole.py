@@ -390,6 +390,7 @@ def test_the_group_chooses_the_form_of_the_whole_machine(capfdbinary):
         assert said["whole"] == {"group": group, "cells": 32} and said["unit"]["detail"].startswith(told)
 
 
+@pytest.mark.slow
 def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
     assert main(["explain", "--whole", "5", "7", "--unit", "ntk-limit", "--width", "8", "--json"]) == 0
     said = json.loads(capfdbinary.readouterr().out)
