@@ -147,6 +147,7 @@ def test_the_decision_to_blame_is_the_first_wrong_one_of_a_trained_unit(unit_of)
     assert decision.value != example.exact_difference >> decision.bit & 1
 
 
+@pytest.mark.slow
 def test_no_margin_and_a_margin_that_is_no_number_are_wrong(unit_of):
     unit = unit_of("ntk", 6)
     select = unit.params["select"]

@@ -263,6 +263,7 @@ def test_noise_in_place_of_the_closed_form_breaks_the_machine():
     assert outcome.halt is Halt.DIVERGED
 
 
+@pytest.mark.slow
 def test_what_ran_unchecked_is_still_the_machine():
     image = image_of("multiply")
     machine = WholeRun(image, whole_of(32, 8, "sbn", "ntk-limit"), [6, 7], check=False)
