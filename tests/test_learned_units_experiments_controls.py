@@ -24,6 +24,7 @@ def test_the_kernel_is_its_linear_part_and_an_even_one():
     assert [round(controls.linear_share(n), 2) for n in (2, 8, 16, 64)] == [0.73, 0.85, 0.89, 0.94]
 
 
+@pytest.mark.slow
 def test_odd_and_even_part_add_up_to_the_network(select):
     """And the identity is twice the odd part."""
     given = select.template_set.reachable_inputs()[::50]
@@ -97,6 +98,7 @@ def test_a_trained_network_is_the_exclusive_or_and_without_its_relu_it_is_not():
     assert xor.judged(given, np.asarray(xor.predict(network, given.inputs, lambda z: z)), *read)[0] == 12
 
 
+@pytest.mark.slow
 def test_a_narrow_network_is_not():
     given = xor.task(4)
     network = xor.train(given, 128, 0)

@@ -512,6 +512,7 @@ def test_no_seed_good_enough_is_an_error_not_a_unit(tmp_path, monkeypatch):
     assert files_in(tmp_path / "weights") == []
 
 
+@pytest.mark.slow
 def test_an_interrupt_during_training_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
 

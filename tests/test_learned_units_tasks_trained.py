@@ -66,7 +66,7 @@ def pairs(task: str, form: str, bits: int, *, slow: bool = True):
     [
         pairs("add", "grouped", 6, slow=False),
         pairs("add", "paper", 4),
-        pairs("subtract", "grouped", 6, slow=False),
+        pairs("subtract", "grouped", 6),
         pairs("multiply", "grouped", 4, slow=False),
         pairs("multiply", "paper", 2),
         pairs("add", "grouped", 10),

@@ -131,8 +131,8 @@ def test_a_unit_says_what_is_learned_in_it(unit_of):
 @pytest.mark.parametrize(
     ("name", "word_bits", "isa"),
     [
-        ("ntk", 16, "sbn"),
-        pytest.param("ntk-limit", 12, "subleq", marks=slow),
+        pytest.param("ntk", 16, "sbn", marks=slow),
+        ("ntk-limit", 12, "subleq"),
         pytest.param("ntk-limit", 5, "sbn", marks=slow),
         pytest.param("ntk", 33, "subleq", marks=slow),
     ],

@@ -174,7 +174,7 @@ def run_exactly(word_bits: int, isa: str, group: int, cases: operands.Cases):
     return words[0], words[1], [(step, np.asarray(index)) for step, index in zip(steps, inputs, strict=True)]
 
 
-SMALL = [(4, 8), (5, 2), *(pytest.param(w, g, marks=pytest.mark.slow) for w, g in ((5, 8), (5, 5), (6, 1), (6, 8)))]
+SMALL = [(5, 2), *slow((4, 8), (5, 8), (5, 5), (6, 1), (6, 8))]
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -190,9 +190,8 @@ def test_every_pair_of_small_words_is_right_when_every_network_is(word_bits, isa
 
 @pytest.mark.parametrize(
     ("word_bits", "isa"),
-    [(4, "sbn"), (9, "subleq"), (12, "sbn"), (33, "subleq")]
-    + [pytest.param(w, isa, marks=pytest.mark.slow) for w in (4, 5, 6, 7, 8, 10, 11, 15, 16, 17, 23, 24, 31, 32, 40, 47,
-                                                            63, 64) for isa in ISAS],
+    [(9, "subleq")]
+    + slow(*((w, isa) for w in (*range(4, 13), 15, 16, 17, 23, 24, 31, 32, 33, 40, 47, 63, 64) for isa in ISAS)),
 )  # fmt: skip
 def test_every_input_met_in_a_run_was_enumerated(word_bits, isa):
     """Padding, edges of the word and edges between groups included: otherwise the proof would have a hole."""

@@ -15,6 +15,7 @@ BRIEFLY = {  # which of the programs, for the others
     "neural-gpu": ("adder",),
     "modular": ("adder",),
 }
+MEMORY = 1 << 13  # words, where the words can name them: one compiled loop serves many programs
 RUNS = [
     pytest.param(name, unit, marks=pytest.mark.slow if slow else ())
     for name in programs.names()
@@ -30,7 +31,9 @@ def image_of(name: str) -> Image:
 
 @pytest.mark.parametrize(("name", "unit"), RUNS)
 def test_a_bundled_program_agrees_with_the_reference_at_every_step(name: str, unit: str) -> None:
-    machine = Machine(image_of(name), unit, input=programs.sample_input(name))
+    image = image_of(name)
+    memory = max(min(MEMORY, 1 << image.word_bits), image.memory_size())
+    machine = Machine(image, unit, input=programs.sample_input(name), memory=memory)
     outcome = machine.run(60_000)
     assert outcome.halt is Halt.HALTED, outcome.message
     assert outcome.divergence is None

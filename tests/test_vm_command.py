@@ -624,6 +624,7 @@ def test_bench_says_what_a_start_consists_of():
     assert cold.parts["weights"] > 2 * warm.parts["weights"]  # in a cold start they are proved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["width", *slow("memory", "ensemble", "machines")])
 def test_bench_measures_and_draws_growth(sbn, unit_of, what, monkeypatch, tmp_path):
     unit_of("ntk")

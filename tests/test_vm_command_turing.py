@@ -57,6 +57,7 @@ def test_ctrl_c_goes_on_to_the_next_language(
     assert len(asked) == 2 and "Your turn: Lisp" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_program_that_prints_something_else_ends_the_story_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turing, "GUEST", "hello")
     assert main(["demo", "--turing"]) == 1

@@ -166,6 +166,7 @@ def test_the_manifest_of_given_weights_says_whether_they_are_enumerated(stored, 
     assert (code, "holds networks for groups of 9, not 8" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_pairs_that_fail_are_told_and_nothing_is_recorded(stored, sbn, tmp_path):
     path = tmp_path / "weak.safetensors"
     shutil.copy(stored, path)

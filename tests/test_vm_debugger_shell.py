@@ -249,6 +249,7 @@ def test_the_program_and_the_commands_cannot_both_be_stdin() -> None:
     assert done.returncode == 2 and "needs a terminal" in done.stderr
 
 
+@pytest.mark.slow
 def test_statements_are_piped() -> None:
     done = piped(["repl", "--unit", "native", "--width", "8"], "x: .word 'A'\nsbn x, -1\n:quit\n")
     assert done.returncode == 0

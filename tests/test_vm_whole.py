@@ -263,6 +263,7 @@ def test_noise_in_place_of_the_closed_form_breaks_the_machine():
     assert outcome.halt is Halt.DIVERGED
 
 
+@pytest.mark.slow
 def test_what_ran_unchecked_is_still_the_machine():
     image = image_of("multiply")
     machine = WholeRun(image, whole_of(32, 8, "sbn", "ntk-limit"), [6, 7], check=False)
@@ -390,6 +391,7 @@ def test_the_group_chooses_the_form_of_the_whole_machine(capfdbinary):
         assert said["whole"] == {"group": group, "cells": 32} and said["unit"]["detail"].startswith(told)
 
 
+@pytest.mark.slow
 def test_explain_shows_one_instruction_as_its_iterations(capfdbinary):
     assert main(["explain", "--whole", "5", "7", "--unit", "ntk-limit", "--width", "8", "--json"]) == 0
     said = json.loads(capfdbinary.readouterr().out)
