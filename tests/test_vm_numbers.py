@@ -7,7 +7,7 @@ import pytest
 
 from assembler import Image, assemble
 from assembler.image import INPUT_MODES
-from vm import Halt, Machine, cli, run_batch, streams
+from vm import Halt, Machine, cli, run_batch, state
 from vm.debugger import travel
 from vm.debugger.session import Session
 from vm.page.document import program_page
@@ -114,8 +114,8 @@ def test_positions_go_back_to_where_they_were():
     mode, ends = "set_numbers", [0] + [found.end() for found in re.finditer(rb"-?\d+", TEXT)]
     for first, start in enumerate(ends):
         for last, end in enumerate(ends[first:], first):
-            assert streams.after(TEXT, start, last - first, mode) == end
-            assert streams.before(TEXT, end, last - first, mode) == start
+            assert state.position_after(TEXT, start, last - first, mode) == end
+            assert state.position_before(TEXT, end, last - first, mode) == start
 
 
 def test_the_command_reads_and_writes_numbers_and_the_page_has_no_console_for_them(tmp_path, capfd, unit_of):

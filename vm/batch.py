@@ -26,7 +26,6 @@ from learned_units.devices import ROWS, WHOLE, spread
 from learned_units.processes import mine
 from learned_units.store import Wanted
 from learned_units.unit import Spec, Unit
-from vm import streams
 from vm.execution import REFERENCE_STOP, Machine, as_image, check_input_mode, check_unit
 from vm.machine import run_lanes
 from vm.margin import verified_margin, with_doubt
@@ -34,7 +33,7 @@ from vm.outcome import Divergence, Outcome, halt_message
 from vm.processes import share
 from vm.reference import ReferenceMachine
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
-from vm.state import WORDS, Halt, MachineState
+from vm.state import WORDS, Halt, MachineState, as_output, items_to_read
 
 CHECKED = 16  # machines of a batch that are replayed on the reference, unless said otherwise
 LANES = 512  # a device: more of them fill no core better, and leave its caches
@@ -149,7 +148,7 @@ class _Job:
     @functools.cached_property
     def items(self) -> np.ndarray:
         """What it reads: bytes, uint8 [n], or numbers, uint32 [n, limbs]."""
-        return streams.items(self.input, len(self.input), True, self.input_mode, self.image.word_bits)[0]
+        return items_to_read(self.input, len(self.input), True, self.input_mode, self.image.word_bits)[0]
 
     @property
     def allowance(self) -> int:
@@ -264,7 +263,7 @@ class _Batch:
             if output is not None:
                 sent = output[lane, : lengths[lane]]
                 words = bits.limbs_to_words(sent, self._unit.word_bits) if sent.ndim > 1 else sent
-                job.output += streams.written(words, self._input_mode, self._unit.word_bits)
+                job.output += as_output(words, self._input_mode, self._unit.word_bits)
             halt = Halt(int(halts[lane]))
             if halt is Halt.NEED_INPUT:
                 refilled[lane] = job.items[job.read : job.read + INPUT_BYTES]

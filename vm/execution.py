@@ -15,14 +15,13 @@ from assembler.image import INPUT_MODES, InputModeName
 from learned_units import bits, catalog
 from learned_units.store import Wanted
 from learned_units.unit import Unit
-from vm import streams
 from vm.lockstep import Checker, Mismatch
 from vm.machine import Stops, run_chunk, trace_columns
 from vm.margin import verified_margin, with_doubt
 from vm.outcome import Chunk, Divergence, Outcome, Record, Watch, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
-from vm.state import INPUT_BYTES, Halt, MachineState, boot
+from vm.state import INPUT_BYTES, Halt, MachineState, as_output, boot, items_to_read, position_after
 
 if TYPE_CHECKING:
     from vm.kept_loop import Loop
@@ -229,7 +228,7 @@ class Machine:
         if self.halt is Halt.DIVERGED:
             raise ValueError("a machine that diverged has no state to save")
         state = self._state
-        read = streams.after(self._handed, 0, int(state.input_position), self.input_mode)
+        read = position_after(self._handed, 0, int(state.input_position), self.input_mode)
         unread = self._handed[read:] + bytes(self._unread)
         place = Place(
             image=image_digest(self.image),
@@ -342,11 +341,11 @@ class Machine:
     def _sent(self, sent: np.ndarray) -> bytes:
         """The output in a state's buffer."""
         words = bits.limbs_to_words(sent, self.image.word_bits) if sent.ndim > 1 else sent
-        return streams.written(words, self.input_mode, self.image.word_bits)
+        return as_output(words, self.input_mode, self.image.word_bits)
 
     def _fill_input(self, state: MachineState) -> MachineState | None:
         """Hand the state what comes next, or the end of the input; None where neither is there."""
-        items, used = streams.items(self._unread, INPUT_BYTES, self._input_ended, self.input_mode, self.image.word_bits)
+        items, used = items_to_read(self._unread, INPUT_BYTES, self._input_ended, self.input_mode, self.image.word_bits)
         if not len(items) and not self._input_ended:
             return None
         self._handed = bytes(self._unread[:used])
@@ -371,7 +370,7 @@ class Machine:
         )
         # The bytes of the rows, which are what is compared, not those of the state's buffer.
         sent = record.words[record.addresses == (1 << self.image.word_bits) - 1]
-        output = streams.written(sent, self.input_mode, self.image.word_bits)
+        output = as_output(sent, self.input_mode, self.image.word_bits)
         chunk = Chunk(
             job.first_step, job.steps, job.margin, pcs, addresses, words, margins, job.next_pc, output, record, operands
         )

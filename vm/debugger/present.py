@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vm import streams
+from vm.state import as_output, position_after, position_before
 
 
 class Registers(NamedTuple):
@@ -56,13 +56,13 @@ class Present:
 
     def use_console(self, sent: np.ndarray, reads: int) -> None:
         """Write some words to the console, and read it some times."""
-        self.output += streams.written(sent, self._input_mode, self._word_bits)
-        self.input_position = streams.after(self.input, self.input_position, reads, self._input_mode)
+        self.output += as_output(sent, self._input_mode, self._word_bits)
+        self.input_position = position_after(self.input, self.input_position, reads, self._input_mode)
 
     def unuse_console(self, sent: np.ndarray, reads: int) -> None:
         """Take that back."""
-        del self.output[len(self.output) - len(streams.written(sent, self._input_mode, self._word_bits)) :]
-        self.input_position = streams.before(self.input, self.input_position, reads, self._input_mode)
+        del self.output[len(self.output) - len(as_output(sent, self._input_mode, self._word_bits)) :]
+        self.input_position = position_before(self.input, self.input_position, reads, self._input_mode)
 
     def registers(self) -> Registers:
         """A copy of all but the memory."""
