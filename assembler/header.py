@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from assembler.layout import Layout
 
 ORDERS = ("source_first", "destination_first")
-_INPUT_MODES = "`set`, `add` or `sub`, possibly with `_zero` and then `_branch_in` or `_branch_io` added"
+_INPUT_MODES = "`set`, `add` or `sub`, possibly with `_numbers`, then `_zero`, then `_branch_in` or `_branch_io` added"
 
 
 @dataclass(slots=True)

@@ -23,14 +23,18 @@ class InputMode(NamedTuple):
     A read that branches does so as if what it stored were a difference; a write, as if it had subtracted from 0.
     """
 
-    combine: str  # "set", "add" or "sub": what v, the byte that is read, does to the word
+    combine: str  # "set", "add" or "sub": what v, which is read, does to the word
+    numbers: bool  # v, and what is written, is a number in decimal digits, not a byte
     end: int  # v at the end of the input: -1 or 0
     reads_branch: bool
     writes_branch: bool
 
 
 INPUT_MODES = {
-    f"{combine}{'' if end else '_zero'}{branches}": InputMode(combine, end, branches != "", branches == "_branch_io")
+    f"{combine}{'_numbers' if numbers else ''}{'' if end else '_zero'}{branches}": InputMode(
+        combine, numbers, end, branches != "", branches == "_branch_io"
+    )
+    for numbers in (False, True)
     for branches in ("", "_branch_in", "_branch_io")
     for end in (-1, 0)
     for combine in ("set", "add", "sub")

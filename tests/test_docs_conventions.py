@@ -24,7 +24,7 @@ def test_the_parts_of_the_table_make_every_input_mode() -> None:
     parts = re.findall(r"^\| `(?:…(_\w+)|(set|add|sub))` \|", PAGE, re.MULTILINE)
     suffixes = [suffix for suffix, _ in parts if suffix]
     combines = [combine for _, combine in parts if combine]
-    ends, branches = ["", *suffixes[:1]], ["", *suffixes[1:]]
-    assert {a + b + c for a in combines for b in ends for c in branches} == set(INPUT_MODES)
+    numbers, ends, branches = ["", suffixes[0]], ["", suffixes[1]], ["", *suffixes[2:]]
+    assert {a + b + c + d for a in combines for b in numbers for c in ends for d in branches} == set(INPUT_MODES)
     assert f"one of {len(INPUT_MODES)} words" in PAGE
     assert set(re.findall(r"--input-mode (\w+)", PAGE)) <= set(INPUT_MODES)

@@ -175,7 +175,8 @@ def any_image(rng: np.random.Generator, word_bits: int, isa: str) -> Image:
         int(rng.integers(0, size)) if kind < 0.8 else high if kind < 0.92 else int.from_bytes(rng.bytes(8)) & high
         for kind in kinds
     ]
-    mode = list(INPUT_MODES)[int(rng.integers(len(INPUT_MODES)))]
+    modes = [name for name, mode in INPUT_MODES.items() if not mode.numbers]  # the page has none for these
+    mode = modes[int(rng.integers(len(modes)))]
     memory = int(rng.integers(size, min(1 << word_bits, 64) + 1))
     return Image(words, word_bits, isa, entry=int(rng.integers(0, size)), memory=memory, input_mode=mode)
 

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from assembler import Image, assemble
+from assembler.image import INPUT_MODES
 from learned_units import bits, catalog
 from learned_units.devices import ROWS, WHOLE, spread
 from learned_units.processes import mine
@@ -32,7 +33,7 @@ from vm.outcome import Divergence, Outcome, halt_message
 from vm.processes import share
 from vm.reference import ReferenceMachine
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
-from vm.state import WORDS, Halt, MachineState
+from vm.state import WORDS, Halt, MachineState, as_output, items_to_read
 
 CHECKED = 16  # machines of a batch that are replayed on the reference, unless said otherwise
 LANES = 512  # a device: more of them fill no core better, and leave its caches
@@ -137,11 +138,16 @@ class _Job:
     input_mode: str
     max_steps: int | None
     replayed: bool
-    read: int = 0  # bytes of input handed to the lane
+    read: int = 0  # of its items, handed to the lane
     steps: int = 0
     console_steps: int = 0
     margin: float = float("inf")
     output: bytearray = field(default_factory=bytearray)
+
+    @functools.cached_property
+    def items(self) -> np.ndarray:
+        """What it reads: bytes, uint8 [n], or numbers, uint32 [n, limbs]."""
+        return items_to_read(self.input, len(self.input), True, self.input_mode, self.image.word_bits)[0]
 
     @property
     def allowance(self) -> int:
@@ -208,7 +214,7 @@ class _Batch:
         a_device = -(-(len(kept) + len(self._waiting)) // len(self._devices))
         places = len(self._devices) * min(1 << (a_device - 1).bit_length(), 1 << (most.bit_length() - 1))
         jobs: list[_Job | None] = [self._jobs[lane] for lane in kept]
-        fresh = empty_lanes(places, self._size, limbs)
+        fresh = empty_lanes(places, self._size, limbs, INPUT_MODES[self._input_mode].numbers)
         while len(jobs) < places:
             job = self._waiting.pop() if self._waiting else None
             if job is not None:
@@ -245,7 +251,7 @@ class _Batch:
         margins, consoles, lengths = (np.asarray(x) for x in (lanes.margin, lanes.console_steps, lanes.output_length))
         output = np.asarray(lanes.output) if lengths.any() else None
         stopped: list[tuple[_Job, Outcome, np.ndarray | None]] = []
-        refilled: dict[int, bytes] = {}
+        refilled: dict[int, np.ndarray] = {}
         pcs = bits.limbs_to_words(np.asarray(lanes.pc), self._unit.word_bits)
         for lane, job in enumerate(self._jobs):
             if job is None:
@@ -254,10 +260,12 @@ class _Batch:
             job.console_steps += int(consoles[lane])
             job.margin = float(np.minimum(job.margin, margins[lane]))  # a NaN stays
             if output is not None:
-                job.output += output[lane, : lengths[lane]].tobytes()
+                sent = output[lane, : lengths[lane]]
+                words = bits.limbs_to_words(sent, self._unit.word_bits) if sent.ndim > 1 else sent
+                job.output += as_output(words, self._input_mode, self._unit.word_bits)
             halt = Halt(int(halts[lane]))
             if halt is Halt.NEED_INPUT:
-                refilled[lane] = job.input[job.read : job.read + INPUT_BYTES]
+                refilled[lane] = job.items[job.read : job.read + INPUT_BYTES]
                 job.read += len(refilled[lane])
                 halt = Halt.RUNNING
             if halt is Halt.OUTPUT_FULL or (halt is Halt.BUDGET and job.max_steps is None):
@@ -273,9 +281,9 @@ class _Batch:
             buffers, ended = np.array(lanes.input), np.array(lanes.input_ended)
             for lane, block in refilled.items():
                 job = self._jobs[lane]
-                buffers[lane, : len(block)] = np.frombuffer(block, np.uint8)
+                buffers[lane, : len(block)] = block
                 read[lane], position[lane] = len(block), 0
-                ended[lane] = job is None or job.read >= len(job.input)
+                ended[lane] = job is None or job.read >= len(job.items)
             lanes = lanes._replace(input=buffers, input_length=read, input_position=position, input_ended=ended)
         return lanes, stopped
 
@@ -291,19 +299,20 @@ class _Batch:
         return made, memory if job.replayed else None
 
 
-def empty_lanes(places: int, size: int, limbs: int) -> dict[str, np.ndarray]:
-    """Lanes nobody runs in: the leaves of a MachineState."""
+def empty_lanes(places: int, size: int, limbs: int, numbers: bool = False) -> dict[str, np.ndarray]:
+    """Lanes nobody runs in: the leaves of a MachineState, with consoles for bytes or numbers."""
+    carried = ((limbs,), np.uint32) if numbers else ((), np.uint8)
     return {
         "memory": np.zeros((places, size, limbs), np.uint32),
         "pc": np.zeros((places, limbs), np.uint32),
         "halt": np.full(places, Halt.HALTED, np.int32),
         "margin": np.full(places, np.inf, np.float32),
         "console_steps": np.zeros(places, np.int32),
-        "input": np.zeros((places, INPUT_BYTES), np.uint8),
+        "input": np.zeros((places, INPUT_BYTES, *carried[0]), carried[1]),
         "input_position": np.zeros(places, np.int32),
         "input_length": np.zeros(places, np.int32),
         "input_ended": np.zeros(places, np.bool_),
-        "output": np.zeros((places, OUTPUT_BYTES + 1), np.uint8),
+        "output": np.zeros((places, OUTPUT_BYTES + 1, *carried[0]), carried[1]),
         "output_length": np.zeros(places, np.int32),
     }
 
@@ -323,11 +332,11 @@ def _boot_lane(lanes: dict[str, np.ndarray], lane: int, job: _Job) -> None:
     else:
         outside = image.entry + WORDS > lanes["memory"].shape[1]
         lanes["halt"][lane] = Halt.PC_OUTSIDE if outside else Halt.RUNNING
-    block = job.input[:INPUT_BYTES]
+    block = job.items[:INPUT_BYTES]
     job.read = len(block)
-    lanes["input"][lane, : len(block)] = np.frombuffer(block, np.uint8)
+    lanes["input"][lane, : len(block)] = block
     lanes["input_length"][lane] = len(block)
-    lanes["input_ended"][lane] = job.read == len(job.input)
+    lanes["input_ended"][lane] = job.read == len(job.items)
 
 
 @functools.cache

@@ -183,7 +183,8 @@ table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
 HISTORY = 10_000_000
 GROUP_HELP = "bit positions one network serves (default 8; in the paper's form: word)"
 INPUT_MODE_HELP = (
-    "what reading a byte does to a word: set (default), add or sub; with _zero the end of the input is 0 and not -1; "
+    "what reading a byte does to a word: set (default), add or sub; with _numbers the console reads and writes numbers "
+    "in decimal digits; with _zero the end of the input is 0 and not -1; "
     "with _branch_in reads branch, with _branch_io writes, too (docs/conventions.md)"
 )
 WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"

@@ -21,7 +21,7 @@ from vm.margin import verified_margin, with_doubt
 from vm.outcome import Chunk, Divergence, Outcome, Record, Watch, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
-from vm.state import INPUT_BYTES, Halt, MachineState, boot
+from vm.state import INPUT_BYTES, Halt, MachineState, as_output, boot, items_to_read, position_after
 
 if TYPE_CHECKING:
     from vm.kept_loop import Loop
@@ -79,6 +79,7 @@ class Machine:
         self._given = None if input is None else bytes(input)
         self._received = len(self._unread)  # bytes of input since boot, read or not
         self._written = 0  # bytes of output before those in _output: none, but in a restored machine
+        self._handed = b""  # of it, what the state holds
         self._input_ended = input is not None
         self._checker = self._check_from(image.words, image.entry) if check else None
         self._watch = Watch(image, self.size) if image.source_map is not None else None
@@ -225,8 +226,8 @@ class Machine:
         if self.halt is Halt.DIVERGED:
             raise ValueError("a machine that diverged has no state to save")
         state = self._state
-        buffered = np.asarray(state.input)[int(state.input_position) : int(state.input_length)].tobytes()
-        unread = buffered + bytes(self._unread)
+        read = position_after(self._handed, 0, int(state.input_position), self.input_mode)
+        unread = self._handed[read:] + bytes(self._unread)
         place = Place(
             image=image_digest(self.image),
             unit=self.unit.name,
@@ -282,7 +283,9 @@ class Machine:
         return Checker(start, self.steps)
 
     def _boot(self, words: Sequence[int] | np.ndarray, pc: int) -> MachineState:
-        state = boot(words, pc, self.size, self.image.word_bits)
+        self._handed = b""
+        numbers = INPUT_MODES[self.input_mode].numbers
+        state = boot(words, pc, self.size, self.image.word_bits, numbers)
         self.halt = Halt(int(state.halt))
         return state
 
@@ -300,9 +303,8 @@ class Machine:
         self._pace.measure(steps, time.monotonic() - began)
         self._rows = trace.rows
         halt = Halt(int(state.halt))
-        if halt is Halt.NEED_INPUT and (self._unread or self._input_ended):
-            state = self._fill_input(state)
-            halt = Halt.RUNNING
+        if halt is Halt.NEED_INPUT and (filled := self._fill_input(state)) is not None:
+            state, halt = filled, Halt.RUNNING
         if halt in (Halt.RUNNING, Halt.OUTPUT_FULL):
             halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
             rows = np.asarray(trace.rows)[:steps]
@@ -317,7 +319,7 @@ class Machine:
             steps=steps,
             rows=np.array(trace.rows)[:steps] if keep or self._checker is not None else None,
             next_pc=self.pc,
-            output=np.asarray(state.output)[: int(state.output_length)].tobytes(),
+            output=self._sent(np.asarray(state.output)[: int(state.output_length)]),
             console_steps=int(state.console_steps),
             margin=float(state.margin),
         )
@@ -334,16 +336,24 @@ class Machine:
         )
         return state, self._rows, self.unit.params, np.int32(budget)
 
-    def _fill_input(self, state: MachineState) -> MachineState:
-        """Hand the state the next bytes, or the end of the input."""
-        block = bytes(self._unread[:INPUT_BYTES])
-        del self._unread[:INPUT_BYTES]
-        buffer = np.zeros(INPUT_BYTES, np.uint8)
-        buffer[: len(block)] = np.frombuffer(block, np.uint8)
+    def _sent(self, sent: np.ndarray) -> bytes:
+        """The output in a state's buffer."""
+        words = bits.limbs_to_words(sent, self.image.word_bits) if sent.ndim > 1 else sent
+        return as_output(words, self.input_mode, self.image.word_bits)
+
+    def _fill_input(self, state: MachineState) -> MachineState | None:
+        """Hand the state what comes next, or the end of the input; None where neither is there."""
+        items, used = items_to_read(self._unread, INPUT_BYTES, self._input_ended, self.input_mode, self.image.word_bits)
+        if not len(items) and not self._input_ended:
+            return None
+        self._handed = bytes(self._unread[:used])
+        del self._unread[:used]
+        buffer = np.zeros(state.input.shape, items.dtype)
+        buffer[: len(items)] = items
         return state._replace(
             input=buffer,
             input_position=np.int32(0),
-            input_length=np.int32(len(block)),
+            input_length=np.int32(len(items)),
             input_ended=np.bool_(self._input_ended and not self._unread),
         )
 
@@ -358,7 +368,7 @@ class Machine:
         )
         # The bytes of the rows, which are what is compared, not those of the state's buffer.
         sent = record.words[record.addresses == (1 << self.image.word_bits) - 1]
-        output = sent.astype(np.uint8).tobytes()
+        output = as_output(sent, self.input_mode, self.image.word_bits)
         chunk = Chunk(
             job.first_step, job.steps, job.margin, pcs, addresses, words, margins, job.next_pc, output, record, operands
         )

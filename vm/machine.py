@@ -87,6 +87,7 @@ class _ConsoleMode(NamedTuple):
     """What an input mode is made of."""
 
     combine: str  # what a byte does to the word: "set", "add" or "sub"
+    numbers: bool  # or bytes
     zero_at_end: bool  # or -1
     reads_branch: bool
     writes_branch: bool
@@ -95,7 +96,7 @@ class _ConsoleMode(NamedTuple):
 def _console_mode(input_mode: str) -> _ConsoleMode:
     """The parts of a mode's name, such as `add_zero_branch_io`."""
     combine, *words = input_mode.split("_")
-    return _ConsoleMode(combine, "zero" in words, "branch" in words, "io" in words)
+    return _ConsoleMode(combine, "numbers" in words, "zero" in words, "branch" in words, "io" in words)
 
 
 class Fetched(NamedTuple):
@@ -148,12 +149,15 @@ def step(
     fall_through = _add(state.pc, WORDS, word_bits)
     result = spec.evaluate(params, minuend, subtrahend, c, fall_through)
 
-    # Console: v is the next byte or the end; what is written is v, mem[A], or v combined with mem[B] by the input mode.
+    # Console: v is the next byte or number, or the end; what is written is v, mem[A], or v combined with mem[B] by the
+    # input mode.
     mode = _console_mode(input_mode)
     end = np.zeros_like(masks) if mode.zero_at_end else masks
     at_end = state.input_position >= state.input_length
-    byte = jax.lax.dynamic_index_in_dim(state.input, state.input_position, 0, keepdims=False).astype(jnp.uint32)
-    value = jnp.where(at_end, end, jnp.where(np.arange(limbs) == 0, byte & masks[0], np.uint32(0)))
+    item = jax.lax.dynamic_index_in_dim(state.input, state.input_position, 0, keepdims=False).astype(jnp.uint32)
+    if not mode.numbers:
+        item = jnp.where(np.arange(limbs) == 0, item, np.uint32(0))
+    value = jnp.where(at_end, end, item & masks)
     if mode.combine == "set":
         received = value
     elif mode.combine == "add":
@@ -161,14 +165,16 @@ def step(
     else:
         received = _add(minuend, _negate(value, word_bits), word_bits)
     console = reads | writes
-    end_byte = np.uint32(0 if mode.zero_at_end else 0xFF)
-    sent = jnp.where(reads, jnp.where(at_end, end_byte, byte), subtrahend[0] & np.uint32(0xFF))
+    sendable = masks if mode.numbers else np.array([0xFF, 0], np.uint32)[:limbs]
+    last = np.zeros_like(sendable) if mode.zero_at_end else sendable
+    sent = jnp.where(reads & at_end, last, jnp.where(reads, item, subtrahend) & sendable)
     word = jnp.where(reads, received, result.difference)
     # An instruction that writes no memory writes back the word it read: no select ever touches the memory.
     written = jnp.where(executes & ~writes, word, minuend)
     destination = jnp.where(_inside(b, size), b[0], np.uint32(0))
     memory = jax.lax.dynamic_update_index_in_dim(state.memory, written, destination, 0)
-    output = jax.lax.dynamic_update_index_in_dim(state.output, sent.astype(jnp.uint8), state.output_length, 0)
+    carried = sent if mode.numbers else sent[0].astype(jnp.uint8)
+    output = jax.lax.dynamic_update_index_in_dim(state.output, carried, state.output_length, 0)
 
     after_console = fall_through
     if mode.reads_branch:
@@ -198,7 +204,7 @@ def step(
         ),
     )
     address = jnp.where(writes, masks, b)
-    record = jnp.where(writes, jnp.where(np.arange(limbs) == 0, sent, np.uint32(0)), word)
+    record = jnp.where(writes, sent, word)
     consumed = executes & reads & ~at_end
     counted = jnp.stack([jax.lax.bitcast_convert_type(margin, jnp.uint32), consumed.astype(jnp.uint32)])
     row = jnp.concatenate([state.pc, address, record, minuend, counted, a, c])

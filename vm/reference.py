@@ -7,7 +7,7 @@ SBN, subtract and branch if negative, is the only instruction. It is three words
 SUBLEQ is the same with "negative or zero". Words are `word_bits` wide, two's complement, kept here as 0 ... 2^W - 1,
 so a word is negative when it is 2^(W-1) or more. Address 2^W - 1, that is -1, is the console and never memory:
 as A it reads a byte (-1 at the end of the input), as B it writes one; such an instruction does not branch. Other
-input modes make it do so, or read 0 at the end.
+input modes make it do so, or read 0 at the end, or read and write numbers in decimal digits.
 """
 
 import enum
@@ -41,7 +41,8 @@ class ReferenceMachine:
     """One machine, from boot to rest.
 
     `isa` is "sbn" or "subleq". `input_mode` says how a byte v enters a cell: "set" it to v, "add" v or "sub"tract v;
-    with "_zero" behind it, v is 0 at the end of the input; with "_branch_in" a read goes to C if the cell is negative
+    with "_numbers" added, v is the next number in the input, and what is written is a number in a line of its own;
+    with "_zero", v is 0 at the end of the input; with "_branch_in" a read goes to C if the cell is negative
     then (or zero, in SUBLEQ), and with "_branch_io" a write, too, if 0 minus what it was given is.
 
     Attributes:
@@ -65,16 +66,17 @@ class ReferenceMachine:
     ) -> None:
         if isa not in ("sbn", "subleq"):
             raise ValueError(f"isa is 'sbn' or 'subleq', not {isa!r}")
-        mode = re.fullmatch("(set|add|sub)(_zero)?(_branch_in|_branch_io)?", input_mode)
+        mode = re.fullmatch("(set|add|sub)(_numbers)?(_zero)?(_branch_in|_branch_io)?", input_mode)
         if mode is None:
             raise ValueError(
-                f"input_mode is 'set', 'add' or 'sub', then possibly '_zero', then possibly "
+                f"input_mode is 'set', 'add' or 'sub', then possibly '_numbers', '_zero', and "
                 f"'_branch_in' or '_branch_io', not {input_mode!r}"
             )
         self.word_bits = word_bits
         self.isa = isa
         self.input_mode = input_mode
-        self._combine, zero, branching = mode.groups()
+        self._combine, numbers, zero, branching = mode.groups()
+        self._numbers = numbers is not None
         self._end = 0 if zero else -1
         self._branching = branching or ""
         self._mask = 2**word_bits - 1
@@ -154,8 +156,7 @@ class ReferenceMachine:
         else:
             value = self.memory[a]
         if b == console:
-            self.output.append(value & 255)
-            return value & 255, -value & self._mask if self._branching == "_branch_io" else None
+            return self._write(value), -value & self._mask if self._branching == "_branch_io" else None
         if self._combine == "add":
             value = self.memory[b] + value
         elif self._combine == "sub":
@@ -163,8 +164,23 @@ class ReferenceMachine:
         self.memory[b] = value & self._mask
         return self.memory[b], self.memory[b] if self._branching else None
 
+    def _write(self, value: int) -> int:
+        """Writes a byte or a number; returns it, as a word."""
+        if not self._numbers:
+            self.output.append(value & 255)
+            return value & 255
+        word = value & self._mask
+        self.output += b"%d\n" % (word - (self._mask + 1 if word >> (self.word_bits - 1) else 0))
+        return word
+
     def _read(self) -> int:
-        """The next input byte, or what the mode has at the end of the input."""
+        """The next input byte or number, or what the mode has at the end of the input."""
+        if self._numbers:
+            found = re.compile(rb"-?\d{1,1000}").search(self.input, self.input_position)
+            if found is None:
+                return self._end
+            self.input_position = found.end()
+            return int(found[0])
         if self.input_position == len(self.input):
             return self._end
         self.input_position += 1

@@ -1,19 +1,30 @@
-"""Everything one SBN machine is, as a pytree; and why a machine stops."""
+"""Everything one SBN machine is, as a pytree; why a machine stops; and what its console buffers are outside.
+
+A console carries bytes, or, in the input modes for that, numbers, which outside are text. A number to read is decimal
+digits, possibly with a minus sign before them, and stands for itself modulo 2^word_bits. Whatever else is in the text
+separates numbers. A number that is written is a signed word and the end of a line.
+"""
 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from assembler.image import INPUT_MODES
 from learned_units import bits
 
 INPUT_BYTES = 1 << 12  # console buffers in the state
 OUTPUT_BYTES = 1 << 14
 WORDS = 3  # words an instruction takes
+
+_NUMBER = re.compile(rb"-?[0-9]{1,1000}")
+_BEGUN = re.compile(rb"-?[0-9]{0,999}\Z")  # more digits may follow
 
 
 class Halt(enum.IntEnum):
@@ -44,21 +55,24 @@ class MachineState(NamedTuple):
     halt: jax.Array  # int32 [], a Halt code
     margin: jax.Array  # float32 [], smallest margin of any step
     console_steps: jax.Array  # int32 [], steps that were console instructions
-    input: jax.Array  # uint8 [I], bytes not yet read begin at input_position
+    input: jax.Array  # uint8 [I], bytes not yet read begin at input_position; of numbers, uint32 [I, L]
     input_position: jax.Array  # int32 []
-    input_length: jax.Array  # int32 [], bytes of `input` that are filled
+    input_length: jax.Array  # int32 [], places of `input` that are filled
     input_ended: jax.Array  # bool [], whether the end of input follows them
-    output: jax.Array  # uint8 [O + 1]; the last place takes what a step that writes no byte writes
+    output: jax.Array  # uint8 [O + 1]; the last place takes what a step without output writes; or uint32 [O + 1, L]
     output_length: jax.Array  # int32 []
 
 
-def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int) -> MachineState:
+def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int, numbers: bool = False) -> MachineState:
     """A machine of `size` words that holds `words` (unsigned) from address 0 on, with empty console buffers.
+
+    numbers: whether these are for numbers instead of bytes.
 
     An instruction takes three words: a smaller memory is padded to that, and every pc is outside it. The leaves are
     made by numpy and moved: made on the device, each would compile a kernel of its own.
     """
     memory = np.zeros((max(size, WORDS), bits.limb_count(word_bits)), np.uint32)
+    carried = ((memory.shape[1],), np.uint32) if numbers else ((), np.uint8)
     memory[: len(words)] = bits.words_to_limbs(np.array(words, np.uint64), word_bits)
     if pc >> (word_bits - 1):
         halt = Halt.HALTED
@@ -70,11 +84,54 @@ def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int) 
         "halt": np.int32(halt),
         "margin": np.float32(np.inf),
         "console_steps": np.int32(0),
-        "input": np.zeros(INPUT_BYTES, np.uint8),
+        "input": np.zeros((INPUT_BYTES, *carried[0]), carried[1]),
         "input_position": np.int32(0),
         "input_length": np.int32(0),
         "input_ended": np.bool_(False),
-        "output": np.zeros(OUTPUT_BYTES + 1, np.uint8),
+        "output": np.zeros((OUTPUT_BYTES + 1, *carried[0]), carried[1]),
         "output_length": np.int32(0),
     }
     return MachineState(**jax.device_put(leaves))
+
+
+def items_to_read(
+    text: bytes | bytearray, most: int, ended: bool, input_mode: str, word_bits: int
+) -> tuple[np.ndarray, int]:
+    """What a machine reads next, and how many bytes of the text that is.
+
+    At most `most` of them: bytes, uint8 [n], or numbers, uint32 [n, limbs]. ended: no more text follows; before that a
+    number with which the text ends is not known yet.
+    """
+    if not INPUT_MODES[input_mode].numbers:
+        block = np.frombuffer(bytes(text[:most]), np.uint8)
+        return block, len(block)
+    complete = len(text) if ended else begun.start() if (begun := _BEGUN.search(text)) else len(text)
+    found = list(islice(_NUMBER.finditer(text, 0, complete), most))
+    words = np.array([int(number[0]) % (1 << word_bits) for number in found], np.uint64)
+    used = found[-1].end() if len(found) == most > 0 else complete
+    return bits.words_to_limbs(words, word_bits).reshape(len(found), bits.limb_count(word_bits)), used
+
+
+def position_after(text: bytes | bytearray, position: int, count: int, input_mode: str) -> int:
+    """Where in the text a machine is that was at a position and has read `count` times since."""
+    if not INPUT_MODES[input_mode].numbers:
+        return position + count
+    for number in islice(_NUMBER.finditer(text, position), count):
+        position = number.end()
+    return position
+
+
+def position_before(text: bytes | bytearray, position: int, count: int, input_mode: str) -> int:
+    """Where in the text a machine was that is at a position now, before the last `count` times it read."""
+    if not INPUT_MODES[input_mode].numbers:
+        return position - count
+    ends = [0, *(number.end() for number in _NUMBER.finditer(text, 0, position))]
+    return ends[-1 - count] if count else position
+
+
+def as_output(words: np.ndarray, input_mode: str, word_bits: int) -> bytes:
+    """The output that these words, unsigned, are."""
+    if not INPUT_MODES[input_mode].numbers:
+        return words.astype(np.uint8).tobytes()
+    sign = 1 << word_bits - 1
+    return b"".join(b"%d\n" % ((word ^ sign) - sign) for word in map(int, words))

@@ -183,14 +183,11 @@ class History:
         """Back over steps between which nothing was changed by hand."""
         if step == present.step:
             return
-        written = 0
         for _, piece in self.slices(step, present.step, backwards=True):
             console = self.is_console(piece.addresses)
             # Where an address is written twice the last assignment stands: here that of the earliest step.
             present.memory[piece.addresses[~console][::-1]] = piece.olds[~console][::-1]
-            written += int(console.sum())
-            present.input_position -= int(piece.consumed.sum())
-        del present.output[len(present.output) - written :]
+            present.unuse_console(piece.words[console], int(piece.consumed.sum()))
         present.pc, present.step = self.pc_at(step), step
 
     def _redo(self, present: Present, step: int) -> None:
@@ -200,6 +197,5 @@ class History:
         for _, piece in self.slices(present.step, step):
             console = self.is_console(piece.addresses)
             present.memory[piece.addresses[~console]] = piece.words[~console]
-            present.output += piece.words[console].astype(np.uint8).tobytes()
-            present.input_position += int(piece.consumed.sum())
+            present.use_console(piece.words[console], int(piece.consumed.sum()))
         present.pc, present.step = self.pc_at(step), step

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vm.state import as_output, position_after, position_before
+
 
 class Registers(NamedTuple):
     """All of a machine but its memory."""
@@ -34,7 +36,9 @@ class Edit:
 class Present:
     """The machine at one step. Words are unsigned; `memory` is int64 [size] (uint64 at 64 bits)."""
 
-    def __init__(self, memory: np.ndarray, pc: int, input: bytes, input_ended: bool) -> None:
+    def __init__(
+        self, memory: np.ndarray, pc: int, input: bytes, input_ended: bool, input_mode: str, word_bits: int
+    ) -> None:
         self.memory = memory
         self.pc = pc
         self.step = 0
@@ -42,11 +46,23 @@ class Present:
         self.input_position = 0
         self.input_ended = input_ended
         self.output = bytearray()
+        self._input_mode = input_mode
+        self._word_bits = word_bits
 
     @property
     def unread(self) -> bytes:
         """Input that was given and not read yet."""
         return bytes(self.input[self.input_position :])
+
+    def use_console(self, sent: np.ndarray, reads: int) -> None:
+        """Write some words to the console, and read it some times."""
+        self.output += as_output(sent, self._input_mode, self._word_bits)
+        self.input_position = position_after(self.input, self.input_position, reads, self._input_mode)
+
+    def unuse_console(self, sent: np.ndarray, reads: int) -> None:
+        """Take that back."""
+        del self.output[len(self.output) - len(as_output(sent, self._input_mode, self._word_bits)) :]
+        self.input_position = position_before(self.input, self.input_position, reads, self._input_mode)
 
     def registers(self) -> Registers:
         """A copy of all but the memory."""

@@ -93,7 +93,8 @@ class Session:
         words = np.zeros(self.size, np.uint64 if self.image.word_bits == 64 else np.int64)
         words[: len(self.image.words)] = np.array(self.image.words, words.dtype)
         given = self.given_input
-        self.present = Present(words, self.image.entry, given or b"", given is not None)
+        mode, bits = self.machine.input_mode, self.image.word_bits
+        self.present = Present(words, self.image.entry, given or b"", given is not None, mode, bits)
         self.history = History(self.image.word_bits, self.limit)
         for point in self.points:
             point.hits = 0
@@ -319,8 +320,7 @@ class Session:
         """Bring the present to the end of steps that were just computed."""
         present, console = self.present, record.addresses == self.console
         present.memory[record.addresses[~console].astype(np.int64)] = record.words[~console]
-        present.output += record.words[console].astype(np.uint8).tobytes()
-        present.input_position += int(record.consumed.sum())
+        present.use_console(record.words[console], int(record.consumed.sum()))
         present.pc = next_pc
         present.step += len(record.pcs)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from assembler import Image
-from assembler.image import Origin
+from assembler.image import INPUT_MODES, Origin
 from assembler.library import FILE as LIBRARY
 from learned_units import bits
 from learned_units.circuits import subtract_branch
@@ -77,6 +77,8 @@ def page_data(
     from vm.execution import check_unit
 
     check_unit(unit, image)
+    if INPUT_MODES[image.input_mode].numbers:
+        raise ValueError("the console of a page carries bytes, and this program's carries numbers")
     if image.memory_size() > MOST_MEMORY:
         raise ValueError(f"a page holds at most {MOST_MEMORY:,} words of memory, and this is {image.memory_size():,}")
     live = isinstance(unit.spec, NtkSpec) and all(isinstance(each, EnsembleParams) for each in unit.params.values())
