@@ -12,6 +12,11 @@ InputModeName = Literal[
     "set", "add", "sub", "set_zero", "add_zero", "sub_zero",
     "set_branch_in", "add_branch_in", "sub_branch_in", "set_zero_branch_in", "add_zero_branch_in", "sub_zero_branch_in",
     "set_branch_io", "add_branch_io", "sub_branch_io", "set_zero_branch_io", "add_zero_branch_io", "sub_zero_branch_io",
+    "set_numbers", "add_numbers", "sub_numbers", "set_numbers_zero", "add_numbers_zero", "sub_numbers_zero",
+    "set_numbers_branch_in", "add_numbers_branch_in", "sub_numbers_branch_in",
+    "set_numbers_zero_branch_in", "add_numbers_zero_branch_in", "sub_numbers_zero_branch_in",
+    "set_numbers_branch_io", "add_numbers_branch_io", "sub_numbers_branch_io",
+    "set_numbers_zero_branch_io", "add_numbers_zero_branch_io", "sub_numbers_zero_branch_io",
 ]  # fmt: skip
 MIN_WORD_BITS, MAX_WORD_BITS = 4, 64
 MAX_IMAGE_WORDS = 1 << 25
