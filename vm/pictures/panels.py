@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 PANEL_INCHES = (6.4, 4.2)
 LARGEST_MARKER, SMALLEST_MARKER = 9.0, 4.5  # hollow and of falling size: curves that coincide are all seen
 LABEL_INCHES = 0.7  # beside a pair of axes
-HEADROOM = 0.32  # of the y axis at either end: a legend finds room
+SURROUNDINGS_INCHES = 1.2  # above and below them: titles and labels
+MARGIN = 0.06  # of the y axis at either end
+LEGEND_LINE_INCHES, LEGEND_PAD_INCHES = 0.19, 0.2
 ONE_COLUMN = 4  # curves; a legend of more has two
 MOST_MARKED = 40  # points; a longer curve has markers at some of them only
 
@@ -27,19 +29,20 @@ def figure(panels: Sequence[Panel], size: tuple[float, float] | None = None) -> 
     with style.styled():
         made = style.new_figure(width, height)
         for axes, panel in zip(made.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _draw(axes, panel, width / len(panels) - LABEL_INCHES)
+            _draw(axes, panel, width / len(panels) - LABEL_INCHES, height - SURROUNDINGS_INCHES)
     return made
 
 
-def _draw(axes: Axes, panel: Panel, inches: float) -> None:
+def _draw(axes: Axes, panel: Panel, width: float, height: float) -> None:
+    """width, height: what the pair of axes has, inches."""
     from matplotlib.ticker import MaxNLocator
 
     families = list(dict.fromkeys(curve.family or curve.label for curve in panel.curves))
     for curve in panel.curves:
         _draw_curve(axes, curve, families.index(curve.family or curve.label), len(families))
-    style.title(axes, panel.title, inches)
+    style.title(axes, panel.title, width)
     heights = [y for curve in panel.curves for y in curve.y if y is not None]
-    axes.margins(y=HEADROOM)
+    axes.margins(y=MARGIN)
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
     if "x" in panel.log:
         axes.set_xscale("log", base=2)
@@ -53,7 +56,17 @@ def _draw(axes: Axes, panel: Panel, inches: float) -> None:
     elif panel.linear_below is not None:
         axes.set_yscale("symlog", linthresh=panel.linear_below)
         axes.set_ylim(bottom=-panel.linear_below / 4)
-    axes.legend(loc="best", ncols=1 if len(panel.curves) <= ONE_COLUMN else 2)
+    columns = 1 if len(panel.curves) <= ONE_COLUMN else 2
+    _leave_room(axes, -(-len(panel.curves) // columns) * LEGEND_LINE_INCHES + LEGEND_PAD_INCHES, height)
+    axes.legend(loc="best", ncols=columns)
+
+
+def _leave_room(axes: Axes, above: float, height: float) -> None:
+    """Lengthen the y axis so that a legend of so many inches lies above all curves, on axes of that height."""
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(axes.get_ylim())
+    share = min(above / max(height, above), 0.5)
+    axes.set_ylim(top=float(scale.inverted().transform([low + (high - low) / (1 - share)])[0]))
 
 
 def _draw_curve(axes: Axes, curve: Curve, k: int, families: int) -> None:

@@ -74,8 +74,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def title(axes: Axes, text: str, inches: float) -> None:
-    """The finding above a pair of axes of this width, in as many lines as it takes."""
-    axes.set_title("\n".join(textwrap.wrap(text, max(20, int(TITLE_CHARACTERS * inches)))))
+    """The finding above a pair of axes of this width, in as many lines as it takes, which are about equally long."""
+    most = max(20, int(TITLE_CHARACTERS * inches))
+    lines = textwrap.wrap(text, most)
+    while len(narrower := textwrap.wrap(text, most := most - 1)) == len(lines):
+        lines = narrower
+    axes.set_title("\n".join(lines))
 
 
 def as_file(figure: Figure, type: str, dots_per_inch: float) -> bytes:
