@@ -78,7 +78,8 @@ def note() -> Callable[[], None]:
         return lambda: None
     answer()
     reading, writing = _pipe = os.pipe()
-    os.set_blocking(writing, False)
+    if hasattr(os, "set_blocking"):  # Python 3.11 on Windows has none, and asks for none
+        os.set_blocking(writing, False)
     watching = threading.Thread(target=_watch, args=(reading,), name="interrupts", daemon=True)
     watching.start()
     signal.signal(signal.SIGINT, _on_signal)

@@ -54,8 +54,12 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 if old is not None:
                     os.chmod(unfinished, stat.S_IMODE(old.st_mode))
                 os.fsync(file.fileno())
+                if fcntl is None:  # Windows, which renames no open file; elsewhere the lock is held until then
+                    file.close()
                 os.replace(unfinished, place)
     except BaseException:
+        with contextlib.suppress(OSError):
+            file.close()
         if unfinished is not None:
             with contextlib.suppress(OSError):
                 os.unlink(unfinished)
@@ -81,7 +85,7 @@ def _create(place: Path) -> tuple[Path, BinaryIO]:
     while True:
         name = os.fsdecode(os.fsencode(place.name)[:_NAME_BYTES])
         unfinished = place.with_name(f".{name}.{secrets.token_hex(4)}{_SUFFIX}")
-        file = open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
+        file = open(unfinished, "xb")
         if fcntl is None:
             return unfinished, file
         with contextlib.suppress(OSError):  # a file system without locks

@@ -7,6 +7,7 @@ word: its level is the number of calls. A statement "at level k" is all words wh
 from __future__ import annotations
 
 import bisect
+import os
 import re
 from functools import cached_property
 from typing import NamedTuple
@@ -234,7 +235,7 @@ def _path(origin: Origin) -> Path:
 
 
 def _same_file(file: str, wanted: str | None) -> bool:
-    return wanted is None or file == wanted or file.endswith("/" + wanted)
+    return wanted is None or file == wanted or file.endswith(("/" + wanted, os.sep + wanted))
 
 
 def _level_of(path: Path, name: re.Pattern[str]) -> int | None:
