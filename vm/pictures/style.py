@@ -76,10 +76,8 @@ def new_figure(width: float, height: float) -> Figure:
 def title(axes: Axes, text: str, inches: float) -> None:
     """The finding above a pair of axes of this width, in as many lines as it takes, which are about equally long."""
     most = max(20, int(TITLE_CHARACTERS * inches))
-    lines = textwrap.wrap(text, most)
-    while len(narrower := textwrap.wrap(text, most := most - 1)) == len(lines):
-        lines = narrower
-    axes.set_title("\n".join(lines))
+    wrapped = [textwrap.wrap(text, width, break_long_words=False) for width in range(1, most + 1)]
+    axes.set_title("\n".join(next(lines for lines in wrapped if len(lines) == len(wrapped[-1]))))
 
 
 def as_file(figure: Figure, type: str, dots_per_inch: float) -> bytes:
