@@ -34,6 +34,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "networks": Experiment(
         "networks", "networks needed for addition, multiplication and SBN, by bound and by readout", "1 s"
     ),
+    "paper": Experiment(
+        "paper", "SBN in the paper's own setting: how many trained networks suffice, beside the bounds", "2 min"
+    ),
     "summands": Experiment(
         "summands",
         "all summands of up to 10 bits added by the paper's design, and how many come out wrong",
