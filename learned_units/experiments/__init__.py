@@ -61,8 +61,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "controls": Experiment(
         "controls",
-        "the default unit's networks on every input, with relu or the trained weights replaced: how much is linear",
-        "3 min",
+        "the trained units' networks on every input, with activation or weights replaced: how much is linear",
+        "4 min",
     ),
     "controls-bits": Experiment(
         "controls_bits", "the same of the unit ntk-bits, and what a linear map of its inputs could do", "10 s"
