@@ -87,8 +87,8 @@ def load_unit(
     name: one of UNITS. word_bits: 4..64. isa: "sbn" or "subleq". seed: the first one tried; the one used is
     `unit.seed`. progress(what, part done 0..1) is called while weights are made; by default it shows itself, on a
     terminal or in a notebook, where that takes long; with False it does not. group: bit positions one network serves,
-    1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: of "ntk",
-    "float32" (the default) or "int8"; of "modular", "grokked" (the default) or "analytic".
+    1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: of "ntk", "float32" (the
+    default), "int8" or "paper" (words of up to 8 bits); of "modular", "grokked" (the default) or "analytic".
     Raises ValueError for an argument out of range, WeightsError if there are no acceptable weights.
     """
     entry, options = _checked(name, word_bits, isa, seed, {"group": group, "weights": weights})

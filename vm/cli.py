@@ -19,8 +19,8 @@ GROWTH = ("width", "memory", "ensemble", "machines")
 WIDTH = 16
 
 WEIGHTS_HELP = (
-    "weights of the unit ntk: float32 (default), or int8 (rounded, and proved so); of the unit modular: grokked "
-    "(default) or analytic"
+    "weights of the unit ntk: float32 (default), int8 (rounded, and proved so) or paper (the paper's own setting, for "
+    "words of up to 8 bits); of the unit modular: grokked (default) or analytic"
 )
 
 EPILOG = """\

@@ -15,8 +15,10 @@ OTHER_WEIGHTS = "these are not the weights that were verified"
 
 
 def format_margin(margin: float, digits: int = 2) -> str:
-    """A margin as it is printed everywhere: `-` where no network decided anything."""
-    return "-" if margin == float("inf") else f"{margin:.{digits}f}"
+    """A margin as it is printed everywhere: `-` where no network decided anything; a small one never as 0.00."""
+    if margin == float("inf"):
+        return "-"
+    return f"{margin:.1g}" if 0 < margin < 10**-digits else f"{margin:.{digits}f}"
 
 
 def verified_margin(manifest: Manifest | None) -> float | None:

@@ -34,6 +34,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "networks": Experiment(
         "networks", "networks needed for addition, multiplication and SBN, by bound and by readout", "1 s"
     ),
+    "paper": Experiment(
+        "paper", "SBN in the paper's own setting: how many trained networks suffice, beside the bounds", "2 min"
+    ),
     "summands": Experiment(
         "summands",
         "all summands of up to 10 bits added by the paper's design, and how many come out wrong",
@@ -58,8 +61,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "controls": Experiment(
         "controls",
-        "the default unit's networks on every input, with relu or the trained weights replaced: how much is linear",
-        "3 min",
+        "the trained units' networks on every input, with activation or weights replaced: how much is linear",
+        "4 min",
     ),
     "controls-bits": Experiment(
         "controls_bits", "the same of the unit ntk-bits, and what a linear map of its inputs could do", "10 s"

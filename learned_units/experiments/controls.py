@@ -1,9 +1,10 @@
-"""What the decisions of the default unit come from: its networks with the activation or the weights replaced.
+"""What the decisions of the trained units come from: their networks with the activation or the weights replaced.
 
 relu(z) = z / 2 + |z| / 2. With z / 2 a network is a linear map, its odd part; with |z| / 2 it is even. Both are run
 with the thresholds of the trained networks, and so are weights that are 0, shuffled, or noise of the same scale.
 A linear two-layer network, trained in the same way from a start at 0, has the readout of its own kernel, 2 r:
-thresholds m = 1/2 at every n.
+thresholds m = 1/2 at every n. This is for the default unit; beside it stand modular and neural-gpu
+(`controls_other_units.py`), and ntk-bits has a table of its own (`controls_bits.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from learned_units import catalog
 from learned_units.circuits import subtract_branch
 from learned_units.circuits.passes import Prediction
 from learned_units.circuits.templates import TemplateSet
+from learned_units.experiments import controls_other_units
 from learned_units.experiments.table import Cell, Table
 from learned_units.networks import kernel, predictor, readout, two_layer
 from learned_units.networks.ensemble import PRECISION, EnsembleParams
@@ -159,15 +161,20 @@ def measure(quick: bool, progress: Progress) -> Table:
             rows.append(
                 (name, replacement, found.inputs, found.wrong, found.wrong / found.inputs, found.smallest_margin)
             )
+    rows += controls_other_units.rows(progress)
     shares = ", ".join(f"{linear_share(n):.0%} at n = {n}" for n in (2, 4, 8, 16, 64))
     return Table(
-        "The networks of the default unit with something in place of relu or of the trained weights",
+        "The networks of ntk, modular and neural-gpu with another activation or other weights in place",
         ("network", "in place", "inputs", "inputs wrong", "share", "smallest margin"),
         tuple(rows),
         (
-            "On every input that a network can receive; an input is wrong if any of its outputs is. Margins are in "
-            "half gaps, negative where wrong. Thresholds are those of the unit, except for the linear networks, which "
-            "were trained in the same way (mirrored start, squared loss, full batch) and have their own: m = 1/2.",
+            "On every input that a network can receive; an input is wrong if any of its outputs is. Margins of the "
+            "unit ntk are in half gaps, negative where wrong. Thresholds are those of the unit, except for the linear "
+            "networks, which were trained in the same way (mirrored start, squared loss, full batch) and have their "
+            "own: m = 1/2.",
+            f"The network of modular is run on its whole table, that of neural-gpu on every pair of words of "
+            f"{controls_other_units.WORD_BITS} bits. Their margins are the gap to the best wrong answer over its mean, "
+            "and the distance of the two probabilities of a bit.",
             f"In the limit the odd part of the kernel, r / 2, makes this much of the gap: {shares}.",
             "'any' is told n, the number of its bits that are 1, by its readout, and its answer is n >= 1.",
         ),

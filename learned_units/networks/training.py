@@ -1,9 +1,8 @@
-"""Full-batch gradient descent with Polyak momentum on the template training set, for a whole ensemble at once.
+"""Full-batch gradient descent on the template training set, for a whole ensemble at once.
 
 Loss: half the sum of squared errors. Each network is trained on its own; the devices of this process share them.
-Near initialisation the dynamics are linear with the training kernel's spectrum, for which the heavy ball
-(Polyak 1964) is best at  lr = 4 / (sqrt(largest) + sqrt(smallest))^2,  momentum = ((sqrt(q) - 1) / (sqrt(q) + 1))^2,
-q = largest / smallest eigenvalue.
+Near initialisation the dynamics are linear with the training kernel's spectrum, from which the steps are chosen: those
+of the heavy ball unless others are asked for.
 """
 
 from __future__ import annotations
@@ -29,6 +28,8 @@ from learned_units.networks.two_layer import (
     predict_templates,
 )
 
+# Smallest and largest eigenvalue of the training kernel -> how a step is made of a gradient.
+Descent = Callable[[float, float], optax.GradientTransformation]
 Lesson = tuple[jax.Array | None, jax.Array]  # inputs and labels; without inputs each example is one input bit alone
 
 
@@ -44,6 +45,22 @@ class TrainingError(RuntimeError):
     """Gradient descent did not reach the tolerance."""
 
 
+def heavy_ball(smallest: float, largest: float) -> optax.GradientTransformation:
+    """Polyak's momentum (1964), at its best on a quadratic: with q = largest / smallest,
+
+    lr = 4 / (sqrt(largest) + sqrt(smallest))^2,  momentum = ((sqrt(q) - 1) / (sqrt(q) + 1))^2.
+    """
+    ratio = (largest / smallest) ** 0.5
+    return optax.sgd(learning_rate=4 / (largest**0.5 + smallest**0.5) ** 2, momentum=((ratio - 1) / (ratio + 1)) ** 2)
+
+
+def steepest(smallest: float, largest: float) -> optax.GradientTransformation:
+    """Gradient descent without momentum: lr = 1 / largest, half of what a quadratic allows. The kernel of a narrow
+    network has a larger eigenvalue than that of a wide one."""
+    del smallest
+    return optax.sgd(learning_rate=1 / largest)
+
+
 def train(
     labels: np.ndarray,
     *,
@@ -52,6 +69,7 @@ def train(
     initialisation: str,
     seed: int,
     inputs: np.ndarray | None = None,
+    descent: Descent = heavy_ball,
     progress: Callable[[int, float], None] | None = None,
 ) -> Trained:
     """Train `networks` networks of `width` units on labels float32 [examples, output bits] to TOLERANCE.
@@ -65,10 +83,7 @@ def train(
     keys = jax.random.split(jax.random.key(seed), networks)
     start = jax.vmap(lambda key: initialise(key, initialisation, width, input_bits, output_bits))(keys)
     smallest, largest = kernel.eigenvalues(examples) if inputs is None else kernel.gram_eigenvalues(inputs)
-    ratio = (largest / smallest) ** 0.5
-    optimiser = optax.sgd(
-        learning_rate=4 / (largest**0.5 + smallest**0.5) ** 2, momentum=((ratio - 1) / (ratio + 1)) ** 2
-    )
+    optimiser = descent(smallest, largest)
     used = _devices_for(networks)
     ensemble, momentum = devices.place((start, optimiser.init(start)), devices.ROWS, used)
     lesson = devices.place((inputs, labels), devices.WHOLE, used)

@@ -75,15 +75,17 @@ def enumerate_inputs(
     *,
     inputs: np.ndarray | None = None,
     floor: float = -np.inf,
+    block: int = BLOCK,
     progress: Callable[[float], None] | None = None,
 ) -> Enumeration:
     """Run a network on every input it can receive, in a shuffled order; stop early once a margin is below `floor`.
 
-    inputs: those it can receive, int8 [inputs, group], where they are fewer than `TemplateSet.reachable_inputs`. A
-    signed margin is (prediction - threshold) over the half gap, positive on the side the template set specifies.
+    inputs: those it can receive, int8 [inputs, group], where they are fewer than `TemplateSet.reachable_inputs`. block:
+    how many a device predicts at once. A signed margin is (prediction - threshold) over the half gap, positive on the
+    side the template set specifies.
     """
     inputs = _shuffled(template_set, inputs)
-    return _count(template_set, params, inputs, devices.block_size(len(inputs), BLOCK), floor, progress)
+    return _count(template_set, params, inputs, devices.block_size(len(inputs), block), floor, progress)
 
 
 def enumerate_by_all(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 DEFAULT_GROUP = 8  # bit positions one network serves
 # What `weights` can be: those of this module, and of others by the module that has their `load` and `recipe`.
 FLOAT32 = "float32"
-OTHER_WEIGHTS = {"int8": "ntk_int8"}
+OTHER_WEIGHTS = {"int8": "ntk_int8", "paper": "ntk_paper"}
 Params = Mapping[str, predictor.NetworkParams]
 
 

@@ -154,7 +154,7 @@ class Plan:
         words, wired = self.wiring()
         reports = {}
         for name, each in self.networks.items():
-            inner, outer = _weights(tensors, name, each.templates)
+            inner, outer = weights_of(tensors, name, each.templates)
             accepted, measured = each.judge()(inner, outer, functools.partial(progress, f"proving '{name}'"))
             if not accepted:
                 raise WeightsError(f"the network '{name}' is not acceptable here: {measured}")
@@ -164,7 +164,7 @@ class Plan:
     def params(self, tensors: Tensors) -> dict[str, Any]:
         """Stored tensors, ready to predict, by network. Raises WeightsError for one that is missing or misshapen."""
         return {
-            name: predictor.trained(each.templates, *_weights(tensors, name, each.templates))
+            name: predictor.trained(each.templates, *weights_of(tensors, name, each.templates))
             for name, each in self.networks.items()
         }
 
@@ -321,7 +321,7 @@ def _lesson(templates: Templates) -> tuple[np.ndarray | None, np.ndarray]:
     return (templates.examples() if isinstance(templates, LiteralSet) else None), templates.labels()
 
 
-def _weights(tensors: Tensors, name: str, templates: Templates) -> tuple[np.ndarray, np.ndarray]:
+def weights_of(tensors: Mapping[str, np.ndarray], name: str, templates: Templates) -> tuple[np.ndarray, np.ndarray]:
     """Inner and outer weights of one network. Raises WeightsError for a tensor that is missing or misshapen."""
     inner, outer = tensors.get(f"{name}.inner"), tensors.get(f"{name}.outer")
     if inner is None or outer is None:
