@@ -55,3 +55,16 @@ def unit_of(trained_cache: Path) -> Callable[..., "Unit"]:
     from learned_units import load_unit
 
     return functools.cache(lambda name, word_bits=16, isa="sbn": load_unit(name, word_bits, isa))
+
+
+@pytest.fixture
+def sbn(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """sbn(*arguments): the exit code of the command, and what it wrote to standard output and to standard error."""
+    from vm import cli
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(arguments)
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return run

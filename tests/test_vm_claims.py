@@ -9,19 +9,9 @@ import pytest
 
 from assembler import Image
 from learned_units import catalog, load_unit, store
-from vm import Halt, Machine, cli, margin, run_batch
+from vm import Halt, Machine, margin, run_batch
 
 OTHER = "these are not the weights that were verified, or sums come out differently on this machine"
-
-
-@pytest.fixture
-def sbn(capfd):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = cli.main(arguments)
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

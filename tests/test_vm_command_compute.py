@@ -5,19 +5,6 @@ import json
 import pytest
 from marks import slow
 
-from vm import cli
-
-
-@pytest.fixture
-def sbn(capfd):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = cli.main(arguments)
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
 RESULTS = [
     ("add", "200", "100", 8, 300),
     ("add", "255", "-128", 8, 127),

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,30 +13,28 @@ from learned_units.circuits.subtract_branch import template_sets
 from learned_units.proof import enumeration, pairs
 from learned_units.weights import ensembles, recipes, refuted
 from learned_units.weights import whole_grouped as whole
-from vm import cli
 
 
 @pytest.fixture
-def sbn(capfd):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = cli.main(arguments)
-        said = capfd.readouterr()
-        return code, said.out, said.err
+def stored_of(unit_of, tmp_path, monkeypatch):
+    """stored_of(unit): its weights of this session in a cache of their own: what is recorded with them stays here."""
 
-    return run
+    def copied(unit: str) -> Path:
+        unit_of(unit)
+        recipe = catalog.recipe(unit)
+        assert recipe is not None
+        path = recipe.path
+        monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
+        recipe.path.parent.mkdir(parents=True)
+        shutil.copy(path, recipe.path)
+        return recipe.path
+
+    return copied
 
 
 @pytest.fixture
-def stored(unit_of, tmp_path, monkeypatch):
-    """The trained weights of this session in a cache of their own: what is recorded with them stays here."""
-    unit_of("ntk")
-    recipe = catalog.recipe("ntk")
-    assert recipe is not None
-    path = recipe.path
-    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    recipe.path.parent.mkdir(parents=True)
-    shutil.copy(path, recipe.path)
-    return recipe.path
+def stored(stored_of):
+    return stored_of("ntk")
 
 
 @pytest.mark.slow
@@ -51,24 +50,12 @@ def test_the_default_unit_is_proved_and_the_proof_recorded(stored, sbn):
     assert "verified: every input of every network: 2,200,027" in sbn("units")[1]
 
 
-@pytest.fixture
-def stored_bits(unit_of, tmp_path, monkeypatch):
-    """Those of the unit ntk-bits, in the same way."""
-    unit_of("ntk-bits")
-    recipe = catalog.recipe("ntk-bits")
-    assert recipe is not None
-    path = recipe.path
-    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path))
-    recipe.path.parent.mkdir(parents=True)
-    shutil.copy(path, recipe.path)
-    return recipe.path
-
-
-def test_the_unit_that_is_given_bits_is_proved_listed_and_certified(stored_bits, sbn):
+def test_the_unit_that_is_given_bits_is_proved_listed_and_certified(stored_of, sbn):
+    stored = stored_of("ntk-bits")
     code, out, _ = sbn("verify", "--unit", "ntk-bits")
     text = " ".join(out.split())
     assert (code, "11,681 in all" in text, "docs/ntk_bits.md has the argument" in text) == (0, True, True)
-    claim = store.load(stored_bits, {})[1]["claims"]["proof"]
+    claim = store.load(stored, {})[1]["claims"]["proof"]
     assert (claim["cases"], claim["smallest_margin"] >= 0.25) == (11_681, True)
     code, out, _ = sbn("units")
     assert "verified: every input of every network: 11,681" in out and "ntk-bits: Six small ensembles" in out
@@ -80,10 +67,11 @@ def test_the_unit_that_is_given_bits_is_proved_listed_and_certified(stored_bits,
 
 
 @pytest.mark.slow
-def test_an_input_of_bits_that_is_answered_wrongly_is_told(stored_bits, sbn):
-    tensors, manifest = store.load(stored_bits, {})
+def test_an_input_of_bits_that_is_answered_wrongly_is_told(stored_of, sbn):
+    stored = stored_of("ntk-bits")
+    tensors, manifest = store.load(stored, {})
     tensors["gate.outer"] = tensors["gate.outer"] * np.float32(0.1)
-    store.save(stored_bits, tensors, {name: value for name, value in manifest.items() if not name.endswith("_hash")})
+    store.save(stored, tensors, {name: value for name, value in manifest.items() if not name.endswith("_hash")})
     code, out, err = sbn("verify", "--unit", "ntk-bits")
     assert code == 1 and "FAILED: 'gate' answers 0 for output" in out
     assert "where the lines hold, lowest position first, flag " in out and "next pc" in out
