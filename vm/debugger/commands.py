@@ -214,6 +214,12 @@ TABLE: tuple[Command, ...] = (
         "x/8d counter", looking.examine, LOOKING, PLACES,
     ),
     Command(
+        "memory", ("mem",), "memory [LOC]",
+        "Show the words from LOC on in the memory pane of the full screen; without LOC, the pane follows the word that "
+        "is written.",
+        "memory counter", looking.memory, LOOKING, PLACES,
+    ),
+    Command(
         "find", (), "find VALUE [in FROM..TO]", "List the addresses of the words that have a value.", "find 17",
         looking.find, LOOKING, PLACES,
     ),

@@ -120,6 +120,15 @@ def symbols(session: Session, text: str) -> str:
     return table(rows, right=(0,)).rstrip("\n")
 
 
+def memory(session: Session, text: str) -> str:
+    if not text:
+        session.memory_place = None
+        return "the memory pane follows the word that is written"
+    address = arguments.place(session, text)
+    session.memory_place = text
+    return f"the memory pane begins at {rendering.place(session, address)}"
+
+
 def trace(session: Session, text: str) -> str:
     if text not in ("on", "off"):
         raise CommandError("`trace` is switched `on` or `off`", f"it is {'on' if session.tracing else 'off'}")
