@@ -209,8 +209,9 @@ TABLE: tuple[Command, ...] = (
         "print [counter] + 1", looking.print_, LOOKING, PLACES,
     ),
     Command(
-        "x", (), "x/[COUNT][d|u|x|c|i] ADDR [by N]",
-        "Show words, or every Nth one, as signed, unsigned or hexadecimal numbers, characters or instructions.",
+        "x", (), "x/[COUNT][d|u|x|c|i] [ADDR [by N]]",
+        "Show words, or every Nth one, as signed, unsigned or hexadecimal numbers, characters or instructions; without "
+        "ADDR, the next ones.",
         "x/8d counter", looking.examine, LOOKING, PLACES,
     ),
     Command(
