@@ -456,7 +456,7 @@ def test_without_source_the_instructions_from_pc_on_are_shown() -> None:
 def test_a_halted_machine_has_panes_too() -> None:
     shell, _ = make_shell()
     shell.take("continue")
-    assert panes.source(shell.session, 5) == ["halted"]
+    assert panes.source(shell.session, 1) == ["■     4          sbn     one, left, -1"]
     assert panes.output(shell.session, 2) == ["EDCBA@"]
     assert len(panes.margins(shell.session, 3)) == 3
-    assert panes.memory(shell.session, 16, 1, 8)[0].split() == ["16", "[-1]", *["0"] * 7]
+    assert "".join(text for _, text in panes.memory(shell.session, 16, 1, 8)[0]).split() == ["16", "[-1]", *["0"] * 7]

@@ -209,9 +209,16 @@ TABLE: tuple[Command, ...] = (
         "print [counter] + 1", looking.print_, LOOKING, PLACES,
     ),
     Command(
-        "x", (), "x/[COUNT][d|u|x|c|i] ADDR [by N]",
-        "Show words, or every Nth one, as signed, unsigned or hexadecimal numbers, characters or instructions.",
+        "x", (), "x/[COUNT][d|u|x|c|i] [ADDR [by N]]",
+        "Show words, or every Nth one, as signed, unsigned or hexadecimal numbers, characters or instructions; without "
+        "ADDR, the next ones.",
         "x/8d counter", looking.examine, LOOKING, PLACES,
+    ),
+    Command(
+        "memory", ("mem",), "memory [LOC]",
+        "Show the words from LOC on in the memory pane of the full screen; without LOC, the pane follows the word that "
+        "is written.",
+        "memory counter", looking.memory, LOOKING, PLACES,
     ),
     Command(
         "find", (), "find VALUE [in FROM..TO]", "List the addresses of the words that have a value.", "find 17",

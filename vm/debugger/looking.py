@@ -41,19 +41,26 @@ def print_(session: Session, text: str) -> str:
 
 def examine(session: Session, text: str) -> str:
     match = re.match(r"/(?P<format>\S*)\s*", text)
-    chosen = _FORMAT.fullmatch(match["format"]) if match else _FORMAT.fullmatch("")
     where = text[match.end() :] if match else text
-    if chosen is None or not where:
+    last = session.examined
+    format = match["format"] if match else last[1] if last is not None and not where else ""
+    chosen = _FORMAT.fullmatch(format)
+    if chosen is None or (not where and last is None):
         raise CommandError("this is no format and address", "usage: x/[COUNT][d|u|x|c|i] ADDR, for example x/8d table")
     kind = chosen["kind"] or "d"
     count = int(chosen["count"] or (INSTRUCTIONS if kind == "i" else _PER_ROW[kind]))
     where, *by = re.split(r"\sby\s", where)
-    start = arguments.place(session, where)
-    stride = arguments.count(session, by[0], 1) if by else 1
+    if where or last is None:
+        start = arguments.place(session, where)
+        stride = arguments.count(session, by[0], 1) if by else 1
+    else:
+        start, stride = arguments.place(session, str(last[0])), last[2]
     if not 1 <= count <= MAX_ROWS:
         raise CommandError(f"the count must be 1 … {MAX_ROWS:,}, not {count:,}")
     if kind == "i":
-        return "\n".join(instructions(session, start, count))
+        said = "\n".join(instructions(session, start, count))
+        session.examined = start + 3 * count, format, stride
+        return said
     if not stride or len(by) > 1:
         raise CommandError("the distance of the words is a number above 0", "usage: x/8d table by 3")
     words = session.present.memory[start : start + count * stride : stride].tolist()
@@ -64,6 +71,7 @@ def examine(session: Session, text: str) -> str:
         cells = [shown(session, word) for word in part]
         said = "'" + "".join(cells) + "'" if kind == "c" else " ".join(f"{cell:>{_width(session)}}" for cell in cells)
         rows.append((rendering.place(session, start + first * stride), said))
+    session.examined = start + count * stride, format, stride
     return table(rows).rstrip("\n")
 
 
@@ -118,6 +126,15 @@ def symbols(session: Session, text: str) -> str:
             holds = f"[{value}] = {rendering.both(session, int(session.present.memory[value]))}"
         rows.append((str(value), name, holds))
     return table(rows, right=(0,)).rstrip("\n")
+
+
+def memory(session: Session, text: str) -> str:
+    if not text:
+        session.memory_place = None
+        return "the memory pane follows the word that is written"
+    address = arguments.place(session, text)
+    session.memory_place = text
+    return f"the memory pane begins at {rendering.place(session, address)}"
 
 
 def trace(session: Session, text: str) -> str:

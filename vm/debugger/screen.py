@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vm.debugger import panes
+from vm.debugger.panes import Line
 from vm.debugger.session import Session
 from vm.debugger.shell import Shell, toolbar
-from vm.editors.pygments_lexer import SbnLexer, SbnStyle
+from vm.state import Halt
 
 if TYPE_CHECKING:
     from prompt_toolkit import Application
@@ -19,7 +21,6 @@ FRAME_ROWS = 6  # toolbar, three rules, command line, keys
 LEAST_ROWS = 5  # of the source, on however small a screen
 MOST_ROWS = 4  # of the output, and of the result
 BESIDE_COLUMNS, BESIDE_ROWS = 70, 7  # what the screen needs for memory and margins beside the source
-_NUMBERED = re.compile(r"(?:=>|\* |  ) +\d+  ")  # what stands before a line of the source
 KEYS = {
     "s": "step",
     "n": "next",
@@ -31,8 +32,20 @@ KEYS = {
     "e": "explain",
     "w": "where",
 }
-STYLES = {"current": "reverse", "number": "ansibrightblack", "rule": "ansibrightblack"}
-HELP = "s step · n next · c continue · f finish · b back · r reverse · u undo · e explain · : command · q quit"
+WIDE_COLUMNS = 100  # for long bars of margins
+STYLES = {
+    "current": "reverse",
+    "changed": "ansired reverse",
+    "number": "ansibrightblack",
+    "rule": "ansibrightblack",
+    "keys": "ansibrightblack",
+}
+HELP = (  # the first that fits
+    "s step · n next · c continue · f finish · b back · r reverse · u undo · e explain · w where · : command · q quit",
+    "s step · n next · c continue · f finish · b back · r reverse · u undo · : line · q quit",
+    "s step  n next  c continue  f finish  b back  r reverse  : command  q quit",
+    "s step n next c continue f finish b back r reverse : q quit",
+)
 
 
 class Screen:
@@ -47,9 +60,9 @@ class Screen:
         self.shell = Shell(session, self.said.extend)
         session.on_output = lambda data: None  # the output pane shows it
         self._running: str | None = None
-        self._shown: dict[str, list[str]] = {}  # what the panes showed before the command that runs now
+        self._shown: dict[str, list[Line]] = {}  # what the panes showed before the command that runs now
+        self._before: np.ndarray | None = None  # the memory at the last stop
         self._app: Any = None
-        self._lexer = SbnLexer(stripnl=False)
 
     def run(self) -> None:
         """Show the screen until the user leaves."""
@@ -67,6 +80,7 @@ class Screen:
         from vm.debugger.errors import Leave
 
         self.said.clear()
+        stood, words = self._place(), self.session.present.memory.copy()
         try:
             await asyncio.get_running_loop().run_in_executor(None, self.shell.take_all, line)
         except Leave:
@@ -74,41 +88,45 @@ class Screen:
         finally:
             self._running = None
         lines = self.said.decode("utf-8", "replace").splitlines()
-        self.page, self.page_start = (lines, 0) if len(lines) > MOST_ROWS else ([], 0)
+        is_long = len(lines) > MOST_ROWS and not (self._has_diverged() and self._is_wide())
+        self.page, self.page_start = (lines, 0) if is_long else ([], 0)
+        if self._place() != stood:
+            self._before = words if len(words) == self.session.size else None
+        columns, rows = self._memory_columns(), self._rows() // 2
+        self.memory_start = panes.shown_from(self.session, self.memory_start, rows, columns)
         self._app.invalidate()
 
-    def pane(self, name: str) -> str:
-        """The text of one pane, as it is now; while a command runs, as it was."""
+    def _has_diverged(self) -> bool:
+        """Whether the unit and the reference differ at the step that comes next."""
+        return self.session.halt is Halt.DIVERGED
+
+    def _place(self) -> tuple[int, int]:
+        """What tells one stop from another: the step, and how many changes by hand there are."""
+        return self.session.present.step, len(self.session.history.edits)
+
+    def pane(self, name: str) -> Line:
+        """One pane in pieces of text with their styles, as it is now; while a command runs, as it was."""
         if self._running is None or name not in self._shown:
             self._shown[name] = self._lines(name)
-        return "\n".join(self._shown[name])
+        return [piece for line in self._shown[name] for piece in (*line, ("", "\n"))]
 
-    def _lines(self, name: str) -> list[str]:
+    def _lines(self, name: str) -> list[Line]:
         session, rows = self.session, self._rows()
-        if name == "source":
-            return self.page[self.page_start :][:rows] if self.page else panes.source(session, rows)
+        if name == "source" and not self.page:
+            return [panes.painted(line) for line in panes.source(session, rows)]
         if name == "memory":
-            return panes.memory(session, self.memory_start, rows // 2, self._memory_columns())
-        if name == "margins":
-            return panes.margins(session, rows - rows // 2 - 1)
-        if name == "output":
-            return panes.output(session, self._output_rows())
-        return [toolbar(session)]
-
-    def _marked_source(self) -> list[tuple[str, str]]:
-        """The source as pieces with their styles, in its colours; the line that is looked at stands out."""
-        from prompt_toolkit.formatted_text import PygmentsTokens, to_formatted_text
-
-        pieces: list[tuple[str, str]] = []
-        for line in self.pane("source").split("\n"):
-            numbered = _NUMBERED.match(line)
-            if numbered is None or self.page or line.startswith("=>"):
-                pieces.append(("class:current" if line.startswith("=>") else "", f"{line}\n"))
-                continue
-            pieces.append(("class:number", numbered[0]))
-            tokens = self._lexer.get_tokens(line[numbered.end() :])
-            pieces += [(style, text) for style, text, *_ in to_formatted_text(PygmentsTokens(list(tokens)))]
-        return pieces
+            return panes.memory(session, self.memory_start, rows // 2, self._memory_columns(), self._before)
+        if name == "source":
+            lines = self.page[self.page_start :][:rows]
+        elif name == "margins" and self._has_diverged():
+            lines = panes.divergence(session, (self._app.output.get_size().columns - 1) // 2)
+        elif name == "margins":
+            is_narrow = self._app.output.get_size().columns < WIDE_COLUMNS
+            cells = panes.NARROW_CELLS if is_narrow else panes.MARGIN_CELLS
+            lines = panes.margins(session, rows - rows // 2 - 1, cells)
+        else:
+            lines = panes.output(session, self._output_rows()) if name == "output" else [toolbar(session)]
+        return [[("", line)] for line in lines]
 
     def result(self) -> str:
         """What the last command said, or that one is running."""
@@ -118,6 +136,11 @@ class Screen:
             return f"{len(self.page)} lines above; PageUp and PageDown scroll, Escape closes them"
         return self.said.decode("utf-8", "replace").rstrip("\n")
 
+    def _help(self) -> str:
+        """The keys, as far as they fit."""
+        columns = self._app.output.get_size().columns
+        return next((line for line in HELP if len(line) <= columns), HELP[-1])
+
     def scroll(self, pages: int) -> None:
         """Move the long answer, or else the memory, by pages."""
         rows = self._rows()
@@ -125,6 +148,7 @@ class Screen:
             self.page_start = max(0, min(self.page_start + pages * rows, len(self.page) - 1))
         else:
             words = rows // 2 * self._memory_columns()
+            self.session.memory_place = None
             self.memory_start = max(0, min(self.memory_start + pages * words, self.session.size - 1))
 
     def _spare(self) -> int:
@@ -144,11 +168,19 @@ class Screen:
 
     def _has_beside(self) -> bool:
         """Whether memory and margins stand beside the source."""
-        return not self.page and self._app.output.get_size().columns >= BESIDE_COLUMNS and self._rows() >= BESIDE_ROWS
+        return not self.page and self._is_wide()
+
+    def _is_wide(self) -> bool:
+        return self._app.output.get_size().columns >= BESIDE_COLUMNS and self._rows() >= BESIDE_ROWS
+
+    def _source_columns(self) -> int | None:
+        """The columns of the source, where something stands beside it; None: all."""
+        return (self._app.output.get_size().columns - 1) // 2 if self._has_beside() else None
 
     def _memory_columns(self) -> int:
         """Words in a row, on half of the screen."""
-        return max(1, (self._app.output.get_size().columns // 2 - panes.ADDRESS_WIDTH - 2) // panes.WORD_WIDTH)
+        room = self._app.output.get_size().columns // 2 - panes.ADDRESS_WIDTH - 2
+        return max(1, room // panes.word_width(self.session))
 
     def application(self) -> Application[None]:
         """The screen as an application of prompt-toolkit."""
@@ -160,11 +192,14 @@ class Screen:
         from prompt_toolkit.styles.pygments import style_from_pygments_cls
         from prompt_toolkit.widgets import TextArea
 
+        from vm.editors.pygments_lexer import SbnStyle
+
         def window(text: Callable[[], Any], **kind: Any) -> Any:
             return Window(FormattedTextControl(text, focusable=True, show_cursor=False), **kind)
 
-        def rule(title: str) -> Any:
-            return Window(FormattedTextControl(f"── {title} "), height=1, char="─", style="class:rule")
+        def rule(title: str | Callable[[], str]) -> Any:
+            said = title if callable(title) else lambda: title
+            return Window(FormattedTextControl(lambda: f"── {said()} "), height=1, char="─", style="class:rule")
 
         command = TextArea(
             height=1, prompt=":", multiline=False, accept_handler=lambda buffer: self._entered(buffer.text)
@@ -172,18 +207,18 @@ class Screen:
         beside = HSplit(
             [
                 rule("memory"),
-                window(lambda: self.pane("memory")),
-                rule("margins"),
+                window(lambda: self.pane("memory"), height=lambda: self._rows() // 2),
+                rule(lambda: "divergence" if self._has_diverged() else "margins"),
                 window(lambda: self.pane("margins")),
             ]
         )
         top = VSplit(
             [
-                HSplit([rule("source"), window(self._marked_source)]),
+                HSplit([rule("source"), window(lambda: self.pane("source"))], width=self._source_columns),
                 ConditionalContainer(VSplit([Window(width=1, char="│"), beside]), Condition(self._has_beside)),
             ]
         )
-        keys = window(lambda: HELP, height=1)
+        keys = window(self._help, height=1, style="class:keys")
         root = HSplit(
             [
                 window(lambda: self.pane("toolbar"), height=1, style="reverse"),

@@ -68,6 +68,8 @@ class Session:
         self.collecting: Collecting | None = None
         self.scripts = 0  # that are being read, each by the one before
         self.tracing = False
+        self.examined: tuple[int, str, int] | None = None  # by `x`: the next address, the format, the distance
+        self.memory_place: str | None = None  # what the memory pane shows; None: the word that is written
         self.painted: Callable[[str], str] = str  # what gives a line of source its colours
         self.on_output: Callable[[bytes], None] = lambda data: None
         self.on_dropped: Callable[[int], None] = lambda first: None
