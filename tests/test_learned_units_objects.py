@@ -109,7 +109,7 @@ def test_many_sets_of_weights_side_by_side_are_what_each_is_alone(unit_of, name)
 def test_dir_and_help_show_what_a_package_exports(package):
     module = import_module(package)
     assert dir(module) == sorted(module.__all__)
-    shown = pydoc.render_doc(module, renderer=pydoc.plaintext)
+    shown = pydoc.plain(pydoc.render_doc(module))
     assert all(f" {name}" in shown for name in module.__all__)
 
 
