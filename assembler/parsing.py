@@ -233,6 +233,19 @@ def _parsed(text: str) -> Any:
     return _grammar().parse(text)
 
 
+_tables: str | None = None  # the file that keeps them
+
+
+def keep_tables(file: str) -> None:
+    """Keep what is computed from the grammar in this file: computing it takes longer than parsing a small program.
+
+    lark writes it, and takes from it only what is of this grammar, this lark and this Python. It must be a file that
+    nobody else can write, for it is unpickled. Without this call nothing is kept.
+    """
+    global _tables
+    _tables = file
+
+
 @cache
 def _grammar() -> Lark:
     return Lark.open_from_package(
@@ -243,6 +256,7 @@ def _grammar() -> Lark:
         start="line",
         maybe_placeholders=False,
         transformer=_Builder(),
+        cache=_tables or False,
     )
 
 

@@ -180,7 +180,8 @@ class Plan:
         nowhere_far = found.largest_error is None or found.largest_error < LARGEST_ERROR
         if found.inputs is None or not (measured and stated and enough and near and nowhere_far):
             raise WeightsError(f"the manifest claims too little: {plain(found)}")
-        self.params(tensors)
+        for name, each in self.networks.items():
+            _weights(tensors, name, each.templates)
 
     def report(self, manifest: EnsembleManifest) -> Report:
         """What is known of the networks, from their manifest."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from learned_units import interrupts
 from learned_units.store import Progress
 
-COMMAND = "import sys; from vm.cli import main; sys.exit(main())"
+COMMAND = ("-m", "vm")  # as `sbn`, which also leaves as it does
 ARGUMENTS = ("run", "hello", "--json")
 LOOK_SECONDS = 0.1  # how soon Ctrl-C is seen
 REST = "interpreter and exit"  # what the command cannot time itself
@@ -48,7 +48,7 @@ def _run(cache: str) -> Start:
     environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *ARGUMENTS],
+        [sys.executable, *COMMAND, *ARGUMENTS],
         env=environment | {"SBN_CACHE_DIR": cache},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

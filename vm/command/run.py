@@ -7,6 +7,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from assembler.parsing import keep_tables
+from learned_units.store import WeightsError, cache_folder
 from vm.console import jax_setup, program_files, running
 from vm.console.launch import UsageError, stated_by_user
 from vm.console.running import Stopwatch
@@ -22,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
 
         return whole_machine.run(options)
     talk, watch = Talk(options.quiet), Stopwatch()
+    with contextlib.suppress(WeightsError):  # there is no folder; the weights will say so
+        keep_tables(str(cache_folder() / "grammar"))
     image = program_files.load(options)
     if options.cluster is not None and options.batch is None:
         raise UsageError("--cluster shares a batch among processes; say which with --batch FILE")
