@@ -1,10 +1,12 @@
 """The Neural GPU's error rates: what the table says of the nets, and that errors are seen where there are some."""
 
+import math
+
 import jax
 import numpy as np
 import pytest
 
-from learned_units.experiments import EXPERIMENTS
+from learned_units.experiments import EXPERIMENTS, limits
 from learned_units.experiments import neural_gpu as experiment
 from learned_units.neural_gpu import network, tape, training
 
@@ -57,8 +59,23 @@ def test_the_share_of_nets_that_generalise_is_that_of_accepted_nets_without_any_
     assert experiment._share(rows) == (
         "2 of 3 nets on aligned operands were accepted; 1 of these made no error in any case here, up to 2,000 bits."
     )
-    first = experiment._panel(rows).curves[0]
+    first, possible = experiment._panel(rows).curves[:2]
     assert (first.label, first.x, first.y) == ("add", (20, 2000), (0, 5))  # percent, of the accepted nets
+    assert possible.style == "dashed" and possible.family == first.family
+    assert possible.y == (100 * limits.upper(0, 10), 100 * limits.upper(1, 20))
+
+
+@pytest.mark.parametrize(("wrong", "cases"), [(0, 4), (0, 1000), (1, 20), (7, 9)])
+def test_the_upper_limit_is_the_rate_at_which_so_few_errors_are_seen_once_in_twenty(wrong, cases):
+    rate = limits.upper(wrong, cases)
+    seen = sum(math.comb(cases, k) * rate**k * (1 - rate) ** (cases - k) for k in range(wrong + 1))
+    assert seen == pytest.approx(0.05, rel=1e-9)
+    assert limits.upper(wrong, cases) > wrong / cases and limits.upper(cases, cases) == 1
+
+
+def test_without_an_error_the_upper_limit_is_about_three_over_the_cases():
+    assert 0.52 < limits.upper(0, 4) < 0.53
+    assert 2.99 < limits.upper(0, 100_000) * 100_000 < 3
 
 
 def test_the_lengths_go_from_twenty_bits_to_two_thousand():
