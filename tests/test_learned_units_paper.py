@@ -14,7 +14,7 @@ from learned_units.experiments import paper
 from learned_units.networks import plain
 from learned_units.proof import enumeration, word_inputs
 from learned_units.units import ntk_paper
-from vm import Halt, Machine
+from vm import Halt, Machine, report
 
 COUNT = {  # of distinct inputs, by bits of a word
     4: {"first": 225, "prefix": 0, "difference": 35, "select": 31, "any": 16},
@@ -97,6 +97,11 @@ def test_a_bundled_program_runs_in_lockstep_on_words_of_8_bits(trained_cache):
     outcome = machine.run()
     assert outcome.halt is Halt.HALTED and outcome.divergence is None
     assert machine.output == programs.sample_output("countdown")
+
+
+@pytest.mark.slow
+def test_the_command_that_trains_the_weights_again_is_for_these_weights(unit):
+    assert report.of_unit(unit).trained_with == f"sbn train ntk --weights paper --width {unit.word_bits} --force"
 
 
 @pytest.mark.slow

@@ -118,7 +118,7 @@ def test_a_unit_says_what_is_learned_in_it(unit_of):
     assert (trained.scope.difference, trained.scope.decision, trained.scope.select) == ("learned",) * 3
     assert (limit.scope.difference, limit.scope.decision, limit.scope.select) == ("closed form",) * 3
     assert (native.scope.difference, native.scope.decision, native.scope.select) == ("native",) * 3
-    assert "160" in trained.scope.sentence
+    assert "160" in trained.scope.sentence and "a linear map could make it" in trained.scope.sentence
     assert sum(network.examples for network in trained.manifest.networks.values()) == 160
     assert "not a learned computation" in limit.scope.sentence
     assert trained.detail.startswith("ensembles of 2 ") and "every input verified" in trained.detail

@@ -29,6 +29,7 @@ def test_the_default_unit_is_certified_for_runs_of_any_length(sbn, unit_of):
     code, out, _ = sbn("certify", "--steps", "1000000000")
     assert code == 0
     assert re.search(r"^kind +exhaustive$", out, re.MULTILINE) and "failure  0 for a run of any length" in out
+    assert "with these weights and this platform's float32" in " ".join(out.split())
     assert f"{manifest.verified.inputs:,} inputs" in out and manifest.tensor_hash in out
 
 

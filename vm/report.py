@@ -31,12 +31,20 @@ class Computer:
     scope: Scope
     evaluations: int  # of networks, a step
     tensor_hash: str | None
-    trained_with: str | None  # the command that trains its weights from nothing, where there is one
     unit: Unit | None  # None for a whole machine
     verified_margin: float | None = None  # the smallest over every input of its networks, where that is known
     group: int | str | None = None  # of a whole machine: positions a network serves, or "word"
     cells: int | None = None
     besides: str = ""  # what a whole machine has besides predictions, for the end of the summary
+
+    @property
+    def trained_with(self) -> str | None:
+        """The command that trains these weights again, where there is one."""
+        if self.unit is None or self.unit.manifest is None:
+            return None
+        from learned_units import catalog
+
+        return catalog.recipe_of(self.unit.manifest.written).command
 
     @property
     def subject(self) -> str:
@@ -57,7 +65,6 @@ def of_unit(unit: Unit) -> Computer:
         unit.scope,
         unit.spec.evaluations,
         unit.tensor_hash,
-        f"sbn train {unit.name} --force" if unit.tensor_hash is not None else None,
         unit,
         verified_margin(unit.manifest),
     )
@@ -79,7 +86,6 @@ def of_whole(whole: WholeMachine) -> Computer:
         Scope("the whole machine by networks", kind, kind, kind, glue, kind),
         spec.evaluations,
         None if whole.manifest is None else whole.manifest.tensor_hash,
-        None,
         None,
         verified_margin(whole.manifest),
         chosen_unit.WORD if spec.form == "one" else chosen_unit.EIGHT,

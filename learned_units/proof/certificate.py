@@ -218,8 +218,9 @@ def of_unit(unit: Unit, steps: int) -> Certificate | None:
         return Certificate(
             "exhaustive",
             0.0,
-            f"every output of the {verified.inputs:,} inputs the networks can receive, composed at 4 to 64 bits",
-            f"float32 sums in another order differ by less than the smallest margin, {verified.smallest_margin:.2f} "
+            f"every output of the {verified.inputs:,} inputs the networks can receive, composed at "
+            f"{'4 to 64' if unit.spec.enumerable else unit.word_bits} bits",
+            f"float32 sums in another order differ by less than the smallest margin, {verified.smallest_margin:.2g} "
             "half gaps",
         )
     return estimate(sampled_loads(unit), {name: [z] for name, z in _sampled(unit).items()}, steps)

@@ -200,6 +200,8 @@ TRAINED = Scope(
     sentence=(
         "Five small ensembles of two-layer ReLU networks, trained by gradient descent on 160 template examples, "
         "predict every bit of the difference, the branch decision and the next pc. "
+        "Most of each decision is the linear part of these networks, and a linear map could make it; the network 'any' "
+        "is told how many of its bits are on. "
         "Template matching (the encoder), the wiring between passes and the threshold are not learned."
     ),
     difference="learned",

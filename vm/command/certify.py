@@ -48,7 +48,11 @@ def _state(unit: Unit, certified: Certificate, steps: int) -> None:
     """Write what is certified, what that covers and what it assumes."""
     seed = "" if unit.seed is None else f", seed {unit.seed}"
     what = {
-        "exhaustive": ("failure", "0 for a run of any length, on any program: every input was tried"),
+        "exhaustive": (
+            "failure",
+            "0 for a run of any length, on any program, with these weights and this platform's float32: every input "
+            "was tried",
+        ),
         "algebraic": ("failure", "0 for a run of any length, on any program: closed form, nothing learned"),
         "estimate": ("ESTIMATE of failure", f"{certified.failure:.1e} for a run of {steps:,} steps"),
     }[certified.kind]
