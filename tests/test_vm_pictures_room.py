@@ -1,12 +1,16 @@
 """A legend has room above the curves of a panel, and the room says nothing of its own."""
 
+import importlib
+import inspect
 from typing import Any
 
 import pytest
 
 pytest.importorskip("matplotlib")
 
+from learned_units.experiments import EXPERIMENTS
 from learned_units.experiments.table import Curve, Panel
+from vm import cli
 from vm.pictures import panels, style
 
 
@@ -38,3 +42,11 @@ def test_a_title_of_two_lines_has_no_line_of_one_word() -> None:
         style.title(axes, "word " * 11 + "end", 5.0)
     first, second = axes.get_title(loc="left").split("\n")
     assert abs(len(first) - len(second)) <= 5
+
+
+def test_an_experiment_without_figures_is_not_drawn_and_says_so_before_anything_is_measured(tmp_path, capsys) -> None:
+    for name, experiment in EXPERIMENTS.items():
+        source = inspect.getsource(importlib.import_module(f"learned_units.experiments.{experiment.module}"))
+        assert ("Panel(" in source) == experiment.is_drawn, name
+    assert cli.main(["reproduce", "precision", "--plot", str(tmp_path / "x.png")]) == 2
+    assert "'precision' is a table and has no figures; those that have: permutations, " in capsys.readouterr().err
