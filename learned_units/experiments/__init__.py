@@ -22,6 +22,7 @@ class Experiment(NamedTuple):
     module: str  # in this package
     sentence: str  # what is measured
     duration: str  # on one core
+    is_drawn: bool = True  # whether it has figures
 
 
 EXPERIMENTS: Mapping[str, Experiment] = {
@@ -63,12 +64,19 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "controls",
         "the trained units' networks on every input, with activation or weights replaced: how much is linear",
         "4 min",
+        is_drawn=False,
     ),
     "controls-bits": Experiment(
-        "controls_bits", "the same of the unit ntk-bits, and what a linear map of its inputs could do", "10 s"
+        "controls_bits",
+        "the same of the unit ntk-bits, and what a linear map of its inputs could do",
+        "10 s",
+        is_drawn=False,
     ),
     "precision": Experiment(
-        "precision", "the default unit's networks on every input, with rounded, noisy and missing weights", "3 min"
+        "precision",
+        "the default unit's networks on every input, with rounded, noisy and missing weights",
+        "3 min",
+        is_drawn=False,
     ),
     "xor": Experiment("xor", "width against margin for a task that no linear map can do", "2 min"),
     "neural-gpu": Experiment(

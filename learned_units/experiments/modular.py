@@ -148,10 +148,12 @@ def _accuracies(results: dict[str, Trained]) -> Panel:
         )
         curves.append(Curve(f"{text}, held out", epochs, held_out, family=text))
         curves.append(Curve(f"{text}, training", epochs, trained, "dashed", text))
-    reached = ", ".join(f"{text}: {100 * results[text].held_out_accuracy:.0f} %" for text in DRAWN)
-    return Panel(
-        f"Held-out rows that are right at the end: {reached}", "epochs", "rows that are right, %", tuple(curves)
+    told = ", ".join(
+        # A no-break space keeps a polynomial and its share in one line of the title.
+        f"{text}: {100 * results[text].held_out_accuracy:.0f} %".replace(" ", "\N{NO-BREAK SPACE}")
+        for text in DRAWN
     )
+    return Panel(f"Held-out rows that are right at the end: {told}", "epochs", "rows that are right, %", tuple(curves))
 
 
 def _participations(results: dict[str, Trained]) -> Panel:

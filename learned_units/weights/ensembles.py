@@ -181,7 +181,7 @@ class Plan:
         if found.inputs is None or not (measured and stated and enough and near and nowhere_far):
             raise WeightsError(f"the manifest claims too little: {plain(found)}")
         for name, each in self.networks.items():
-            _weights(tensors, name, each.templates)
+            weights_of(tensors, name, each.templates)
 
     def report(self, manifest: EnsembleManifest) -> Report:
         """What is known of the networks, from their manifest."""

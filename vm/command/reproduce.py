@@ -28,6 +28,9 @@ def run(options: argparse.Namespace) -> int:
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise UsageError(f"no experiment '{options.experiment}'{hint} (experiments: {', '.join(EXPERIMENTS)})")
     plot: str | None = options.plot
+    if plot is not None and not EXPERIMENTS[options.experiment].is_drawn:
+        drawn = ", ".join(name for name, experiment in EXPERIMENTS.items() if experiment.is_drawn)
+        raise UsageError(f"'{options.experiment}' is a table and has no figures; those that have: {drawn}")
     csv: str | None = options.csv
     target = picture.requested("--plot", plot, options)
     outputs.check({"--csv": csv, "--plot": plot}, {})

@@ -62,7 +62,13 @@ def _draw(axes: Axes, panel: Panel, width: float, height: float) -> None:
 
 
 def _leave_room(axes: Axes, above: float, height: float) -> None:
-    """Lengthen the y axis so that a legend of so many inches lies above all curves, on axes of that height."""
+    """Lengthen the y axis so that a legend of so many inches lies above all curves, on axes of that height.
+
+    On a linear axis the room has no ticks: a share of more than 100 % is none.
+    """
+    if axes.get_yscale() == "linear":
+        bottom, top = axes.get_ylim()
+        axes.set_yticks([tick for tick in axes.get_yticks() if bottom <= tick <= top])
     scale = axes.yaxis.get_transform()
     low, high = scale.transform(axes.get_ylim())
     share = min(above / max(height, above), 0.5)

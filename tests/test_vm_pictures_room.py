@@ -1,0 +1,52 @@
+"""A legend has room above the curves of a panel, and the room says nothing of its own."""
+
+import importlib
+import inspect
+from typing import Any
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from learned_units.experiments import EXPERIMENTS
+from learned_units.experiments.table import Curve, Panel
+from vm import cli
+from vm.pictures import panels, style
+
+
+def drawn(log: str, heights: tuple[float, ...], count: int = 5) -> Any:
+    """The axes of a panel of some curves that fill the whole of it."""
+    curves = tuple(Curve(f"curve {k}", (1.0, 2.0, 3.0), heights) for k in range(count))
+    figure = panels.figure([Panel("a finding", "x", "y", curves, log=log)])
+    style.as_file(figure, "png", 50)  # lays it out
+    return figure.axes[0]
+
+
+@pytest.mark.parametrize("log", ["", "y"])
+@pytest.mark.parametrize("count", [1, 4, 8])
+def test_no_curve_is_under_the_legend(log: str, count: int) -> None:
+    axes = drawn(log, (100.0, 1.0, 100.0), count)
+    box = axes.get_legend().get_window_extent()
+    highest = axes.transData.transform((1.0, 100.0))[1]
+    assert box.y0 > highest or box.y1 < highest
+
+
+def test_the_room_for_a_legend_has_no_ticks_on_a_linear_axis() -> None:
+    axes = drawn("", (100.0, 0.0, 100.0))
+    assert max(axes.get_yticks()) == 100 < axes.get_ylim()[1] < 200
+
+
+def test_a_title_of_two_lines_has_no_line_of_one_word() -> None:
+    axes = drawn("", (1.0, 2.0, 3.0))
+    with style.styled():
+        style.title(axes, "word " * 11 + "end", 5.0)
+    first, second = axes.get_title(loc="left").split("\n")
+    assert abs(len(first) - len(second)) <= 5
+
+
+def test_an_experiment_without_figures_is_not_drawn_and_says_so_before_anything_is_measured(tmp_path, capsys) -> None:
+    for name, experiment in EXPERIMENTS.items():
+        source = inspect.getsource(importlib.import_module(f"learned_units.experiments.{experiment.module}"))
+        assert ("Panel(" in source) == experiment.is_drawn, name
+    assert cli.main(["reproduce", "precision", "--plot", str(tmp_path / "x.png")]) == 2
+    assert "'precision' is a table and has no figures; those that have: permutations, " in capsys.readouterr().err
