@@ -116,6 +116,13 @@ def made_parser() -> argparse.ArgumentParser:
     train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
     train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     train.add_argument("--force", action="store_true", help="train again even if weights are already stored")
+    exported = command("export", "write a unit as files that others can use without this project", EXPORT_EPILOG)
+    exported.add_argument("unit", metavar="UNIT", help=_either(UNITS))
+    exported.add_argument("-o", "--output", metavar="FOLDER", required=True, help="new folder, or the file of --format")
+    exported.add_argument("--format", choices=("npz", "stablehlo"), help="write one file instead of the folder")
+    _add_weights(exported)
+    exported.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    exported.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
     _add_explain(command("explain", "show every prediction that one subtract-and-branch, A - B, rests on"))
     _add_compute(
         command("compute", "add, subtract, multiply or permute with the networks, outside the machine", COMPUTE_EPILOG)
@@ -190,6 +197,11 @@ MODULAR_EPILOG = """\
 Letters are variables; adjacent factors are multiplied; ^ is a power. Products of variables, and powers,
 need a prime modulus. With a value for each variable the experts compute the answer, otherwise every row of the
 table: sbn modular "3a^2 b + 5b + 7 mod 97" a=4 b=9
+"""
+EXPORT_EPILOG = """\
+The folder holds weights.safetensors, step.stablehlo (one step of any number of cases, for cpu, cuda and tpu),
+vectors.npz (1,000 cases with their results by integer arithmetic) and README.md, the model card. --format stablehlo
+writes the step alone, --format npz the weights and the cases.
 """
 HISTORY = 10_000_000
 GROUP_HELP = "bit positions one network serves (default 8; in the paper's form: word)"
