@@ -114,7 +114,7 @@ def gpu_variants(weights: Arrays) -> Iterator[tuple[str, np.ndarray, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
         with np.errstate(all="ignore"):  # without its nonlinearities the state grows without bound
             margin = side * gpu_predictions(weights, symbols, squash, gate)
-        return ~(margin > 0).all(1), np.where(np.isnan(margin), -1.0, margin).min(1)
+        return np.asarray(~(margin > 0).all(1)), np.where(np.isnan(margin), -1.0, margin).min(1)
 
     yield "as trained", *judged(weights)
     yield "identity for hard tanh", *judged(weights, squash=lambda x: x)

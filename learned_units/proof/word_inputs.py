@@ -33,9 +33,9 @@ def by_network(word_bits: int) -> dict[str, np.ndarray]:
     sets = subtract_branch.template_sets(word_bits)
     every = np.arange(1 << word_bits, dtype=np.uint64)
     minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
-    words = [jnp.asarray(bits.words_to_limbs(each, word_bits).T) for each in (minuend, subtrahend)]
-    nothing = jnp.zeros_like(words[0])
-    fields = subtract_branch.input_fields(*words, nothing, nothing, word_bits)
+    first, second = (jnp.asarray(bits.words_to_limbs(each, word_bits).T) for each in (minuend, subtrahend))
+    nothing = jnp.zeros_like(first)
+    fields = subtract_branch.input_fields(first, second, nothing, nothing, word_bits)
     steps = subtract_branch.schedule(word_bits, "sbn", word_bits)
     _, traces = run_schedule(steps, sets, fields, _specified(sets))
     found = {name: np.empty((0, each.group), np.int8) for name, each in sets.items()}
