@@ -56,15 +56,16 @@ def test_the_page_is_enough_to_find_the_margins_of_the_manifest(name, shipped):
         for bits in itertools.product((0, 1), repeat=lines)
         if name != "prefix" or (bits[0] <= bits[1] and bits[2] <= bits[3])
     ]
-    read = np.array(list(itertools.product(at_one, repeat=group))).swapaxes(1, 2)  # [inputs, lines, group]
+    read = (
+        np.array(list(itertools.product(at_one, repeat=group)), np.int64).reshape(-1, group, lines).swapaxes(1, 2)
+    )  # [inputs, lines, group]
     bits = read.reshape(len(read), -1)
     given = np.concatenate([bits == 0, bits == 1], axis=1) / np.sqrt(lines * group)
     value = np.maximum(given @ tensors[f"{name}.inner"], 0) @ tensors[f"{name}.outer"]
-    right = np.stack(
-        [meaning(*np.moveaxis(read > 0, 1, 0)) for meaning in meanings], axis=1
-    )  # [inputs, outputs, group]
+    # bool [inputs, outputs, group]
+    right = np.stack([meaning(*np.moveaxis(read > 0, 1, 0)) for meaning in meanings], axis=1)
     right = right.any(2) if name == "any" else right.reshape(len(read), -1)
     threshold, half_gap = constants(name)
-    margin = np.where(right, 1, -1) * (value - np.repeat(threshold, right.shape[1] // len(threshold))) / half_gap
+    margin = np.where(right, 1, -1) * (value - np.repeat(threshold, value.shape[1] // len(threshold))) / half_gap
     stated = manifest["networks"][name]
     assert len(read) == stated["inputs"] and margin.min() == pytest.approx(stated["smallest_margin"], abs=1e-3)

@@ -6,14 +6,15 @@ which every pass answers what its templates specify; they are found without any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from learned_units import bits
 from learned_units.circuits import subtract_branch
-from learned_units.circuits.passes import Prediction, matched_family, run_schedule
+from learned_units.circuits.passes import Prediction, Predictor, matched_family, run_schedule
 from learned_units.circuits.templates import TemplateSet
 
 MOST_BITS = 8  # of a word whose pairs are all listed
@@ -49,10 +50,10 @@ def by_network(word_bits: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _specified(sets: Mapping[str, TemplateSet]) -> Callable[[str, tuple], Prediction]:
+def _specified(sets: Mapping[str, TemplateSet]) -> Predictor:
     """A predictor that says 1 where a matched template asserts the output, with the threshold at one half."""
 
-    def predict(network: str, matched: tuple) -> Prediction:
+    def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
         asserted = jnp.einsum("fgpn,fo->gopn", jnp.stack(matched), sets[network].assertions())
         half = jnp.full((1, 1, 1, 1), 0.5, jnp.float32)
         return Prediction((asserted > 0).astype(jnp.float32), half, half)
