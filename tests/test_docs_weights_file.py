@@ -65,6 +65,6 @@ def test_the_page_is_enough_to_find_the_margins_of_the_manifest(name, shipped):
     )  # [inputs, outputs, group]
     right = right.any(2) if name == "any" else right.reshape(len(read), -1)
     threshold, half_gap = constants(name)
-    margin = np.where(right, 1, -1) * (value - np.repeat(threshold, right.shape[1] // len(threshold))) / half_gap
+    margin = np.where(right, 1, -1) * (value - np.repeat(threshold, value.shape[1] // len(threshold))) / half_gap
     stated = manifest["networks"][name]
     assert len(read) == stated["inputs"] and margin.min() == pytest.approx(stated["smallest_margin"], abs=1e-3)

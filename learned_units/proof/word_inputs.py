@@ -6,14 +6,15 @@ which every pass answers what its templates specify; they are found without any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from learned_units import bits
 from learned_units.circuits import subtract_branch
-from learned_units.circuits.passes import Prediction, matched_family, run_schedule
+from learned_units.circuits.passes import Prediction, Predictor, matched_family, run_schedule
 from learned_units.circuits.templates import TemplateSet
 
 MOST_BITS = 8  # of a word whose pairs are all listed
@@ -33,9 +34,9 @@ def by_network(word_bits: int) -> dict[str, np.ndarray]:
     sets = subtract_branch.template_sets(word_bits)
     every = np.arange(1 << word_bits, dtype=np.uint64)
     minuend, subtrahend = (each.reshape(-1) for each in np.meshgrid(every, every))
-    words = [jnp.asarray(bits.words_to_limbs(each, word_bits).T) for each in (minuend, subtrahend)]
-    nothing = jnp.zeros_like(words[0])
-    fields = subtract_branch.input_fields(*words, nothing, nothing, word_bits)
+    one, other = (jnp.asarray(bits.words_to_limbs(each, word_bits).T) for each in (minuend, subtrahend))
+    nothing = jnp.zeros_like(one)
+    fields = subtract_branch.input_fields(one, other, nothing, nothing, word_bits)
     steps = subtract_branch.schedule(word_bits, "sbn", word_bits)
     _, traces = run_schedule(steps, sets, fields, _specified(sets))
     found = {name: np.empty((0, each.group), np.int8) for name, each in sets.items()}
@@ -49,10 +50,10 @@ def by_network(word_bits: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _specified(sets: Mapping[str, TemplateSet]) -> Callable[[str, tuple], Prediction]:
+def _specified(sets: Mapping[str, TemplateSet]) -> Predictor:
     """A predictor that says 1 where a matched template asserts the output, with the threshold at one half."""
 
-    def predict(network: str, matched: tuple) -> Prediction:
+    def predict(network: str, matched: tuple[jax.Array, ...]) -> Prediction:
         asserted = jnp.einsum("fgpn,fo->gopn", jnp.stack(matched), sets[network].assertions())
         half = jnp.full((1, 1, 1, 1), 0.5, jnp.float32)
         return Prediction((asserted > 0).astype(jnp.float32), half, half)
