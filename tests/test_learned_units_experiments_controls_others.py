@@ -17,9 +17,9 @@ def as_arrays(network) -> dict[str, np.ndarray]:
 def test_the_networks_of_the_controls_are_those_of_the_units():
     rng = np.random.default_rng(0)
     inner, outer = rng.normal(size=(2, 7, 12)), rng.normal(size=(12, 7))
-    rows = jnp.asarray(modular.every_input(7, 2))
-    expected = modular.output(*modular.make_network(inner, outer)[:2], rows)
-    found = controls.modular_outputs({"inner": inner, "outer": outer}, np.square, np.asarray(rows))
+    rows = modular.every_input(7, 2)
+    expected = modular.output(*modular.make_network(inner, outer)[:2], jnp.asarray(rows))
+    found = controls.modular_outputs({"inner": inner, "outer": outer}, np.square, rows)
     assert np.allclose(found, expected, atol=1e-4) and np.abs(found).max() > 1
     network = neural_gpu.initialise(jax.random.key(0), 7, 6)
     symbols = rng.integers(0, 7, (5, 9), np.int32)
@@ -39,7 +39,7 @@ def test_other_weights_are_other_weights(replacement):
 def test_what_breaks_the_networks_and_what_does_not(unit_of):
     for unit in ("modular", "neural-gpu"):
         unit_of(unit)
-    share = {(str(row[0]).split(":")[0], row[1]): float(row[4] or 0) for row in controls.rows(lambda what, part: None)}
+    share = {(str(row[0]).split(":")[0], row[1]): float(str(row[4])) for row in controls.rows(lambda what, part: None)}
     for right in (("modular", "square, as trained"), ("modular", "|z|"), ("neural-gpu", "as trained")):
         assert share.pop(right) == 0
     assert len(share) == 9 and min(share.values()) > 0.75, share

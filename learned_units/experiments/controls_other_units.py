@@ -113,8 +113,9 @@ def gpu_variants(weights: Arrays) -> Iterator[tuple[str, np.ndarray, np.ndarray]
         weights: Arrays, squash: Activation = hard_tanh, gate: Activation = hard_sigmoid
     ) -> tuple[np.ndarray, np.ndarray]:
         with np.errstate(all="ignore"):  # without its nonlinearities the state grows without bound
-            margin = side * gpu_predictions(weights, symbols, squash, gate)
-        return np.asarray(~(margin > 0).all(1)), np.where(np.isnan(margin), -1.0, margin).min(1)
+            margin: np.ndarray = side * gpu_predictions(weights, symbols, squash, gate)
+        wrong: np.ndarray = np.any(~(margin > 0), axis=1)
+        return wrong, np.where(np.isnan(margin), -1.0, margin).min(1)
 
     yield "as trained", *judged(weights)
     yield "identity for hard tanh", *judged(weights, squash=lambda x: x)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vm.benchmark.measuring import Measured
     from vm.benchmark.start import Start
 
-UNITS = ("native", "ntk-limit", "ntk", "neural-gpu", "modular")
+UNITS = ("native", "ntk-limit", "ntk", "ntk-bits", "neural-gpu", "modular")
 WHOLE = ("ntk-limit", "ntk")  # units of the whole machines
 COLUMNS = (
     "executor",
