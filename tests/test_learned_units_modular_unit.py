@@ -117,7 +117,7 @@ def test_one_set_of_weights_serves_every_width_and_instruction_set():
     ("options", "words"),
     [
         ({"name": "modular", "weights": "guessed"}, r"unknown weights 'guessed' \(weights: grokked, analytic\)"),
-        ({"name": "ntk", "weights": "grokked"}, r"unknown weights 'grokked' \(weights: float32, int8\)"),
+        ({"name": "ntk", "weights": "grokked"}, r"unknown weights 'grokked' \(weights: float32, int8, paper\)"),
         (
             {"name": "modular", "group": 8},
             "group is for the units 'ntk' and 'ntk-limit'; the unit 'modular' does not have it",

@@ -66,7 +66,10 @@ def test_a_program_in_the_documentation_assembles_and_halts(program: str) -> Non
     assert machine.run(1_000_000).stop is Stop.HALTED
 
 
-@pytest.mark.parametrize("code", [block for page in PAGES for block in blocks("python", page)])
+# The recipes go on from one to the next; test_docs_recipes.py runs them.
+@pytest.mark.parametrize(
+    "code", [block for page in PAGES if page != CHAPTERS["recipes.md"] for block in blocks("python", page)]
+)
 def test_the_python_in_the_documentation_runs(code: str) -> None:
     exec(compile(code, "documentation", "exec"), {})
 
