@@ -72,6 +72,7 @@ def test_a_step_is_what_the_formulas_say(maps):
     assert {name: value.shape for name, value in weights._asdict().items()} == network.shapes(7, maps)
 
 
+@pytest.mark.slow
 def test_a_batch_of_tapes_is_evaluated_like_each_alone():
     weights = network.initialise(jax.random.key(4), 7, 9)
     tapes = np.random.default_rng(5).integers(1, 7, (3, 11)).astype(np.int32)
@@ -376,6 +377,7 @@ def test_integers_are_taken_apart_and_put_together_rightly(bits, monkeypatch):
         assert {name for name, *_ in asked.tapes} <= {"add"}
 
 
+@pytest.mark.slow
 def test_long_differences_are_exact_and_signed(subtracter):
     rng = random.Random(SEED)
     for bits in (1, 40, 300):

@@ -292,6 +292,7 @@ def test_networks_that_do_as_specified_subtract_and_branch_on_all_pairs(word_bit
 # --- training, and what is claimed ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_network_on_given_inputs_is_the_definition():
     start = two_layer.initialise(jax.random.key(1), "plain", 32, SETS["differ"].input_bits, 4)
     inputs = jnp.asarray(SETS["differ"].examples())

@@ -128,6 +128,7 @@ def test_a_unit_says_what_is_learned_in_it(unit_of):
 # --- explanations -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "word_bits", "isa"),
     [

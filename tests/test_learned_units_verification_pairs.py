@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from marks import slow
 
 from learned_units import load_unit, store
 from learned_units import unit as unit_module
@@ -57,7 +58,7 @@ def test_all_pairs_are_all_pairs():
     assert sorted(ran(plan)) == [(a, b) for a in range(64) for b in range(64)]
 
 
-@pytest.mark.parametrize(("word_bits", "count"), [(4, 225), (5, 872), (6, 3379), (8, 50_741)])
+@pytest.mark.parametrize(("word_bits", "count"), [(4, 225), (5, 872), (6, 3379), *slow((8, 50_741))])
 def test_one_pair_stands_for_every_input_of_the_first_pass_of_the_paper_form(word_bits, count):
     index = np.arange(1 << (2 * word_bits), dtype=np.uint64)
     minuend, subtrahend = index >> np.uint64(word_bits), index & np.uint64((1 << word_bits) - 1)
@@ -343,6 +344,7 @@ def test_a_record_of_another_plan_does_not_count():
     assert verification.finished(other) == verification.Coverage()
 
 
+@pytest.mark.slow
 def test_other_weights_have_another_plan(unit_of):
     unit = unit_of("ntk", 6)
     other = dataclasses.replace(unit, tensor_hash="0" * 64)

@@ -234,6 +234,7 @@ def test_weights_that_claim_too_little_are_refused():
 # --- one network, trained ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_states_a_trained_network_is_judged_on_are_of_every_phase_and_full_of_matches():
     spec = OneNetwork(5, 4, "sbn")
     states = whole_one.reached_states(spec)

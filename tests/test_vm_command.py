@@ -537,6 +537,7 @@ def test_train_prints_sizes_margins_and_where_the_weights_are(sbn, trained_cache
     assert (sbn.text, sbn.err) == (first, "")
 
 
+@pytest.mark.slow
 def test_explain_shows_each_decision_and_the_result(sbn):
     assert sbn("explain", "-5", "3", "--unit", "ntk-limit", "--width", "8") == 0
     lines = sbn.text.splitlines()
@@ -603,6 +604,7 @@ def test_bench_compares_units_alone_in_batches_and_whole_machines_with_the_refer
     assert all((row[5] == "") == (row[2] != "on") for row in rows)
 
 
+@pytest.mark.slow
 def test_bench_says_what_the_networks_use_of_the_machine(sbn, unit_of, monkeypatch):
     monkeypatch.setattr(bench, "UNITS", ("ntk",))
     monkeypatch.setattr(bench, "WHOLE", ())

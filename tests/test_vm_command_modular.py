@@ -110,6 +110,7 @@ def test_a_program_runs_on_grokked_and_on_analytic_weights(sbn):
         assert "reference agrees on every step" in closing
 
 
+@pytest.mark.slow
 def test_the_debugger_changes_to_the_unit_and_from_it(sbn, monkeypatch):
     import io
     import sys

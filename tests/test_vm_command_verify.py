@@ -174,6 +174,7 @@ def _weaken(path, factor: float) -> str:
     return store.save(path, tensors, rest)["tensor_hash"]
 
 
+@pytest.mark.slow
 def test_weights_that_fail_are_refused_from_then_on_until_they_are_trained_again(stored, sbn, monkeypatch):
     assert sbn("verify", "--cases", "500", "--width", "8")[0] == 0
     assert "8-bit sbn: 500 cases" in sbn("units")[1]

@@ -393,6 +393,7 @@ def test_the_full_screen_shows_source_memory_margins_and_output(program: Path) -
         assert seen.ends() == 0
 
 
+@pytest.mark.slow
 def test_on_a_small_screen_five_rows_of_the_source_are_left_with_the_line_that_is_executed(tmp_path: Path) -> None:
     path = tmp_path / "long.sbn"
     path.write_text(" inc n\n" * 40 + " halt\nn: .word 0\n")

@@ -8,6 +8,7 @@ import threading
 import jax
 import numpy as np
 import pytest
+from marks import slow
 
 import programs
 from assembler import AssemblyError, Image, SourceMap, assemble
@@ -45,7 +46,7 @@ def native(unit_of):
 # --- budgets and stops ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["native", "ntk-limit", "ntk"])
+@pytest.mark.parametrize("name", ["ntk-limit", *slow("native", "ntk")])
 def test_a_program_of_exactly_n_steps_halts_under_a_budget_of_n(name, unit_of):
     outcome = machine_of(COUNTDOWN, unit_of(name)).run(COUNTDOWN_STEPS)
     assert (outcome.halt, outcome.steps, outcome.message) == (Halt.HALTED, COUNTDOWN_STEPS, "halted")
@@ -558,6 +559,7 @@ def test_a_machine_on_noise_diverges_with_a_report(unit_of):
     assert machine_of(COUNTDOWN, good).run(100).halt is Halt.HALTED
 
 
+@pytest.mark.slow
 def test_a_machine_on_a_wrong_closed_form_diverges(unit_of):
     def spoil(params):
         form = params["first"]

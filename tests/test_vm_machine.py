@@ -406,7 +406,8 @@ def random_program(rng: np.random.Generator, word_bits: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("name", "word_bits", "isa", "count"),
-    [("native", 8, "sbn", 60), ("native", 64, "subleq", 60), ("ntk-limit", 33, "sbn", 60), ("ntk", 16, "subleq", 40)]
+    [("native", 8, "sbn", 60), ("native", 64, "subleq", 60), ("ntk", 16, "subleq", 40)]
+    + slow(("ntk-limit", 33, "sbn", 60))
     + [pytest.param(name, w, isa, 300, marks=pytest.mark.slow)
        for name in ("native", "ntk-limit", "ntk") for w in (8, 16, 33, 64) for isa in ("sbn", "subleq")],
 )  # fmt: skip
@@ -483,7 +484,9 @@ def reached(name: str, bodies: dict[str, str]) -> set[str]:
     ("name", "word_bits", "isa"), [("ntk", 16, "sbn"), *slow(("ntk-limit", 16, "sbn"), ("native", 16, "sbn"),
                                                              ("native", 64, "subleq"), ("ntk", 64, "subleq"))],
 )  # fmt: skip
-@pytest.mark.parametrize("stops", [None, make_stops(5003)], ids=["plain", "stops"])
+@pytest.mark.parametrize(
+    "stops", [pytest.param(None, id="plain", marks=pytest.mark.slow), pytest.param(make_stops(5003), id="stops")]
+)
 def test_no_step_copies_or_selects_over_the_memory(name, word_bits, isa, stops, unit_of):
     bench = Bench(unit_of(name, word_bits, isa))
     state, rows = arguments(bench, [3, 3, 3, 1], memory=5003)
