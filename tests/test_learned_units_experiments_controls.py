@@ -37,6 +37,7 @@ def test_odd_and_even_part_add_up_to_the_network(select):
     assert np.allclose(said["identity"], 2 * odd, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_linear_map_does_what_select_does_and_no_weights_do_not(select):
     found = {
         name: enumeration.enumerate_inputs(select.template_set, params) for name, params in controls.variants(select)

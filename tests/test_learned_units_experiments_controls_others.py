@@ -14,6 +14,7 @@ def as_arrays(network) -> dict[str, np.ndarray]:
     return {name: np.asarray(each, np.float64) for name, each in network._asdict().items()}
 
 
+@pytest.mark.slow
 def test_the_networks_of_the_controls_are_those_of_the_units():
     rng = np.random.default_rng(0)
     inner, outer = rng.normal(size=(2, 7, 12)), rng.normal(size=(12, 7))

@@ -58,7 +58,7 @@ def test_the_digits_compose_to_a_difference_whatever_the_borrow():
 
 
 @both_isas
-@pytest.mark.parametrize("word_bits", [4, 5, 6, 7])
+@pytest.mark.parametrize("word_bits", [5, *(pytest.param(bits, marks=slow) for bits in (4, 6, 7))])
 def test_every_pair_of_the_smallest_words_is_exact(word_bits, isa, modular):
     pairs = np.array(list(itertools.product(range(2**word_bits), repeat=2)), np.uint64)
     exactness.check(

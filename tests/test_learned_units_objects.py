@@ -87,6 +87,7 @@ def test_the_margins_gradient_is_its_slope(unit_of, name):
     assert along == pytest.approx(difference, rel=0.05, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["ntk", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ntk-limit", "modular"))]
 )

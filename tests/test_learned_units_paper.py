@@ -41,6 +41,7 @@ def test_each_network_receives_what_pairs_of_words_lead_to(word_bits):
         assert set(np.unique(inputs).tolist()) <= set(range(-1, len(sets[name].families)))
 
 
+@pytest.mark.slow
 def test_the_sign_readout_needs_its_tolerance():
     """Trained without momentum from a plain start; where one bit is 1, what training left would decide at 0."""
     select, few = subtract_branch.template_sets(4)["select"], 10

@@ -125,6 +125,7 @@ def hard_words(rng: np.random.Generator, count: int, bits: int) -> list[int]:
     return [*uniform, *runs, 0, 1, top, top - 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "form", "bits"),
     [
@@ -288,6 +289,7 @@ def _margins(network: TemplateList, params, matched: np.ndarray) -> dict:
     return task_weights.measure(network, params, matched, lambda part: None)
 
 
+@pytest.mark.slow
 def test_the_judge_finds_one_wrong_weight():
     task = Task("add", "paper", 4)
     network = network_of(task)

@@ -32,6 +32,7 @@ def predictions(each: two_layer.Network, x: np.ndarray) -> np.ndarray:
     return np.sum(parts, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("initialisation", ["variance-reduced", *slow("antisymmetric")])
 @pytest.mark.parametrize(("width", "templates"), [(130, 7)])
 def test_a_network_of_two_halves_starts_at_exactly_zero(initialisation, width, templates):

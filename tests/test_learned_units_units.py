@@ -31,6 +31,7 @@ def test_other_groups_are_exact_too(group, isa):
     exactness.check(unit, exactness.edges(11))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word_bits", "group", "isa"),
     [(7, 64, "sbn")]

@@ -1,4 +1,4 @@
-"""Every bundled program runs in lockstep on every unit, and prints what its sample says: by default on the main two."""
+"""Every bundled program runs in lockstep on every unit, and prints what its sample says: by default on the main one."""
 
 import functools
 
@@ -11,6 +11,7 @@ from vm import Halt, Machine
 UNITS = ("native", "ntk-limit", "ntk", "ntk-bits", "neural-gpu", "modular")
 BRIEFLY = {  # which of the programs, for the others
     "native": ("adder", "countdown"),
+    "ntk-limit": ("adder", "countdown", "hello_subleq", "calculator"),
     "ntk-bits": ("adder",),
     "neural-gpu": ("adder",),
     "modular": ("adder",),

@@ -63,6 +63,7 @@ def test_a_run_on_the_weights_that_were_verified_claims_it(unit_of, sbn):
     assert told["unit"]["detail"].endswith("every input verified")
 
 
+@pytest.mark.slow
 def test_an_outcome_tells_it(unit_of):
     unit, image = unit_of("ntk"), Image([6, 7, 3, 8, 7, 65535, 1, 0, 30000])
     select = unit.params["select"]

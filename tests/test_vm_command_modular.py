@@ -123,6 +123,7 @@ def test_the_debugger_changes_to_the_unit_and_from_it(sbn, monkeypatch):
     assert "a - b mod 32" in out and "native computes from step 10 on (native)" in out
 
 
+@pytest.mark.slow
 def test_training_and_the_list_of_units_say_what_was_never_trained_on(sbn):
     code, out, _ = sbn("train", "modular")
     assert code == 0 and "512 of 1,024" in out and "1,024, all" in out and "were never trained on" in out

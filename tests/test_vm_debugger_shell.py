@@ -420,6 +420,7 @@ def test_ctrl_c_pressed_before_a_run_begins_on_the_full_screen_is_not_lost() -> 
     assert b"interrupted after" in written
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_a_run_on_the_full_screen(tmp_path: Path) -> None:
     (tmp_path / "endless.sbn").write_text(ENDLESS)
     with terminal(["debug", str(tmp_path / "endless.sbn"), "--unit", "native", "--tui"]) as seen:
