@@ -99,6 +99,7 @@ def inject(work: Work, folder: Path, fault: str, limit: int = 0, after: float = 
     if fault == READ_ONLY:
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
     environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # Python 3.11 keeps what it could write of a module, and fails on it
     process = subprocess.Popen(
         [sys.executable, "-m", "vm", *work.arguments],
         cwd=folder,
@@ -210,5 +211,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("names", nargs="*")
+    parser.add_argument("names", nargs="*", metavar="COMMAND", help=f"of {', '.join(WORKS)}")
     sys.exit(tell(**vars(parser.parse_args())))

@@ -112,6 +112,6 @@ def test_an_image_that_does_not_fit_on_the_disk_leaves_the_old_one(tmp_path):
         "except OSError as error:\n    print(error.filename)\n"
     )
     assert resource.RLIMIT_FSIZE is not None
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-B", "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["old.img"]
