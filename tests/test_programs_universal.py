@@ -24,7 +24,7 @@ DESCRIPTION = "*1Rii,1Lii:1Li,1R"  # the first of them
 
 
 def written(tape: str, head: int) -> str:
-    """A tape of 0 and 1 as it stands behind the `#`."""
+    """A tape of 0 and 1 as it stands after the `#`."""
     return tape[:head] + "ab"[int(tape[head])] + tape[head + 1 :]
 
 
