@@ -154,7 +154,7 @@ def test_no_margin_and_a_margin_that_is_no_number_are_wrong(unit_of):
     select = unit.params["select"]
     for spoil in (select._replace(outer=select.outer * np.float32("nan")), select._replace(inner=select.inner * 0)):
         spoiled = dataclasses.replace(unit, params={**unit.params, "select": spoil})
-        assert verification.verify(spoiled, verification.plan(spoiled, 500))[1] is not None
+        assert verification.verify(spoiled, verification.plan(spoiled))[1] is not None
 
 
 def paper_form_limit(word_bits: int) -> Unit:
