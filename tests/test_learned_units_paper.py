@@ -1,5 +1,8 @@
 """The paper's own setting as weights of the unit: trained as it says, right on every input, and running programs."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import exactness
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from learned_units.circuits import subtract_branch
 from learned_units.experiments import paper
 from learned_units.networks import plain
 from learned_units.proof import enumeration, word_inputs
+from learned_units.store import Verified, WeightsError
 from learned_units.units import ntk_paper
 from vm import Halt, Machine, report
 
@@ -29,6 +33,18 @@ b:      .word  5
 zero:   .word  0
 minus1: .word  -1
 """
+
+
+@pytest.mark.parametrize("smallest", [None, 0.0, float("nan")])
+def test_a_manifest_that_claims_too_little_or_no_number_is_refused(smallest, monkeypatch):
+    monkeypatch.setattr(ntk_paper, "params", lambda tensors, word_bits: {"first": None})
+    manifest: Any = SimpleNamespace(
+        networks={"first": None}, verified=Verified(kind="every input", smallest_margin=smallest)
+    )
+    with pytest.raises(WeightsError, match="claims too little"):
+        ntk_paper._check(4, {}, manifest)
+    manifest.verified = Verified(kind="every input", smallest_margin=ntk_paper.MARGIN_FLOOR)
+    ntk_paper._check(4, {}, manifest)
 
 
 @pytest.mark.parametrize("word_bits", [4, *slow(8)])

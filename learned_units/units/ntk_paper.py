@@ -239,7 +239,8 @@ def _found(reports: Mapping[str, PaperReport], schedules: int) -> Fields:
 def _check(word_bits: int, tensors: Tensors, manifest: PaperManifest) -> None:
     """Raise WeightsError for weights that do not fit, or a manifest that claims too little."""
     smallest = manifest.verified.smallest_margin
-    if manifest.networks.keys() != params(tensors, word_bits).keys() or smallest is None or smallest < MARGIN_FLOOR:
+    enough = smallest is not None and smallest >= MARGIN_FLOOR  # which a margin that is no number is not
+    if manifest.networks.keys() != params(tensors, word_bits).keys() or not enough:
         raise WeightsError(f"the manifest claims too little: {plain(manifest.verified)}")
 
 
