@@ -1,5 +1,6 @@
 """What the whole suite shares: strict numerics, one cache, units trained once."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -29,14 +30,24 @@ def pytest_configure(config: pytest.Config) -> None:
     # Before anything imports jax: promotion of types and shapes must be meant, in the library and in the tests.
     os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
     os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
-    # A worker and the commands it starts share what is compiled, and the next run of the tests finds it again. Each
-    # worker has a folder of its own, since jax locks a shared one only where it also searches all of it at each write.
+    # A worker and the commands it starts share what is compiled, and so do all workers from one run of the tests to the
+    # next. Each has a folder of its own: jax writes into one without a lock, and two may write the same file.
     if (cache := getattr(config, "cache", None)) is not None:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.mkdir("compiled") / worker)
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+        compiled = cache.mkdir("compiled")
+        own = compiled / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+        take_from_earlier_runs(compiled, own)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(own)
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     # A shell that runs the tests in the background ignores Ctrl-C for them and for all they start; tests press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def take_from_earlier_runs(compiled: Path, own: Path) -> None:
+    """What any worker compiled in an earlier run, linked into the folder of this one."""
+    own.mkdir(exist_ok=True)
+    for path in compiled.glob("*/*-cache"):
+        with contextlib.suppress(OSError):  # it is there, or the file system knows no links: then it is compiled again
+            (own / path.name).hardlink_to(path)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,7 +31,7 @@ def hard_and_random(word_bits: int, count: int, seed: int = SEED) -> Cases:
     """Half uniform, half adversarial."""
     rng = np.random.default_rng(seed)
     halves = (operands.uniform(rng, count // 2, word_bits), operands.adversarial(rng, count // 2, word_bits))
-    return tuple(np.concatenate(column) for column in zip(*halves, strict=True))
+    return joined(*halves)
 
 
 def edges(word_bits: int) -> Cases:
@@ -41,6 +41,11 @@ def edges(word_bits: int) -> Cases:
     targets = ((0, 0), (0, high), (high, 0), (high, 1), (1, 1))
     combined = [(a, b, c, f) for a, b in itertools.product(words, words) for c, f in targets]
     return tuple(np.array(column, np.uint64) for column in zip(*combined, strict=True))
+
+
+def joined(*parts: Cases) -> Cases:
+    """All cases of several sets, in order."""
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
 def all_pairs(word_bits: int) -> Cases:

@@ -12,10 +12,12 @@ from learned_units.proof.enumeration import predict_inputs
 ROUNDING = 1e-5  # the margin that is proved keeps every prediction 0.02 or more from its threshold
 SAMPLES = 200
 BROKEN = 20
+# What is compared is one function for all: two stand for the others in the default suite.
+each_network = pytest.mark.parametrize("name", ["first", *slow("prefix", "difference", "select"), "any"])
 
 
 @pytest.mark.parametrize("groups", [2, *slow(1, 8)])
-@pytest.mark.parametrize("name", template_sets(8))
+@each_network
 def test_one_machine_and_a_batch_predict_the_same_up_to_rounding(name, groups, unit_of):
     params, template_set = unit_of("ntk", 16, "sbn").params[name], template_sets(8)[name]
     inputs = template_set.reachable_inputs()
@@ -30,7 +32,7 @@ def test_one_machine_and_a_batch_predict_the_same_up_to_rounding(name, groups, u
 
 
 @pytest.mark.parametrize("unit", ["ntk", *slow("ntk-limit")])
-@pytest.mark.parametrize("name", template_sets(8))
+@each_network
 def test_they_are_one_function_also_of_matches_that_only_wrong_networks_bring_about(name, unit, unit_of):
     """Several families at one position, up to all of them: a row is not weighed twice, and none of another is read."""
     params, template_set = unit_of(unit, 16, "sbn").params[name], template_sets(8)[name]

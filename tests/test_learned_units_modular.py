@@ -147,6 +147,7 @@ def test_half_of_a_table_modulo_97_teaches_the_other_half(name, grokked):
     assert np.asarray(classes).tolist() == table.tolist()
 
 
+@slow
 def test_the_held_out_half_comes_long_after_the_training_half(grokked):
     curve = grokked("a+b").curve
     learned = curve.epoch[np.argmax(curve.train_accuracy == 1)]

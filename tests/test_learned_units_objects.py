@@ -21,9 +21,8 @@ ADDS_ONE = ".isa sbn\n sbn minus, x, -1\n x: .word 41\n minus: .word -1\n"
 WORDS = [jnp.array([word], jnp.uint32) for word in (5, 9, 100, 7)]  # of 8 bits
 # Trained: the limit has ties, at which the smallest margin has no slope.
 DIFFERENTIABLE = [
-    "ntk",
     "modular",
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("ntk-bits", "neural-gpu")),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("ntk", "ntk-bits", "neural-gpu")),
 ]
 
 

@@ -225,7 +225,7 @@ def test_what_is_no_permutation_is_refused(places):
 RIPPLES = {"addition": (addition.ripple, int.__add__), "multiplication": (multiplication.ripple, int.__mul__)}
 
 
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 16, *slow(64)])
 def test_the_paper_designs_meet_the_condition_of_the_sign_readout(length):
     for task in (permutation.paper(range(length)), addition.ripple(length), multiplication.ripple(length)):
         readout.check_sign_readout(network_of(task))

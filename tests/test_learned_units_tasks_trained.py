@@ -15,7 +15,8 @@ from learned_units.weights import ensembles, recipes
 from learned_units.weights import tasks as task_weights
 
 EXACT = {"add": int.__add__, "subtract": int.__sub__, "multiply": int.__mul__}
-KINDS = ("trained", "closed form")
+
+either_kind = pytest.mark.parametrize("kind", ["trained", pytest.param("closed form", marks=pytest.mark.slow)])
 
 
 def computer(task: Task, kind: str) -> Computation:
@@ -60,7 +61,7 @@ def pairs(task: str, form: str, bits: int, *, slow: bool = True):
     return pytest.param(task, form, bits, marks=pytest.mark.slow if slow else (), id=f"{task}-{form}-{bits}")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@either_kind
 @pytest.mark.parametrize(
     ("task", "form", "bits"),
     [
@@ -97,7 +98,7 @@ def permutations_of_64() -> dict[str, list[int]]:
     return found | {"identity": forwards, "reversal": forwards[::-1], "rotation": [*forwards[1:], 0]}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@either_kind
 @pytest.mark.parametrize(
     ("form", "name"),
     [

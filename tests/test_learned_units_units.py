@@ -3,7 +3,6 @@
 import itertools
 
 import exactness
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -176,27 +175,6 @@ def test_the_decisions_of_an_explanation_are_all_that_are_made(unit_of):
         (5, "select"): [("chosen", 0)],
         (6, "select"): [("chosen", bit) for bit in every],
     }
-
-
-# --- the same weights, used everywhere --------------------------------------------------------------------------------
-
-
-def test_one_set_of_weights_serves_every_width_and_instruction_set(unit_of):
-    units = [unit_of("ntk", word_bits, isa) for word_bits, isa in ((8, "sbn"), (16, "subleq"), (64, "sbn"))]
-    assert len({unit.tensor_hash for unit in units}) == 1
-    leaves = [jax.tree.leaves(unit.params) for unit in units]
-    assert all((one == two).all() for one, two in zip(leaves[0], leaves[2], strict=True))
-
-
-def test_the_weights_are_traced_and_not_part_of_the_compiled_code(unit_of):
-    unit = unit_of("ntk", 8)
-    leaves, structure = jax.tree.flatten(unit.params)
-    assert all(isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32 for leaf in leaves)
-    assert hash(unit.spec) == hash(load_unit("ntk", 8).spec)
-    words = [jnp.zeros(1, jnp.uint32)] * 4
-    jaxpr = jax.make_jaxpr(unit.spec.evaluate)(unit.params, *words)
-    assert sum(constant.size for constant in jaxpr.consts if hasattr(constant, "size")) < 100
-    assert structure.num_leaves == len(leaves) == 15
 
 
 # --- that it can be wrong ---------------------------------------------------------------------------------------------

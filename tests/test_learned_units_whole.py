@@ -23,7 +23,7 @@ from learned_units.whole import grouped, one_network
 from learned_units.whole.one_network import OneNetwork
 
 every_size = pytest.mark.parametrize(("cells", "word_bits"), [(3, 4), *slow((16, 8), (15, 4), (9, 18))])
-both_isas = pytest.mark.parametrize("isa", ["sbn", "subleq"])
+both_isas = pytest.mark.parametrize("isa", ["sbn", *slow("subleq")])
 
 
 def matched_by_hand(templates: StateTemplates, state: np.ndarray) -> np.ndarray:

@@ -561,7 +561,7 @@ def test_only_explain_reads_arguments_as_numbers(sbn):
 
 
 def test_explain_as_json_holds_the_decisions(sbn, unit_of):
-    assert sbn("explain", "5", "3", "--width", "8", "--json") == 0
+    assert sbn("explain", "5", "3", "--width", "8", "--unit", "ntk-limit", "--json") == 0
     told = json.loads(sbn.out)
     assert told["result"] == told["exact"] == {"difference": 2, "next_pc": 3}
     assert told["agrees"] and 0 < told["margin"] == min(each["margin"] for each in told["decisions"])

@@ -133,10 +133,10 @@ def test_noise_fails_with_operands_and_a_decision(stored, sbn, tmp_path):
     rng = np.random.default_rng(0)
     noise = {name: rng.normal(0, values.std(), values.shape).astype(np.float32) for name, values in tensors.items()}
     save_file(noise, tmp_path / "noise.safetensors")
-    code, out, _ = sbn("verify", "--weights", str(tmp_path / "noise.safetensors"))
+    code, out, _ = sbn("verify", "--weights", str(tmp_path / "noise.safetensors"), "--width", "8")
     assert code == 1
     assert "FAILED: 'first' answers" in out
-    assert "next pc" in out and "exact, 16-bit sbn:" in out
+    assert "next pc" in out and "exact, 8-bit sbn:" in out
     assert "pass 0 (first), output" in out
 
 

@@ -46,7 +46,7 @@ def machine_of(unit: Unit, image: Image | None = None, memory: int = 64) -> Mach
     return machine
 
 
-@pytest.mark.parametrize("name", ["ntk", "ntk-limit", "native"])
+@pytest.mark.parametrize("name", ["ntk", pytest.param("ntk-limit", marks=pytest.mark.slow), "native"])
 def test_a_loop_is_kept_and_taken_and_does_the_same(name, cache, unit_of):
     for _ in range(2):
         before = traced()
