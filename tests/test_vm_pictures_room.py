@@ -22,6 +22,13 @@ def drawn(log: str, heights: tuple[float, ...], count: int = 5) -> Any:
     return figure.axes[0]
 
 
+def labels(axis: Any) -> list[str]:
+    """What is written at the ticks of an axis, between its ends."""
+    low, high = axis.get_view_interval()
+    ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+    return [label.get_text() for at, label in ticks if low <= at <= high]
+
+
 @pytest.mark.parametrize("log", ["", "y"])
 @pytest.mark.parametrize("count", [1, 4, 8])
 def test_no_curve_is_under_the_legend(log: str, count: int) -> None:
@@ -36,19 +43,24 @@ def test_the_room_for_a_legend_has_no_ticks_on_a_linear_axis() -> None:
     assert max(axes.get_yticks()) == 100 < axes.get_ylim()[1] < 200
 
 
+def test_the_room_above_shares_has_no_ticks_and_dashed_limits_have_no_line_in_the_legend() -> None:
+    curves = (Curve("measured", (1.0, 2.0), (0.0, 100.0)), Curve("", (1.0, 2.0), (0.5, 100.0), "dashed", "measured"))
+    figure = panels.figure([Panel("a finding", "x", "share, %", curves, linear_below=0.01)])
+    style.as_file(figure, "png", 50)
+    axes: Any = figure.axes[0]
+    assert labels(axes.yaxis) == ["0", "0.01", "0.1", "1", "10", "100"] and axes.get_ylim()[1] > 100
+    assert max(axes.get_yticks(minor=False)) == 100 and not list(axes.get_yticks(minor=True))
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["measured"]
+    solid, dashed = axes.lines
+    assert solid.get_color() == dashed.get_color()
+
+
 def test_a_title_of_two_lines_has_no_line_of_one_word() -> None:
     axes = drawn("", (1.0, 2.0, 3.0))
     with style.styled():
         style.title(axes, "word " * 11 + "end", 5.0)
     first, second = axes.get_title(loc="left").split("\n")
     assert abs(len(first) - len(second)) <= 5
-
-
-def labels(axis: Any) -> list[str]:
-    """What is written at the ticks of an axis, between its ends."""
-    low, high = axis.get_view_interval()
-    ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
-    return [label.get_text() for at, label in ticks if low <= at <= high]
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,11 @@ def _draw(axes: Axes, panel: Panel, width: float, height: float) -> None:
         axes.set_ylim(bottom=0)
     elif panel.linear_below is not None:
         axes.set_yscale("symlog", linthresh=panel.linear_below)
+        axes.yaxis.set_major_formatter("{x:,g}")
         axes.set_ylim(bottom=-panel.linear_below / 4)
-    columns = 1 if len(panel.curves) <= ONE_COLUMN else 2
-    _leave_room(axes, -(-len(panel.curves) // columns) * LEGEND_LINE_INCHES + LEGEND_PAD_INCHES, height)
+    told = sum(bool(curve.label) for curve in panel.curves)
+    columns = 1 if told <= ONE_COLUMN else 2
+    _leave_room(axes, -(-told // columns) * LEGEND_LINE_INCHES + LEGEND_PAD_INCHES, height)
     if "y" in panel.log:
         _number_in_full(axes, base)
     axes.legend(loc="best", ncols=columns)
@@ -94,11 +96,12 @@ def _number_in_full(axes: Axes, base: int) -> None:
 def _leave_room(axes: Axes, above: float, height: float) -> None:
     """Lengthen the y axis so that a legend of so many inches lies above all curves, on axes of that height.
 
-    On a linear axis the room has no ticks: a share of more than 100 % is none.
+    On an axis that shows 0 the room has no ticks: a share of more than 100 % is none.
     """
-    if axes.get_yscale() == "linear":
+    if axes.get_yscale() != "log":
         bottom, top = axes.get_ylim()
         axes.set_yticks([tick for tick in axes.get_yticks() if bottom <= tick <= top])
+        axes.set_yticks([], minor=True)
     scale = axes.yaxis.get_transform()
     low, high = scale.transform(axes.get_ylim())
     share = min(above / max(height, above), 0.5)
