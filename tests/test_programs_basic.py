@@ -14,6 +14,7 @@ from vm.reference import ReferenceMachine, Stop
 
 SYNTAX = "syntax error"
 LETTERS = "syntax error: a variable is one letter, and words are keywords"
+LEAVING = "BYE ends BASIC; the other commands are RUN, LIST and NEW"
 
 
 @functools.cache
@@ -83,6 +84,9 @@ ANSWERS = [
     ("FOO=1", f"{LETTERS}\n"),
     ("PRINT FOO", f"0\n{LETTERS}\n"),
     ("HELLO", f"{LETTERS}\n"),
+    ("quit", f"{LEAVING}\n"),
+    ("Exit", f"{LEAVING}\n"),
+    ("HELP ME", f"{LEAVING}\n"),
     ("PRINT (1", f"{SYNTAX}\n"),
     ("PRINT 1)", f"1\n{SYNTAX}\n"),
     ("PRINT 1 +", f"{SYNTAX}\n"),
@@ -202,8 +206,8 @@ def test_operators_bind_as_in_other_languages():
 
 
 WORDS = (
-    "ABS AND DIM ELSE END FOR GOSUB GOTO IF INPUT LET LIST MOD NEW NEXT NOT OR PRINT RANDOMIZE REM RETURN RND RUN STEP "
-    'THEN TO A B I ( ( ) ) + - * / = < > <= >= <> : : , ; " "x" 0 1 2 3 10 20 30 32767 A(1) I=1 ~ \xff'
+    "ABS AND DIM ELSE END EXIT FOR GOSUB GOTO IF INPUT LET LIST MOD NEW NEXT NOT OR PRINT RANDOMIZE REM RETURN RND RUN "
+    'STEP THEN TO A B I ( ( ) ) + - * / = < > <= >= <> : : , ; " "x" 0 1 2 3 10 20 30 32767 A(1) I=1 ~ \xff'
 ).split(" ")
 
 

@@ -122,6 +122,9 @@ foo (foo) (5 1) (nil) ((quote x))
 (let x 5) (let ((x)) 5) (let (x) 5)
 => error: let takes a list of names and values | error: let takes a list of names and values | error: let takes a
    list of names and values
+(quit) exit (help me) (define (quit) 5) (quit)
+=> error: (bye) ends Lisp; there is no such name: quit | error: (bye) ends Lisp; there is no such name: exit | error:
+   (bye) ends Lisp; there is no such name: help | quit | 5
 (define 5 6) (set! 5 6) (set! zz 1) (cond 5)
 => error: not a symbol: 5 | error: not a symbol: 5 | error: there is no such name: zz | error: not a pair: 5
 (+ 1 (car (cdr '(1)))) 1

@@ -22,6 +22,13 @@ def drawn(log: str, heights: tuple[float, ...], count: int = 5) -> Any:
     return figure.axes[0]
 
 
+def labels(axis: Any) -> list[str]:
+    """What is written at the ticks of an axis, between its ends."""
+    low, high = axis.get_view_interval()
+    ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+    return [label.get_text() for at, label in ticks if low <= at <= high]
+
+
 @pytest.mark.parametrize("log", ["", "y"])
 @pytest.mark.parametrize("count", [1, 4, 8])
 def test_no_curve_is_under_the_legend(log: str, count: int) -> None:
@@ -36,12 +43,48 @@ def test_the_room_for_a_legend_has_no_ticks_on_a_linear_axis() -> None:
     assert max(axes.get_yticks()) == 100 < axes.get_ylim()[1] < 200
 
 
+def test_the_room_above_shares_has_no_ticks_and_dashed_limits_have_no_line_in_the_legend() -> None:
+    curves = (Curve("measured", (1.0, 2.0), (0.0, 100.0)), Curve("", (1.0, 2.0), (0.5, 100.0), "dashed", "measured"))
+    figure = panels.figure([Panel("a finding", "x", "share, %", curves, linear_below=0.01)])
+    style.as_file(figure, "png", 50)
+    axes: Any = figure.axes[0]
+    assert labels(axes.yaxis) == ["0", "0.01", "0.1", "1", "10", "100"] and axes.get_ylim()[1] > 100
+    assert max(axes.get_yticks(minor=False)) == 100 and not list(axes.get_yticks(minor=True))
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["measured"]
+    solid, dashed = axes.lines
+    assert solid.get_color() == dashed.get_color()
+
+
 def test_a_title_of_two_lines_has_no_line_of_one_word() -> None:
     axes = drawn("", (1.0, 2.0, 3.0))
     with style.styled():
         style.title(axes, "word " * 11 + "end", 5.0)
     first, second = axes.get_title(loc="left").split("\n")
     assert abs(len(first) - len(second)) <= 5
+
+
+@pytest.mark.parametrize(
+    ("heights", "written"),
+    [
+        ((16.0, 64.0, 128.0), ["16", "32", "64", "128", "256"]),
+        ((30.0, 60.0, 190.0), ["20", "50", "100", "200", "500"]),
+        ((0.05, 3.0, 2.0), ["0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10"]),
+        ((4.0, 700.0, 1_300.0), ["10", "100", "1,000", "10,000"]),
+    ],
+)
+def test_a_logarithmic_axis_is_labelled_with_numbers_in_full(heights: tuple[float, ...], written: list[str]) -> None:
+    axes = drawn("y", heights)
+    found = labels(axes.yaxis)
+    assert [each for each in found if each in written] == found and len(found) >= 3
+    assert not any(label.get_text() for label in axes.yaxis.get_minorticklabels())
+
+
+def test_the_ticks_of_a_few_whole_numbers_are_those_that_were_measured() -> None:
+    for measured, written in (((5.0, 10.0, 15.0), ["5", "10", "15"]), ((1.0, 2.0, 40.0), ["10", "20", "30", "40"])):
+        figure = panels.figure([Panel("a finding", "x", "y", (Curve("one", measured, (1.0, 2.0, 3.0)),))])
+        style.as_file(figure, "png", 50)
+        found = labels(figure.axes[0].xaxis)
+        assert set(written) <= set(found) and "2.5" not in found, found
 
 
 def test_an_experiment_without_figures_is_not_drawn_and_says_so_before_anything_is_measured(tmp_path, capsys) -> None:

@@ -116,7 +116,7 @@ def _panels(rows: list[tuple[Cell, ...]]) -> tuple[Panel, ...]:
     most = max((row for row in rows if row[2] != 2), key=lambda row: int(str(row[5])))
     return (
         Panel(
-            f"Two terms are right on every input with at most {widest[5]:,} units, modulo {widest[1]}",
+            f"Experts of two terms are right on every input at {widest[5]:,} units or fewer",
             "modulus",
             "units of the expert",
             tuple(by_modulus),

@@ -236,12 +236,11 @@ def _panel(rows: list[tuple[Cell, ...]]) -> Panel:
         x = tuple(map(float, lengths))
         curves.append(Curve(label, x, tuple(share for share, _ in shares), family=label))
         at_most = tuple(limit for _, limit in shares)
-        curves.append(Curve(f"{label}: at most (95 %)", x, at_most, style="dashed", family=label))
+        curves.append(Curve("", x, at_most, style="dashed", family=label))
     worst = max((y for each in curves[::2] if "string" in each.label for y in each.y), default=0)
     title = f"{_share(rows).rstrip('.')}; with the operands in one string up to {worst:.0f} % of cases are wrong"
-    return Panel(
-        title, "bits of an operand", "cases with an error, %", tuple(curves), log="x", linear_below=LEAST_PERCENT
-    )
+    shares = "cases with an error, % (dashed: at most, at 95 %)"
+    return Panel(title, "bits of an operand", shares, tuple(curves), log="x", linear_below=LEAST_PERCENT)
 
 
 def _pooled(rows: Iterable[tuple[Cell, ...]]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ Cell = str | int | float | None  # None: does not apply
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a picture. Points with a y of None are left out.
+    """One line of a picture. Points with a y of None are left out; the legend leaves out a curve without a label.
 
     `style` is "line", "points", or "dashed". Curves of one family have one colour, and no other curve has it: theory
     beside measurement, before beside after. By default a curve is a family of its own.

@@ -76,7 +76,9 @@ def new_figure(width: float, height: float) -> Figure:
 def title(axes: Axes, text: str, inches: float) -> None:
     """The finding above a pair of axes of this width, in as many lines as it takes, which are about equally long."""
     most = max(20, int(TITLE_CHARACTERS * inches))
-    wrapped = [textwrap.wrap(text, width, break_long_words=False) for width in range(1, most + 1)]
+    wrapped = [
+        textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) for width in range(1, most + 1)
+    ]
     axes.set_title("\n".join(next(lines for lines in wrapped if len(lines) == len(wrapped[-1]))))
 
 
