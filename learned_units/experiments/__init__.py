@@ -48,6 +48,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "all summands of up to 10 bits added by the paper's design, and how many come out wrong",
         "half a minute",
     ),
+    "products": Experiment(
+        "products",
+        "all factors of up to 10 bits multiplied by the paper's design, and how many products come out wrong",
+        "10 min",
+    ),
     "modular": Experiment(
         "modular",
         "which modular polynomials are learned from half of their table, and the weights' spectra",
