@@ -58,6 +58,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "which modular polynomials are learned from half of their table, and the weights' spectra",
         "2 min",
     ),
+    "modular-sums": Experiment(
+        "modular_sums",
+        "networks trained on sums of two to four terms, and how like the analytic weights they become",
+        "8 min",
+    ),
     "modular-width": Experiment(
         "modular_width", "how wide analytic and grokked experts must be to be right on every input", "2 min"
     ),
