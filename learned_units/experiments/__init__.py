@@ -27,7 +27,9 @@ class Experiment(NamedTuple):
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "permutations": Experiment(
-        "permutations", "networks needed to permute k bits, by formula and by training, beside the paper's", "1-2 min"
+        "permutations",
+        "networks needed to permute 2 to 30 bits, by formula and by training, beside the paper's, and how they grow",
+        "3 min",
     ),
     "moments": Experiment(
         "moments", "mean and variance of a prediction, closed form against trained networks of 1k to 32k units", "2 min"
@@ -46,10 +48,20 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "all summands of up to 10 bits added by the paper's design, and how many come out wrong",
         "half a minute",
     ),
+    "products": Experiment(
+        "products",
+        "all factors of up to 10 bits multiplied by the paper's design, and how many products come out wrong",
+        "10 min",
+    ),
     "modular": Experiment(
         "modular",
         "which modular polynomials are learned from half of their table, and the weights' spectra",
         "2 min",
+    ),
+    "modular-sums": Experiment(
+        "modular_sums",
+        "networks trained on sums of two to four terms, and how like the analytic weights they become",
+        "8 min",
     ),
     "modular-width": Experiment(
         "modular_width", "how wide analytic and grokked experts must be to be right on every input", "2 min"

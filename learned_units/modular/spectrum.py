@@ -43,3 +43,19 @@ def measure_products(inner: np.ndarray, outer: np.ndarray) -> Spectrum:
     """The same after ordering the values by their discrete logarithms, 0 left out (eq. 7): for products, C prime."""
     order = np.argsort(residues.logarithms(inner.shape[1])[1:]) + 1
     return measure(inner[:, order], outer[:, order])
+
+
+def phase_agreement(inner: np.ndarray, outer: np.ndarray) -> float:
+    """How nearly the phase of the outputs is the sum of the terms' phases, as in the analytic weights (eq. 2).
+
+    The mean cosine of the difference over the units whose S + 1 vectors have one frequency in common: 1 for analytic
+    weights of a sum, about 0 by chance; 0 where no unit has one.
+    """
+    vectors = np.concatenate([inner, outer.T[None]]).astype(np.float64)
+    amplitudes = np.fft.rfft(vectors, axis=1)  # [S + 1, frequencies, N]
+    peak = np.abs(amplitudes).argmax(1)
+    common = (peak == peak[0]).all(0)
+    if not common.any():
+        return 0.0
+    phases = np.angle(np.take_along_axis(amplitudes, peak[:, None], axis=1)[:, 0])
+    return float(np.cos(phases[:-1].sum(0) - phases[-1])[common].mean())
