@@ -18,7 +18,6 @@ import numpy as np
 
 from learned_units import bits
 from learned_units.unit import Spec
-from vm import one_function
 from vm.state import WORDS, Halt, MachineState
 
 
@@ -259,6 +258,8 @@ def run_chunk(
     RUNNING spent its budget. Budget and stops are traced: changing them compiles nothing. Without stops the loop looks
     for none.
     """
+
+    from vm import one_function  # a loop that was kept is not traced again
 
     def going(given, carry):
         budget = given[1]
