@@ -259,11 +259,15 @@ def run_chunk(
     for none.
     """
 
-    def going(carry):
+    from vm import one_function  # a loop that was kept needs none of it
+
+    def going(given, carry):
+        budget = given[1]
         state, _, _, steps = carry
         return (state.halt == Halt.RUNNING) & (steps < budget)
 
-    def body(carry):
+    def body(given, carry):
+        params, _, stops = given
         state, fetched, rows, steps = carry
         state, row, executed = step(state, fetched, params, spec=spec, input_mode=input_mode)
         rows = jax.lax.dynamic_update_index_in_dim(rows, row[: rows.shape[1]], steps, 0)
@@ -273,7 +277,7 @@ def run_chunk(
         return state, fetch(state.memory, state.pc), rows, steps + executed.astype(jnp.int32)
 
     start = (state, fetch(state.memory, state.pc), rows, jnp.int32(0))
-    state, _, rows, steps = jax.lax.while_loop(going, body, start)
+    state, _, rows, steps = one_function.while_loop(going, body, (params, budget, stops), start)
     return state, Rows(rows, steps)
 
 

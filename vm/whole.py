@@ -23,6 +23,7 @@ from learned_units import bits
 from learned_units.unit import weakness
 from learned_units.whole.machine import WholeMachine
 from learned_units.whole.state import Boundary, WholeSpec, as_words
+from vm import one_function
 from vm.margin import format_margin, verified_margin, with_doubt
 from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message, source_line
 from vm.reference import ReferenceMachine, Stop
@@ -72,11 +73,11 @@ def run_chunk(params: Any, state: jax.Array, budget: jax.Array, states: States |
     An instruction that ends with the fault bit set was not executed. To stop at a fixpoint saves time, no more.
     """
 
-    def going(done: Executed) -> jax.Array:
-        return ~_rests(spec.decode(done.state)) & (done.steps < budget)
+    def going(given: Any, done: Executed) -> jax.Array:
+        return ~_rests(spec.decode(done.state)) & (done.steps < given[1])
 
-    def body(done: Executed) -> Executed:
-        state, margin = spec.instruction(params, done.state)
+    def body(given: Any, done: Executed) -> Executed:
+        state, margin = spec.instruction(given[0], done.state)
         after = spec.decode(state)
         states = done.states
         if states is not None:
@@ -87,7 +88,8 @@ def run_chunk(params: Any, state: jax.Array, budget: jax.Array, states: States |
         executed = (after.fault[0] == 0).astype(jnp.int32)
         return Executed(state, done.steps + executed, jnp.minimum(done.margin, margin), states)
 
-    return jax.lax.while_loop(going, body, Executed(state, jnp.int32(0), jnp.float32(jnp.inf), states))
+    start = Executed(state, jnp.int32(0), jnp.float32(jnp.inf), states)
+    return one_function.while_loop(going, body, (params, budget), start)
 
 
 class _Found(NamedTuple):

@@ -1,4 +1,4 @@
-"""How the command, not the library, sets jax up: every core a device, compiled loops kept and compiled whole, no noise.
+"""How the command, not the library, sets jax up: every core a device, compiled loops kept, no noise.
 
 `prepare` comes before anything that imports jax.
 """
@@ -28,12 +28,6 @@ _SUFFIX = "-cache"
 _ZLIB = b"\x78"  # begins what jax compresses, unless the package zstandard is there
 _MARKER = ".checked"  # its time is that of the last look
 
-# XLA's CPU compiler otherwise runs a loop's body as a list of separate kernels. Compiled into one function, which this
-# threshold allows for a loop that touches no more bytes in a round, a step of the closed-form unit takes a fifth of the
-# time and one of the trained unit three fifths. Four million are more than a step of one machine touches at any width.
-_WHOLE_LOOPS = "xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4000000"
-
-
 # The least that makes XLA read its flags, and the file of XLA that complains.
 _READ_FLAGS = "from jaxlib import _jax; _jax.CompileOptions().executable_build_options.debug_options"
 _FLAGS_SOURCE = "parse_flags_from_env.cc"
@@ -48,8 +42,6 @@ def prepare() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if flags and "jax" not in sys.modules:
         _check_flags(flags)
-    if "xla_backend_extra_options" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --{_WHOLE_LOOPS}".lstrip()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("jax._src").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"jax\b")
