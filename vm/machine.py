@@ -259,7 +259,7 @@ def run_chunk(
     for none.
     """
 
-    from vm import one_function  # a loop that was kept is not traced again
+    from vm import one_function  # a loop that was kept needs none of it
 
     def going(given, carry):
         budget = given[1]
