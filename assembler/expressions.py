@@ -233,7 +233,8 @@ class Evaluator:
                 self._report_undefined(name, frame.scope, span)
             return _KNOWN
         wanted = root.expression.span.within(root.scope.calls)
-        needed = (name, frame.scope, span if frame.constant is None else wanted, self.lacks_names)
+        is_here = frame.constant is None or isinstance(frame.constant, Argument)
+        needed = (name, frame.scope, span if is_here else wanted, self.lacks_names)
         self._needed_above.append(needed)
         return _NOT_YET
 

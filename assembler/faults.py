@@ -5,6 +5,7 @@ from typing import Any
 
 from lark.exceptions import UnexpectedToken
 
+from assembler import habits
 from assembler.diagnostics import SourceLine, shown
 from assembler.parsing import SyntaxFault
 from assembler.suggestions import is_mnemonic
@@ -16,9 +17,10 @@ def meaningless(text: str, column: int) -> SyntaxFault:
     character = text[column - 1]
     quoted = {'"': "string", "'": "character"}.get(character)
     if quoted:
-        return SyntaxFault(f"this {quoted} has no closing `{character}`", column, len(text.rstrip()) + 1)
+        message, help = f"this {quoted} has no closing `{character}`", habits.help_for(text)
+        return SyntaxFault(message, column, len(text.rstrip()) + 1, help)
     drawn = f"`{character}` (U+{ord(character):04X})" if character.isprintable() else f"U+{ord(character):04X}"
-    return SyntaxFault(f"{drawn} has no meaning here", column, column + 1)
+    return SyntaxFault(f"{drawn} has no meaning here", column, column + 1, habits.help_for_sign(text, column))
 
 
 def misplaced(text: str, error: UnexpectedToken) -> SyntaxFault:
@@ -34,7 +36,10 @@ def misplaced(text: str, error: UnexpectedToken) -> SyntaxFault:
         start, end, found = end, end + 1, "end of line"
         if constant := re.match(r"\s*#(-?\w+)", text[start - 1 :]):
             help = f"`#` begins a comment; a constant is `={constant[1]}`"
-    return SyntaxFault(f"expected {_expectation(error.accepts)}, found {found}", start, end, help)
+    else:
+        help = help or habits.help_for_sign(text, start)
+    message = f"expected {_expectation(error.accepts)}, found {found}"
+    return SyntaxFault(message, start, end, help or habits.help_for(text))
 
 
 def _expectation(accepts: Any) -> str:
@@ -55,7 +60,10 @@ def _expectation(accepts: Any) -> str:
     return "a name"
 
 
-def colon_help(line: SourceLine, word: Name | None) -> str | None:
-    """Help where an instruction stands as an operand: the word in front of it may be a label without its colon."""
+def further_help(line: SourceLine, word: Name | None, column: int) -> str | None:
+    """Help where, in this column, something follows a whole operand whose first word this is: a habit from elsewhere,
+    or a label without its colon in front of an instruction."""
+    if help := habits.help_for_sign(line.text, column) or habits.help_for(line.text):
+        return help
     before = line.text[: word.start - 1].split() if word is not None and is_mnemonic(word.text) else []
     return f"did you mean `{shown(before[-1])}:`?" if before and before[-1].isidentifier() else None

@@ -189,14 +189,13 @@ def _operand(line: SourceLine, labels: tuple[Name, ...], parts: list[Any]) -> Op
     elif relations[1] in RELATIONS and len(values) == 3:
         relation, left, right = relations[1], Operand((), first), Operand((), values[2])
     else:
-        end = second.start + 1 if isinstance(second, Expression) and second.literal else second.end
-        found = shown(line.text[second.start - 1 : end - 1])
-        help = "a condition is `a`, `not a`, or `a lt b` with one of lt, le, gt, ge, eq, ne"
-        if len(values) != 3 or not words[1]:
-            from assembler import faults
+        from assembler import faults
 
-            help = faults.colon_help(line, words[0])
-        raise SyntaxFault(f"expected `,` or end of line, found `{found}`", second.start, end, help)
+        extra = values[3] if relations[1] in RELATIONS and len(values) > 3 else second
+        end = extra.start + 1 if isinstance(extra, Expression) and extra.literal else extra.end
+        found = shown(line.text[extra.start - 1 : end - 1])
+        help = faults.further_help(line, words[0], extra.start)
+        raise SyntaxFault(f"expected `,` or end of line, found `{found}`", extra.start, end, help)
     return Operand(labels, Condition(relation, left, right, line, first.start, values[-1].end))
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from assembler import habits
 from assembler.blocks import BLOCK_DIRECTIVES
 from assembler.diagnostics import did_you_mean, shown
 from assembler.image import ISAS
@@ -66,6 +67,12 @@ _MACROS = {
     "stop": "halt",
     "exit": "halt",
     "mult": "mul",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "div",
+    "increment": "inc",
+    "decrement": "dec",
+    "assign": "mov",
     "addi": "add",
     "subi": "sub",
     "endif": "end",
@@ -129,7 +136,7 @@ def miscounted(body: Instruction, least: int, most: int | None) -> str:
 def for_unknown(expansion: "Expansion", statement: Statement, body: Instruction) -> str | None:
     """Help for a word that is no instruction, no directive and no macro here."""
     word = statement.word
-    help = of_other_assemblers(word)
+    help = habits.help_for(statement.line.text) or of_other_assemblers(word)
     if help is not None:
         return help
     if word.startswith("."):

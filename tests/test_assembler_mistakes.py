@@ -72,6 +72,30 @@ MISTAKES = [
     ("pop x" + X, "1", "empty stack"),
     (".equ STACK, 9\nf: call f" + X, "2", "words of the stack"),
     ("l: jmp l" + X, "1", "stands still"),
+    # Habits from other languages.
+    ("x = 5" + X, "1:1", "`mov =5, x` puts 5 into the word x; `.equ x, 5` names the number"),
+    ("let x = 5" + X, "1:7", "`mov =5, x`"),
+    ("x := y" + X, "1:", "`mov y, x` puts the word y into x"),
+    ("SIZE equ 10" + X, "1:10", "`.equ SIZE, 10`"),
+    ("n: 5" + X, "1:4", "`.word 5`"),
+    ("2nd: halt" + X, "1:1", "a label begins with a letter"),
+    ("n: .word 1.5" + X, "1:11", "numbers are whole"),
+    ("mov [x], y" + X, "1:5", "`load p, a` reads the word whose address is in `p`"),
+    ("add %eax, x" + X, "1:5", "there are no registers"),
+    ("add $5, x" + X, "1:5", "a number is written `=5`"),
+    ("subtract x, y" + X, "1:1", "did you mean `sub`?"),
+    ("shl x, 2" + X, "1:5", "the layout depends on `x`"),
+    ("if x eq y then\nend" + X, "1:11", "there is no `then`"),
+    ("if x eq y:\nend" + X, "1:10", "no `:` ends a condition"),
+    ("if (x eq y)\nend" + X, "1:7", "without parentheses"),
+    ("if x is y\nend" + X, "1:6", "`a lt b` with one of lt, le, gt, ge, eq, ne"),
+    ("repeat\nuntil x = 3" + X, "2:9", "`eq` for `=`"),
+    ("if x\nelse if y\nend" + X, "2:9", "another `if` with an `end` of its own"),
+    ("if x\nelif y\nend" + X, "2:1", "another `if` with an `end` of its own"),
+    ("for i = 1 to 10\nend" + X, "1:7", "`for i, =1, =10`"),
+    ("for (i = 1; i < 5; i++)" + X, "1:8", "`for i, =1, =10`"),
+    ("/* a comment */" + X, "1:1", "a comment begins with `;`"),
+    ("-- a comment" + X, "1:1", "a comment begins with `;`"),
 ]
 
 
@@ -83,6 +107,18 @@ def told(text: str) -> list[str]:
         return [str(each) for each in error.diagnostics]
     outcome = Machine(image, "native").run(400)
     return [*map(str, image.notes), *map(str, outcome.notes), outcome.message]
+
+
+def test_there_are_more_than_81_mistakes_each_another() -> None:
+    assert len({text for text, _, _ in MISTAKES}) == len(MISTAKES) > 81
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [("mov x y x" + X, "1:7"), ("add =5 x" + X, "1:8"), ("out =x y" + X, "1:8")]
+)
+def test_a_lacking_comma_is_not_taken_for_a_habit_from_elsewhere(text: str, place: str) -> None:
+    [said] = told(text)
+    assert f"t.sbn:{place}: error: expected `,` or end of line" in said and "help" not in said
 
 
 @pytest.mark.parametrize(("text", "place", "words"), MISTAKES)
