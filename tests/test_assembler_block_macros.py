@@ -146,7 +146,7 @@ def test_words_of_a_body_are_its_own_lines_and_those_of_a_block_are_its_callers(
         ("while x\n.if 1\nend\n.endif\nhalt\nx: .word 0", "1:1", "3:1"),
         ("if x < 5\nend\nx: .word 0", "1:4", "`lt` for `<`"),
         ("if x && x\nend\nx: .word 0", "1:4", "one `if` into another"),
-        ("if x lt y z\nend", "1:6", "expected `,`"),
+        ("if x lt y z\nend", "1:11", "expected `,`"),
         ("if x\nelse\nelse\nend\nx: .word 0", "3:1", "second `else`"),
         ("if x\nend x\nx: .word 0", "2:1", "takes no operand"),
         ("repeat\nuntil\nhalt", "2:1", "`until` takes `c`"),

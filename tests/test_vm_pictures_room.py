@@ -55,6 +55,12 @@ def test_the_room_above_shares_has_no_ticks_and_dashed_limits_have_no_line_in_th
     assert solid.get_color() == dashed.get_color()
 
 
+def test_zero_is_a_line_where_curves_cross_it() -> None:
+    heights = {"crossing": (-1.0, 2.0, 1.0), "above": (0.0, 2.0, 1.0)}
+    levels = {name: [set(line.get_ydata()) for line in drawn("", some, 1).lines] for name, some in heights.items()}
+    assert {0} in levels["crossing"] and levels["above"] == [{0.0, 2.0, 1.0}]
+
+
 def test_a_title_of_two_lines_has_no_line_of_one_word() -> None:
     axes = drawn("", (1.0, 2.0, 3.0))
     with style.styled():

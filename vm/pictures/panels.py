@@ -45,6 +45,8 @@ def _draw(axes: Axes, panel: Panel, width: float, height: float) -> None:
         _draw_curve(axes, curve, families.index(curve.family or curve.label), len(families))
     style.title(axes, panel.title, width)
     heights = [y for curve in panel.curves for y in curve.y if y is not None]
+    if not panel.log.count("y") and min(heights, default=0.0) < 0:
+        axes.axhline(0, color=style.QUIET, linewidth=1)
     axes.margins(y=MARGIN)
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
     if "x" in panel.log:

@@ -73,7 +73,7 @@ function drawHistogram(canvas, histogram, verified) {
     pen.fillStyle = ink.line;
     pen.fillRect(LEFT, y(10 ** power), width - LEFT - 14, 1);
     pen.fillStyle = ink.muted;
-    pen.fillText(power < 4 ? counted(10 ** power) : `10${superscript(power)}`, LEFT - 6, y(10 ** power));
+    pen.fillText(power < 5 ? counted(10 ** power) : `10${superscript(power)}`, LEFT - 6, y(10 ** power));
   }
   if (verified !== null) {
     pen.fillStyle = ink.band;

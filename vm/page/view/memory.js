@@ -169,7 +169,7 @@ function drawMarks(pen, grid, from, cells, subject, chosen, pointed) {
 
 function showLegend(by, state, from, cells) {
   const tones = {
-    value: "blue: positive, orange: negative, pale: near 0",
+    value: "blue: positive, orange: negative, faint: near 0",
     executed: "the darker, the more often executed",
     read: "the darker, the more often read",
     written: "the darker, the more often written",

@@ -55,7 +55,7 @@ export function makeProof(app) {
     ),
   );
   byId("proof").replaceChildren(...nodes);
-  const hash = unit.tensorHash === null ? "" : ` Weights ${unit.tensorHash.replace(/^sha256:/, "").slice(0, 12)}….`;
+  const hash = unit.tensorHash === null ? "" : ` Weights ${unit.tensorHash.replace(/^sha256:/, "").slice(0, 12)}…`;
   setText(
     byId("footer"),
     recording !== null
