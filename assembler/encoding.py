@@ -117,6 +117,11 @@ def _check_size(layout: Layout) -> None:
 
 
 def _check_assertion(layout: Layout, assertion: Assertion) -> None:
+    if assertion.scope.has_literal:
+        from assembler.literals import check_numbers  # many programs have none
+
+        if not check_numbers(layout, assertion.condition, assertion.scope):
+            return
     value = layout.evaluator.value(assertion.condition, assertion.scope, assertion.here)
     if value == 0 and not (layout.is_distorted and _depends_on_addresses(assertion.condition)):
         message = f"assertion failed: {assertion.message}" if assertion.message else "assertion failed"

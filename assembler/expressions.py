@@ -22,6 +22,7 @@ _SHORT = 50  # constants within constants that are settled without a list of wha
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
 
 
+NUMBER_NEEDED = "a number is needed here, `{}`; a literal is the address of a word that holds it"
 _KNOWN = Failure()  # there is no value, and the report says why
 _NOT_YET = Failure()  # there is no value so far, and `report_needed_above` will say why
 
@@ -203,7 +204,7 @@ class Evaluator:
         line = frame.expression.line
         if not self.complete:
             number = line.text[pooled.start : pooled.end - 1]
-            message = f"a number is needed here, `{shown(number)}`; a literal is the address of a word that holds it"
+            message = NUMBER_NEEDED.format(shown(number))
             return Failure(message, Span(line, pooled.start, pooled.end, frame.scope.calls))
         held: int | Failure | bytes
         if isinstance(pooled.value, bytes):

@@ -1,8 +1,9 @@
 """The words that literals stand for: one for each distinct value, after all else of the program."""
 
 from assembler.diagnostics import SourceLine, Span, shown
+from assembler.expressions import NUMBER_NEEDED
 from assembler.layout import Layout
-from assembler.scopes import Scope
+from assembler.scopes import Argument, Scope
 from assembler.syntax import Expression, Instruction, Name, Number, Operand, Pooled, Statement
 
 
@@ -52,3 +53,24 @@ def check_written(layout: Layout, operand: Operand, is_target: bool) -> None:
         held = value.line.text[value.literal.start : value.literal.end - 1]
         help = f"give it a word of its own: `name: .word {shown(held)}`"
     layout.report.add(message, value.span.within(scope.calls), help)
+
+
+def check_numbers(layout: Layout, condition: Expression, scope: Scope) -> bool:
+    """Whether an assertion asks of numbers only; reports a literal number that a macro is given where it asks of one.
+
+    A text is none: its address is what a macro wants of it.
+    """
+    for operation in condition.operations:
+        symbol = scope.find(operation.text) if isinstance(operation, Name) else None
+        while isinstance(symbol, Argument) and (inner := symbol.scope.argument(symbol.operand)) is not None:
+            symbol = inner
+        if isinstance(symbol, Argument) and symbol.operand.is_literal:
+            pooled = symbol.expression.literal
+            if pooled is not None and not isinstance(pooled.value, bytes):
+                line = symbol.expression.line
+                layout.report.add(
+                    NUMBER_NEEDED.format(shown(line.text[pooled.start : pooled.end - 1])),
+                    Span(line, pooled.start, pooled.end, symbol.scope.calls),
+                )
+                return False
+    return True

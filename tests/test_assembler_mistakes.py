@@ -23,6 +23,8 @@ MISTAKES = [
     ("clr =5" + X, "1:5", "never written"),
     ("in ='a'" + X, "1:4", "never written"),
     ("jmp =5" + X, "1:5", "no place to go to"),
+    ("set =5, x" + X, "1:5", "a number is needed here, `5`"),
+    (".macro put n, a\nset n, a\n.endm\nput =5, x" + X, "4:5", "a number is needed here, `5`"),
     ("shl =2, x" + X, "1:5", "a number is needed here, `2`"),
     ("add x y" + X, "1:7", "expected `,`"),
     ("add x" + X, "1:1", "takes 2 arguments"),

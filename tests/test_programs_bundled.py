@@ -384,11 +384,13 @@ def test_a_missing_number_is_zero_and_text_before_a_number_is_skipped(name, inpu
 DEMONSTRATIONS = {
     "BASIC, `primes.bas`": ("basic", programs.guest("primes.bas")),
     "BASIC, `fibonacci.bas`": ("basic", programs.guest("fibonacci.bas")),
+    "BASIC, `guess.bas` with nine guesses": ("basic", programs.guest("guess.bas") + "50\n25\n12\n6\n3\n2\n1\n4\n5\n"),
     "Lisp, `lists.lisp`": ("lisp", programs.guest("lists.lisp")),
     "Lisp, `meta.lisp`": ("lisp", programs.guest("meta.lisp")),
     "`turing`, the busy beaver": ("turing", programs.guest("busy-beaver.tm")),
     "`turing`, a machine on the tape of `universal.tm`": ("turing", programs.guest("universal.tm")),
     "`queens`, 8": ("queens", "8\n"),
+    "`snake`, 23 moves": ("snake", "ddddss\naaaaaa\nwwww\nddddddd\n"),
     "`maze`, 30 by 12": ("maze", "30 12 1\n"),
     "`mandelbrot`, 60 columns, 30 rounds": ("mandelbrot", "60 30\n"),
 }
