@@ -142,7 +142,7 @@ class Screen:
             reached = "" if self._reached is None else f", step {self._reached:,}"
             return f"{self._running} … (Ctrl-C stops it){reached}"
         if self.page:
-            return f"{len(self.page)} lines above; PageUp and PageDown scroll, Escape closes them"
+            return f"{len(self.page)} lines above; PageUp and PageDown scroll, Escape closes"
         return self.said.decode("utf-8", "replace").rstrip("\n")
 
     def _help(self) -> str:
@@ -217,13 +217,16 @@ class Screen:
             [
                 rule("memory"),
                 window(lambda: self.pane("memory"), height=lambda: self._rows() // 2),
-                rule(lambda: "divergence" if self._has_diverged() else "margins"),
+                rule(lambda: f"step {self.session.present.step:,} differs" if self._has_diverged() else "margins"),
                 window(lambda: self.pane("margins")),
             ]
         )
         top = VSplit(
             [
-                HSplit([rule("source"), window(lambda: self.pane("source"))], width=self._source_columns),
+                HSplit(
+                    [rule(lambda: "answer" if self.page else "source"), window(lambda: self.pane("source"))],
+                    width=self._source_columns,
+                ),
                 ConditionalContainer(VSplit([Window(width=1, char="│"), beside]), Condition(self._has_beside)),
             ]
         )
