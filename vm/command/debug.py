@@ -104,9 +104,8 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
         if at_terminal:
             session.painted = colours.painter()
             session.on_moved = _progress(Talk(options.quiet))
-            travel.forward(session, 0)  # compiles the loop
             _greet(shell)
-            shell.interact(_history_file())
+            shell.interact(_history_file(), lambda: travel.forward(session, 0))  # compiles the loop
             return 0
         if sys.stdin is not None:
             shell.run_script(terminal.read_lines())
