@@ -126,8 +126,8 @@ def test_the_first_line_waits_for_what_is_prepared_while_it_is_typed(keyboard):
     def prepare() -> None:
         done.append("rendered" if is_rendered.wait(20) else "no prompt")
 
-    def carry_out(line: str) -> None:
-        done.append(line)
+    def carry_out(text: str) -> None:
+        done.append(text)
 
     shell.take_all = carry_out
     keyboard.send_text("print 1\r\x04")
