@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from assembler.blocks import structured
 from assembler.diagnostics import Report
@@ -23,6 +24,7 @@ def assemble(
     folder: str | os.PathLike[str] | None = None,
     *,
     include: Sequence[str | os.PathLike[str]] = (),
+    texts: Mapping[str, str] | None = None,
     isa: str | None = None,
     word_bits: int | None = None,
     memory: int | None = None,
@@ -34,6 +36,7 @@ def assemble(
     name: what errors and the source map call the text.
     folder: where the files are that the text includes; the current folder unless stated.
     include: folders in which a file is looked for that is not beside the one that includes it.
+    texts: what counts in place of the text of some included files, by their real paths: an editor's unsaved ones.
     isa, word_bits, memory, entry, input_mode: fill in what the source leaves open; `entry` may be an expression.
 
     Raises AssemblyError, with all errors found, for any source that is not a program and where an option contradicts
@@ -41,20 +44,19 @@ def assemble(
     """
     options = Options(isa, word_bits, memory, entry, input_mode)
     with _no_garbage_collection():
-        return _assembled(text, name, folder, include, options)
+        return _assembled(text, name, (folder, include, texts), options)
 
 
 def _assembled(
     text: str,
     name: str,
-    folder: str | os.PathLike[str] | None,
-    include: Sequence[str | os.PathLike[str]],
+    place: tuple[Any, ...],
     options: Options,
 ) -> Image:
     """The image. What it took to make it is gone when this returns, so that no look for garbage has to find it."""
     layout = Layout(name, options)
     block = structured(parse(text, name), name)
-    for statement in expanded(block, layout, name, folder, include):
+    for statement in expanded(block, layout, name, *place):
         layout.place(statement)
     image = encode(layout)
     layout.release()

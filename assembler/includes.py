@@ -1,7 +1,7 @@
 """The files a source includes: where they are, and their blocks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +29,16 @@ class Files:
         name: str,
         folder: str | os.PathLike[str] | None = None,
         further: Sequence[str | os.PathLike[str]] = (),
+        texts: Mapping[str, str] | None = None,
     ) -> None:
-        """name: what the source is called. folder: where it is; further: where files are looked for besides."""
+        """name: what the source is called. folder: where it is; further: where files are looked for besides.
+
+        texts: what counts in place of the text of some files on the disk, by their real paths.
+        """
         start = Path() if folder is None else Path(folder)
         self._folders = {name: start}  # by the name that messages call a file
         self._further = [Path(each) for each in further]
+        self._texts = texts or {}
         self._blocks: dict[str, Block] = {}  # by path
         self.source = _identity(start / os.path.basename(name)) if "\0" not in name else name
 
@@ -42,8 +47,8 @@ class Files:
         beside = self._folders.get(including, Path()) / file
         paths = [beside, *(folder / file for folder in self._further)]
         try:
-            path = next((path for path in paths if path.exists()), None)
-            is_file = path is not None and path.is_file()
+            path = next((path for path in paths if path.exists() or _identity(path) in self._texts), None)
+            is_file = path is not None and (path.is_file() or _identity(path) in self._texts)
         except (OSError, ValueError) as error:
             raise IncludeError(getattr(error, "strerror", None) or "this is not the name of a file") from None
         if path is None:
@@ -69,14 +74,11 @@ class Files:
         key = _identity(path)
         if key not in self._blocks:
             name = printable(os.fspath(path))
-            try:
-                with path.open("rb") as file:
-                    data = file.read(MAX_SOURCE_BYTES + 1)
-            except OSError as error:
-                raise IncludeError(error.strerror or "it cannot be read") from None
             self._folders.setdefault(name, path.parent)
+            read = self._texts.get(key)
+            data = b"" if read is not None else _source_data(path)
             self._blocks[key] = ()  # what a file with errors counts as from then on: they are told once
-            self._blocks[key] = structured(parse(decode_source(data, name), name), name)
+            self._blocks[key] = structured(parse(decode_source(data, name) if read is None else read, name), name)
         return self._blocks[key]
 
     def blocks(self) -> tuple[Block, ...]:
@@ -91,6 +93,14 @@ class Files:
         if len(chain) >= MAX_DEPTH:
             raise IncludeError(f"includes are nested more than {MAX_DEPTH} deep")
         return (*chain, key)
+
+
+def _source_data(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        raise IncludeError(error.strerror or "it cannot be read") from None
 
 
 def _identity(path: Path) -> str:

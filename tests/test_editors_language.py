@@ -120,7 +120,9 @@ def test_a_definition_is_found_here_in_an_included_file_and_in_the_library(tmp_p
     document = Document(str(tmp_path / "main.sbn"), '.include "other.sbn"\n inc there\n halt\n')
     word = document.words.at(1, 6)
     assert word is not None and document.problems == []
-    assert document.definition(word) == (str(tmp_path / "other.sbn"), 0, 0, 5)
+    found = document.definition(word)
+    assert found is not None and found[0] == str(tmp_path / "other.sbn")
+    assert (found[2].line, found[2].start, found[2].end) == (0, 0, 5)
 
 
 def test_references_and_renaming_keep_to_the_scope_of_a_name() -> None:

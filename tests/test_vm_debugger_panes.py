@@ -70,6 +70,8 @@ def test_a_divergence_is_shown_with_both_results_in_the_columns_that_there_are()
     said = panes.divergence(session, 30)
     assert all(len(line) <= 30 for line in said)
     assert "reference  [15] <- 66" in " ".join(said) and "machine    [15] <- 67" in " ".join(said)
+    both = [line.split()[0] for line in panes.divergence(session, 38)[:5]]
+    assert {"reference", "machine"} <= set(both), "on 24 rows there is room for five lines"
 
 
 def test_on_the_screen_panes_keep_their_places_and_what_changed_is_reversed(tmp_path) -> None:

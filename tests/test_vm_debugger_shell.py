@@ -160,7 +160,9 @@ def test_a_macro_runs_to_its_end_with_what_it_shares() -> None:
     for line in ("a: .word 6", "b: .word 7", "mul a, b", "mul a, b", "add a, b"):
         shell.take(line)
     assert shell.session.read(1) == 6 * 6 * 7 + 6 and not shell.failed
-    assert "steps before these)" in written.decode()
+    said = written.decode().splitlines()
+    assert said[2:5:2] == ["b: 7 -> 42", "b: 42 -> 252"] and said[-2:-1] == ["b: 252 -> 258"]
+    assert said[-1].startswith("(3 steps: `:history 3` lists them, `:disassemble ")
     shell.take(":undo")
     shell.take(":undo")
     assert shell.session.read(1) == 6 * 6 * 7
@@ -183,6 +185,15 @@ def test_a_branch_that_is_taken_says_where_it_leads() -> None:
     for line in ("x: .word 0", "one: .word 1", "sbn one, x, 0"):
         shell.take(line)
     assert written.decode().splitlines()[-1].startswith("1  pc 0 (x)")
+
+
+def test_statements_typed_after_the_data_that_they_use_are_executed_and_a_jump_back_is_said() -> None:
+    shell, written = make_shell(statements=True)
+    shell.take_all("n: .word 3\nloop: dec n\njpos n, loop\nout ='k'\nhalt\n")
+    said = written.decode().splitlines()
+    assert said[-6:-3] == ["4  pc 1 (loop)  sbn 5, n  ; <typed>:2", said[-5], "k"]
+    assert said[-5] == "(a statement is executed once, where it is typed: `:continue` goes on from here)"
+    assert said[-1] == "halted" and not shell.failed
 
 
 # --- in a pipe --------------------------------------------------------------------------------------------------------

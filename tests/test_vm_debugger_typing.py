@@ -1,6 +1,7 @@
 """What reaches the prompt of the debugger: pasted lines, names that clash, a history that cannot be kept."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from prompt_toolkit.output import DummyOutput
 
 from assembler import Image, assemble
 from learned_units import load_unit
+from vm.debugger import shell as shell_module
 from vm.debugger.session import Session
 from vm.debugger.shell import Shell, prompt_session
 
@@ -115,3 +117,36 @@ def test_the_history_of_one_session_is_there_in_the_next(tmp_path, keyboard):
         prompt_session(make_shell()[0], tmp_path / "new" / "history").prompt()
     kept = prompt_session(make_shell()[0], tmp_path / "new" / "history").history
     assert list(kept.load_history_strings()) == ["print 2", "print 1"]
+
+
+def test_the_first_line_waits_for_what_is_prepared_while_it_is_typed(keyboard):
+    shell, _ = make_shell()
+    done, is_rendered = [], threading.Event()
+
+    def prepare() -> None:
+        done.append("rendered" if is_rendered.wait(20) else "no prompt")
+
+    def carry_out(text: str) -> None:
+        done.append(text)
+
+    shell.take_all = carry_out
+    keyboard.send_text("print 1\r\x04")
+    toolbar_of = shell_module.toolbar
+
+    def toolbar(session: Session) -> str:
+        is_rendered.set()
+        return toolbar_of(session)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shell_module, "toolbar", toolbar)
+        shell.interact(None, prepare)
+    assert done == ["rendered", "print 1"]
+
+
+def test_what_cannot_be_prepared_ends_the_session_with_the_reason(keyboard):
+    def prepare() -> None:
+        raise OSError("no room")
+
+    keyboard.send_text("print 1\r\x04")
+    with pytest.raises(OSError, match="no room"):
+        make_shell()[0].interact(None, prepare)

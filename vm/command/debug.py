@@ -86,6 +86,7 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
     from vm.debugger.shell import Shell
 
     def write(data: bytes) -> None:
+        Talk.clear()
         terminal.write_bytes(data)
         terminal.flush()
 
@@ -102,9 +103,9 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
     try:
         if at_terminal:
             session.painted = colours.painter()
-            travel.forward(session, 0)  # compiles the loop
+            session.on_moved = _progress(Talk(options.quiet))
             _greet(shell)
-            shell.interact(_history_file())
+            shell.interact(_history_file(), lambda: travel.forward(session, 0))  # compiles the loop
             return 0
         if sys.stdin is not None:
             shell.run_script(terminal.read_lines())
@@ -122,6 +123,23 @@ def _refused() -> Iterator[None]:
         yield
     except (UsageError, WeightsError) as error:
         raise ValueError(str(error)) from error
+
+
+def _progress(talk: Talk) -> Callable[[int | None], None]:
+    """What shows how far a motion has got, once it takes long."""
+    from vm.console.running import Meter
+
+    meter, start = Meter(talk), None
+
+    def moved(step: int | None) -> None:
+        nonlocal meter, start
+        if step is None:
+            meter, start = Meter(talk), None
+            return
+        start = step if start is None else start
+        meter.show(abs(step - start))
+
+    return moved
 
 
 def _greet(shell: Shell) -> None:

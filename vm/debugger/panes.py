@@ -118,10 +118,11 @@ def margins(session: Session, rows: int, cells: int = MARGIN_CELLS) -> list[str]
 
 
 def divergence(session: Session, columns: int) -> list[str]:
-    """What the unit and the reference made of the step that comes next, where they differ."""
+    """What the unit and the reference made of the step that comes next, where they differ; the step stands above."""
     found = session.machine.divergence
     said = found.report.splitlines() if found is not None else []
-    return [part for line in said for part in textwrap.wrap(line, columns, subsequent_indent="    ")]
+    said = [line.strip() for line in said[1:]] or said
+    return [part for line in said for part in textwrap.wrap(line, columns, subsequent_indent="  ")]
 
 
 def output(session: Session, rows: int) -> list[str]:

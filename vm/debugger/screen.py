@@ -59,7 +59,9 @@ class Screen:
         self.said = bytearray()
         self.shell = Shell(session, self.said.extend)
         session.on_output = lambda data: None  # the output pane shows it
+        session.on_moved = self._moved
         self._running: str | None = None
+        self._reached: int | None = None  # the step that a command has got to that runs now
         self._shown: dict[str, list[Line]] = {}  # what the panes showed before the command that runs now
         self._before: np.ndarray | None = None  # the memory at the last stop
         self._app: Any = None
@@ -72,7 +74,7 @@ class Screen:
     def carry_out(self, line: str) -> None:
         """Start a command; it runs beside the screen, which goes on answering."""
         if self._running is None:
-            self._running = line
+            self._running, self._reached = line, None
             self.session.stop_requested.clear()
             self._app.create_background_task(self._carry_out(line))
 
@@ -95,6 +97,12 @@ class Screen:
         columns, rows = self._memory_columns(), self._rows() // 2
         self.memory_start = panes.shown_from(self.session, self.memory_start, rows, columns)
         self._app.invalidate()
+
+    def _moved(self, step: int | None) -> None:
+        """Show how far the command has got; called in the thread that carries it out."""
+        self._reached = step
+        if step is not None and self._app is not None:
+            self._app.invalidate()
 
     def _has_diverged(self) -> bool:
         """Whether the unit and the reference differ at the step that comes next."""
@@ -131,9 +139,10 @@ class Screen:
     def result(self) -> str:
         """What the last command said, or that one is running."""
         if self._running is not None:
-            return f"{self._running} … (Ctrl-C stops it)"
+            reached = "" if self._reached is None else f", step {self._reached:,}"
+            return f"{self._running} … (Ctrl-C stops it){reached}"
         if self.page:
-            return f"{len(self.page)} lines above; PageUp and PageDown scroll, Escape closes them"
+            return f"{len(self.page)} lines above; PageUp and PageDown scroll, Escape closes"
         return self.said.decode("utf-8", "replace").rstrip("\n")
 
     def _help(self) -> str:
@@ -208,13 +217,16 @@ class Screen:
             [
                 rule("memory"),
                 window(lambda: self.pane("memory"), height=lambda: self._rows() // 2),
-                rule(lambda: "divergence" if self._has_diverged() else "margins"),
+                rule(lambda: f"step {self.session.present.step:,} differs" if self._has_diverged() else "margins"),
                 window(lambda: self.pane("margins")),
             ]
         )
         top = VSplit(
             [
-                HSplit([rule("source"), window(lambda: self.pane("source"))], width=self._source_columns),
+                HSplit(
+                    [rule(lambda: "answer" if self.page else "source"), window(lambda: self.pane("source"))],
+                    width=self._source_columns,
+                ),
                 ConditionalContainer(VSplit([Window(width=1, char="│"), beside]), Condition(self._has_beside)),
             ]
         )

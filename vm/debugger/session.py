@@ -73,6 +73,7 @@ class Session:
         self.painted: Callable[[str], str] = str  # what gives a line of source its colours
         self.on_output: Callable[[bytes], None] = lambda data: None
         self.on_dropped: Callable[[int], None] = lambda first: None
+        self.on_moved: Callable[[int | None], None] = lambda step: None  # None as a motion begins; where it has got to
         self.stop_requested = threading.Event()
         self._scan: Scan | None = None
         self._numbers = 0
@@ -306,14 +307,14 @@ class Session:
             if found is not None and found + 1 < len(record.pcs):
                 next_pc = int(record.pcs[found + 1])
                 record = record.first(found + 1)
-        first = self.history.first
-        output = len(self.present.output)
+        first, output = self.history.first, len(self.present.output)
         self.history.append(record, next_pc)
         self._take(record, next_pc)
         if len(self.present.output) > output:
             self.on_output(bytes(self.present.output[output:]))
         if first == 0 < self.history.first:
             self.on_dropped(self.history.first)
+        self.on_moved(self.present.step)
         if found is not None:
             raise Found
         if self.stop_requested.is_set() or (self.comparison is not None and self.comparison.report is not None):

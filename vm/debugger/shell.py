@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from learned_units import interrupts
@@ -92,21 +93,27 @@ class Shell:
                 self.take(line)
                 interrupts.check()
 
-    def interact(self, history: Path | None) -> None:
-        """Prompt for lines until the user leaves. Ctrl-C drops the line, Ctrl-D leaves."""
+    def interact(self, history: Path | None, prepare: Callable[[], object] = lambda: None) -> None:
+        """Prompt for lines until the user leaves. Ctrl-C drops the line, Ctrl-D leaves.
+
+        prepare: what the first line has to wait for; it is done in a thread while that is typed.
+        """
         prompt = prompt_session(self, history)
         interrupts.check()
-        while True:
-            try:
-                line = prompt.prompt()
-            except KeyboardInterrupt:
-                continue
-            except EOFError:
-                return
-            finally:
-                interrupts.take_back()
-                interrupts.answer()
-            self.take_all(line)
+        with ThreadPoolExecutor(1) as beside:
+            prepared = beside.submit(prepare)
+            while True:
+                try:
+                    line = prompt.prompt()
+                except KeyboardInterrupt:
+                    continue
+                except EOFError:
+                    return
+                finally:
+                    interrupts.take_back()
+                    interrupts.answer()
+                prepared.result()
+                self.take_all(line)
 
     def say(self, text: str) -> None:
         """Text of the debugger, on lines of its own."""

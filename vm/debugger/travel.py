@@ -50,6 +50,7 @@ def forward(
     scanner = Scanner(session.points if heeds_points else [], session.symbols)
     if any(point.ignored for point in session.points):
         session.points_changed()  # once they have been ignored often enough, the loop knows them
+    session.on_moved(None)
     with _interruptible(session) as interrupted:
         while True:
             before = present.step
@@ -99,10 +100,14 @@ def reverse(session: Session) -> list[str]:
     """Go back to the last thing worth stopping at before the present."""
     mask, floor = points.mask_of(session.points, session.size)
     scanner = Scanner(session.points, session.symbols)
+    session.on_moved(None)
     with _silent(session), _interruptible(session) as interrupted:
         position = session.present.step
         while not interrupted():
-            found = _last_hit(session, mask, floor, scanner, position)
+            found = _last_hit(session, mask, floor, scanner, position, interrupted)
+            if interrupted():
+                session.travel(position)
+                break
             edit = _last_edit_watched(session, position, -1 if found is None else found)
             if edit is not None:
                 session.travel(edit.step)
@@ -142,6 +147,7 @@ def _replay(
     edits = [edit.step for edit in history.edits if session.present.step < edit.step <= last]
     last = min(edits, default=last)
     for first, piece in history.slices(session.present.step, last):
+        session.on_moved(first)
         if interrupted():
             last = first
             break
@@ -166,12 +172,22 @@ def _rows(session: Session, first: int, piece: Record) -> Rows:
     return Rows(piece, first, next_pc, session.present.memory, session.word_bits)
 
 
-def _last_hit(session: Session, mask: np.ndarray, floor: float, scanner: Scanner, position: int) -> int | None:
-    """The last step before a position that a break stands before or that wrote what is watched."""
+def _last_hit(
+    session: Session,
+    mask: np.ndarray,
+    floor: float,
+    scanner: Scanner,
+    position: int,
+    interrupted: Callable[[], bool],
+) -> int | None:
+    """The last step before a position that a break stands before or that wrote what is watched; None at Ctrl-C, too."""
     edits = sorted({edit.step for edit in session.history.edits if edit.step < position})
     bounds = [session.history.first, *(step for step in edits if step > session.history.first), position]
     for low, high in reversed(list(itertools.pairwise(bounds))):
         for first, piece in session.history.slices(low, high, backwards=True):
+            session.on_moved(first)
+            if interrupted():
+                return None
             stood = _marked(session, mask & Stops.BREAK, piece.pcs)
             hits = np.flatnonzero(stood | _written(session, mask, floor, piece))
             last = int(hits[-1]) if hits.size else -1

@@ -13,7 +13,7 @@ from vm.debugger.errors import CommandError, refused
 from vm.debugger.session import Session
 from vm.debugger.typed_lines import TYPED
 
-SHOWN_STEPS, SHOWN_WORDS = 40, 12  # of one statement
+SHOWN_WORDS = 12  # of one statement
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _LABELS = re.compile(r"\s*(?:[A-Za-z_]\w*\s*:\s*)*")
 _END = "end_of_typed_statement"
@@ -32,8 +32,7 @@ class Typed:
     @property
     def executes(self) -> bool:
         """Whether it is an instruction or a macro: not a directive, and not labels alone."""
-        rest = self.text[len(_LABELS.match(self.text)[0]) :]  # pyright: ignore[reportOptionalSubscript]
-        return bool(self.words) and not rest.startswith(".")
+        return bool(self.words) and _is_code(self.text)
 
 
 def assembled(session: Session, address: int, statement: str) -> Typed:
@@ -66,14 +65,17 @@ def put(session: Session, typed: Typed) -> tuple[str, int]:
 
 
 def enter(session: Session, statement: str) -> str:
-    """Assemble a statement at the end of memory; an instruction or a macro is executed at once."""
+    """Assemble a statement at the end of memory; an instruction or a macro is executed at once.
+
+    An instruction shows its step, a macro the words that it has changed. It runs until it leaves its own words.
+    """
     typed = assembled(session, session.typed.free, statement)
     said, _ = put(session, typed)
     if not typed.executes:
         return said
     if session.present.pc != typed.start:
         session.edit(f"pc = {typed.start}", pc=typed.start)
-    began = session.present.step
+    began, before = session.present.step, session.present.memory.copy()
     if len(typed.words) == 3:
         reasons = travel.forward(session, 1)
     else:
@@ -82,13 +84,42 @@ def enter(session: Session, statement: str) -> str:
         outside[typed.end : typed.end + 1] = True
         reasons = travel.forward(session, marks=outside)
     executed = session.present.step - began
-    lines = [f"({executed - SHOWN_STEPS:,} steps before these)"] if executed > SHOWN_STEPS else []
-    accounts = session.history.accounts(session.present, min(executed, SHOWN_STEPS))
-    lines += [rendering.step_line(session, each) for each in accounts]
+    if executed <= 1:
+        lines = [rendering.step_line(session, each) for each in session.history.accounts(session.present, executed)]
+    else:
+        there = f"{typed.start}, {(typed.end - typed.start) // 3}"
+        lines = _results(session, typed, before)
+        lines.append(f"({executed:,} steps: `:history {executed}` lists them, `:disassemble {there}` the statement)")
     lines += reasons
     if session.present.pc != typed.end and not reasons:
         lines.append(rendering.location(session))
+        there = session.typed_at(session.present.pc)
+        if there is not None and _is_code(there.text):
+            lines.append("(a statement is executed once, where it is typed: `:continue` goes on from here)")
     return "\n".join([*lines, *moving.displayed(session)])
+
+
+def _is_code(statement: str) -> bool:
+    labels = _LABELS.match(statement)
+    return not statement[labels.end() if labels else 0 :].startswith(".")
+
+
+def _results(session: Session, typed: Typed, before: np.ndarray) -> list[str]:
+    """The words that a statement has changed, but for its own."""
+    now = session.present.memory
+    changed = [at for at in np.flatnonzero(before != now).tolist() if not _is_inner(session, typed, at)]
+    lines = [
+        f"{rendering.address(session, at)}: "
+        f"{rendering.number(session, int(before[at]))} -> {rendering.number(session, int(now[at]))}"
+        for at in changed[:SHOWN_WORDS]
+    ]
+    return lines if len(changed) <= SHOWN_WORDS else [*lines, f"… {len(changed):,} words in all"]
+
+
+def _is_inner(session: Session, typed: Typed, address: int) -> bool:
+    """Whether a word is one of the statement's, or of another one that is executed."""
+    made = session.typed_at(address)
+    return address in typed.words or (made is not None and _is_code(made.text))
 
 
 def _image(session: Session, placed: str, statement: str) -> Image:

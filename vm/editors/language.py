@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,7 +18,7 @@ from assembler.image import ISAS, signed
 from assembler.layout import DIRECTIVES
 from assembler.library import FILE, standard_library
 from vm.editors import words as kinds
-from vm.editors.words import Word, Words
+from vm.editors.words import MacroText, Word, Words
 
 ALL_DIRECTIVES = sorted({*BLOCK_DIRECTIVES, *SIGNATURE_DIRECTIVES, *BLOCK_MACRO_DIRECTIVES, *DIRECTIVES, ".include"})
 NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
@@ -41,18 +42,19 @@ class Problem:
 
 
 class Document:
-    """One open source, as it stands in the editor."""
+    """One open source, as it stands in the editor. texts: those of all open sources, by their real paths."""
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, texts: Mapping[str, str] | None = None) -> None:
         self.path = path
         self.text = text
         self.words = Words(text)
+        self.included = _included(self, texts or {})
         self.image: Image | None = None
-        self.problems = self._problems()
+        self.problems = self._problems(texts or {})
 
-    def _problems(self) -> list[Problem]:
+    def _problems(self, texts: Mapping[str, str]) -> list[Problem]:
         try:
-            self.image = assemble(self.text, self.path, os.path.dirname(self.path) or None)
+            self.image = assemble(self.text, self.path, os.path.dirname(self.path) or None, texts=texts)
         except AssemblyError as error:
             return [self._problem(each) for each in error.diagnostics]
         found = []
@@ -88,7 +90,7 @@ class Document:
         return None
 
     def _macro(self, name: str) -> str | None:
-        own = self.words.macros.get(name.lower())
+        own = self.macro(name)
         if own is not None:
             usage = f"{own.name} {', '.join(own.parameters)}".rstrip()
             return f"```\n{usage}\n```\n{own.documentation}"
@@ -102,8 +104,11 @@ class Document:
     def _name(self, word: Word) -> str | None:
         if word.scope:
             return f"`{word.text}`: a name of the macro `{word.scope}`, new in each of its expansions"
-        defined = self.words.definition(word)
-        where = f", line {defined.line + 1}" if defined is not None else ""
+        defined = self.definition(word)
+        where = ""
+        if defined is not None:
+            file = "" if defined[0] == self.path else f"{os.path.basename(defined[0])}, "
+            where = f", {file}line {defined[2].line + 1}"
         image = self.image
         if image is None or word.text not in image.symbols:
             return f"`{word.text}`{where}" if defined is not None else None
@@ -113,27 +118,24 @@ class Document:
         holds = f", holds {signed(image.words[value], image.word_bits)}" if 0 <= value < len(image.words) else ""
         return f"`{word.text}`: address {value}{holds}{where}"
 
-    def definition(self, word: Word) -> tuple[str, int, int, int] | None:
-        """Where a word is defined: file, line and columns, from 0."""
-        found = self.words.definition(word)
-        if found is not None:
-            return self.path, found.line, found.start, found.end
-        for path in self.included():
-            other = Words(path.read_text(encoding="utf-8", errors="replace")).definition(word)
-            if other is not None:
-                return str(path), other.line, other.start, other.end
+    def definition(self, word: Word) -> tuple[str, Words, Word] | None:
+        """Where a word is defined: the file, its words, and the word there."""
+        for path, words in [(self.path, self.words), *self.included.items()]:
+            found = words.definition(word)
+            if found is not None:
+                return path, words, found
         if word.kind == kinds.OPERATION and word.text.lower() in MACROS:
-            path = Path(str(resources.files("assembler").joinpath("lib", FILE)))
-            library = Words(path.read_text(encoding="utf-8")).macros[word.text.lower()]
-            return str(path), library.line, 0, 0
+            library = Path(str(resources.files("assembler").joinpath("lib", FILE)))
+            words = Words(library.read_text(encoding="utf-8"))
+            found = words.definition(word)
+            assert found is not None, "the library defines its macros"
+            return str(library), words, found
         return None
 
-    def included(self) -> Iterable[Path]:
-        """The files that this one includes and that are there."""
-        for line in self.words.lines:
-            found = re.match(r'\s*\.include\s+"([^"]+)"', line)
-            if found is not None and (path := Path(os.path.dirname(self.path), found[1])).is_file():
-                yield path
+    def macro(self, name: str) -> MacroText | None:
+        """A macro that this source defines, or a file that it includes."""
+        return next((words.macros[name.lower()] for words in (self.words, *self.included.values())
+                     if name.lower() in words.macros), None)  # fmt: skip
 
     def renamed(self, word: Word, name: str) -> list[Word]:
         """The words that have to be changed for another name. Raises ValueError where that cannot be."""
@@ -158,6 +160,9 @@ class Document:
         for word in self.words.definitions():
             if (word.kind == kinds.MACRO) != in_operand:
                 offered.append((word.text, word.kind, f"line {word.line + 1}"))
+        for path, words in self.included.items():
+            offered += [(each.text, each.kind, f"{os.path.basename(path)}, line {each.line + 1}")
+                        for each in words.definitions() if (each.kind == kinds.MACRO) != in_operand]  # fmt: skip
         scope = next((each.scope for each in self.words.words if each.line == line and each.scope), "")
         offered += [(each.text, each.kind, scope) for each in self.words.words
                     if scope and each.scope == scope and each.kind in kinds.DEFINITIONS and in_operand]  # fmt: skip
@@ -176,7 +181,7 @@ class Document:
         if operation is None or operation.end >= column:
             return None
         at = re.sub(r'"(?:\\.|[^"\\])*"?', "", before[operation.end :]).count(",")
-        own = self.words.macros.get(operation.text.lower())
+        own = self.macro(operation.text)
         if own is not None:
             return f"{own.name} {', '.join(own.parameters)}", list(own.parameters), at
         found = MACROS.get(operation.text.lower())
@@ -190,6 +195,41 @@ class Document:
         return "\n".join(_formatted(line) for line in self.text.split("\n"))
 
 
+def real_path(path: str) -> str:
+    """What tells a file from others; the path itself where it is that of no file."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return path
+
+
+def _included(document: Document, texts: Mapping[str, str]) -> dict[str, Words]:
+    """The files that a source includes, and those that they include, by their paths; open ones as they stand.
+
+    Those that are not there have no words.
+    """
+    found: dict[str, Words] = {}
+    seen = {real_path(document.path)}
+    left = [(document.path, document.words)]
+    while left:
+        including, words = left.pop(0)
+        for named in filter(None, map(_INCLUDE.match, words.lines)):
+            path = os.path.join(os.path.dirname(including), named[1])
+            if real_path(path) in seen:
+                continue
+            seen.add(real_path(path))
+            text = texts.get(real_path(path))
+            if text is None:
+                text = ""
+                with contextlib.suppress(OSError, ValueError):  # the assembler tells why it cannot be read
+                    if os.path.isfile(path):
+                        text = Path(path).read_text(encoding="utf-8", errors="replace")
+            found[path] = Words(text)
+            left.append((path, found[path]))
+    return found
+
+
+_INCLUDE = re.compile(r'\s*(?:\w+\s*:\s*)*\.include\s+"([^"]+)"', re.IGNORECASE)
 _LINE = re.compile(
     r"""(?P<labels>(?:[A-Za-z_]\w*[ \t]*:[ \t]*)*)(?P<operation>\.?[A-Za-z_]\w*)?"""
     r"""(?P<rest>(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?!//)[^;#"'])*)(?P<comment>(?:;|\#|//).*)?""",

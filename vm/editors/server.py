@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import pathname2url
 
 from vm.editors import words as kinds
-from vm.editors.language import Document, Problem
+from vm.editors.language import Document, Problem, real_path
 from vm.editors.messages import Malformed, Messages
-from vm.editors.words import Word
+from vm.editors.words import Word, Words
 
 PARSE_ERROR, INVALID_REQUEST, UNKNOWN_METHOD, INVALID_PARAMS, INTERNAL_ERROR, NOT_INITIALIZED, FAILED = (
     -32700, -32600, -32601, -32602, -32603, -32002, -32803,
@@ -135,8 +135,7 @@ class Server:
         if method == "textDocument/didChange":
             return self._open(given["textDocument"]["uri"], given["contentChanges"][-1]["text"])
         if method == "textDocument/didClose":
-            self._documents.pop(given["textDocument"]["uri"], None)
-            return self._publish(given["textDocument"]["uri"], [])
+            return self._close(given["textDocument"]["uri"])
         if method in self._requests:
             return self._requests[method](given)
         if method.startswith(("$/", "textDocument/did", "workspace/did")) or method == "initialized":
@@ -148,7 +147,29 @@ class Server:
     def _open(self, uri: str, text: str) -> None:
         if not isinstance(text, str):
             raise Refused(INVALID_PARAMS, "the text of a source is a text")
-        document = self._documents[uri] = Document(_path(uri), text)
+        self._documents[uri] = Document(_path(uri), text, self._texts() | {real_path(_path(uri)): text})
+        self._publish_problems(uri)
+        self._look_again(uri)
+
+    def _close(self, uri: str) -> None:
+        self._documents.pop(uri, None)
+        self._publish(uri, [])
+        self._look_again(uri)
+
+    def _look_again(self, changed: str) -> None:
+        """Take in anew the other sources that include one which has changed."""
+        path = real_path(_path(changed))
+        for uri, document in list(self._documents.items()):
+            if uri != changed and path in map(real_path, document.included):
+                self._documents[uri] = Document(document.path, document.text, self._texts())
+                self._publish_problems(uri)
+
+    def _texts(self) -> dict[str, str]:
+        """The texts of the open sources, by their real paths."""
+        return {real_path(document.path): document.text for document in self._documents.values()}
+
+    def _publish_problems(self, uri: str) -> None:
+        document = self._documents[uri]
         self._publish(uri, [self._diagnostic(document, each) for each in document.problems])
 
     def _publish(self, uri: str, found: list[dict[str, Any]]) -> None:
@@ -156,7 +177,7 @@ class Server:
 
     def _diagnostic(self, document: Document, problem: Problem) -> dict[str, Any]:
         return {
-            "range": _range(document, problem.line, problem.start, problem.end),
+            "range": _range(document.words, problem.line, problem.start, problem.end),
             "severity": 1 if problem.is_error else 2,
             "source": "sbn",
             "message": problem.message,
@@ -187,16 +208,16 @@ class Server:
         said = document.hover(word) if word is not None else None
         if word is None or said is None:
             return None
-        return {"contents": {"kind": "markdown", "value": said}, "range": _range_of(document, word)}
+        return {"contents": {"kind": "markdown", "value": said}, "range": _range_of(document.words, word)}
 
     def _definition(self, given: Params) -> Any:
         document, word = self._word(given)
         found = document.definition(word) if word is not None else None
         if found is None:
             return None
-        path, line, start, end = found
+        path, words, defined = found
         uri = given["textDocument"]["uri"] if path == document.path else "file://" + pathname2url(os.path.abspath(path))
-        return self._location(uri, _range(document, line, start, end))
+        return self._location(uri, _range_of(words, defined))
 
     def _location(self, uri: str, found: dict[str, Any]) -> dict[str, Any]:
         return {"uri": uri, "range": found}
@@ -206,13 +227,13 @@ class Server:
         if word is None or word.kind not in (*kinds.DEFINITIONS, kinds.NAME, kinds.OPERATION):
             return []
         uri = given["textDocument"]["uri"]
-        return [made(uri, _range_of(document, each)) for each in document.words.references(word)]
+        return [made(uri, _range_of(document.words, each)) for each in document.words.references(word)]
 
     def _prepare_rename(self, given: Params) -> Any:
         document, word = self._word(given)
         if word is None or document.words.definition(word) is None:
             raise Refused(FAILED, "what stands here is not defined in this file")
-        return {"range": _range_of(document, word), "placeholder": word.text}
+        return {"range": _range_of(document.words, word), "placeholder": word.text}
 
     def _rename(self, given: Params) -> Any:
         document, word = self._word(given)
@@ -222,7 +243,7 @@ class Server:
             found = document.renamed(word, given["newName"])
         except ValueError as error:
             raise Refused(FAILED, str(error)) from None
-        edits = [{"range": _range_of(document, each), "newText": given["newName"]} for each in found]
+        edits = [{"range": _range_of(document.words, each), "newText": given["newName"]} for each in found]
         return {"changes": {given["textDocument"]["uri"]: edits}}
 
     def _completion(self, given: Params) -> Any:
@@ -245,7 +266,7 @@ class Server:
         document = self._document(given)
         made = []
         for word in document.words.definitions():
-            found = _range_of(document, word)
+            found = _range_of(document.words, word)
             made.append({"name": word.text, "kind": SYMBOLS[word.kind], "range": found, "selectionRange": found})
         return made
 
@@ -267,7 +288,10 @@ class Server:
         made = []
         for problem in document.problems:
             if problem.instead is not None and problem.line in lines:
-                edit = {"range": _range(document, problem.line, problem.start, problem.end), "newText": problem.instead}
+                edit = {
+                    "range": _range(document.words, problem.line, problem.start, problem.end),
+                    "newText": problem.instead,
+                }
                 made.append(
                     {
                         "title": f"Change to `{problem.instead}`",
@@ -310,10 +334,10 @@ def _position(line: int, column: int) -> dict[str, int]:
     return {"line": line, "character": column}
 
 
-def _range(document: Document, line: int, start: int, end: int) -> dict[str, Any]:
-    text = document.words.lines[line] if line < len(document.words.lines) else ""
+def _range(words: Words, line: int, start: int, end: int) -> dict[str, Any]:
+    text = words.lines[line] if line < len(words.lines) else ""
     return {"start": _position(line, _utf16(text[:start])), "end": _position(line, _utf16(text[:end]))}
 
 
-def _range_of(document: Document, word: Word) -> dict[str, Any]:
-    return _range(document, word.line, word.start, word.end)
+def _range_of(words: Words, word: Word) -> dict[str, Any]:
+    return _range(words, word.line, word.start, word.end)
