@@ -57,6 +57,18 @@ def test_a_loop_with_a_product_of_matrices_is_not_marked(marks):
     assert repeated.lower(*row, product=jnp.dot).as_text().count(MARK) == 1
 
 
+@pytest.mark.parametrize("size, marked", [(2048, True), (2049, False), (1 << 16, False)])
+def test_a_loop_with_a_large_reduction_is_not_marked(size, marked, marks):
+    # Where it is, XLA of 0.10 refuses to compile it.
+    @jax.jit
+    def halved(x):
+        return one_function.while_loop(lambda _, x: x.sum() > 1, lambda half, x: x * half, jnp.float32(0.5), x)
+
+    x = jnp.full(size, 1024 / size, jnp.float32)
+    assert (MARK in halved.lower(x).as_text()) == marked
+    assert float(halved(x).sum()) == pytest.approx(1)
+
+
 def test_no_loop_is_marked_where_the_mark_does_not_help(monkeypatch):
     monkeypatch.setattr(one_function, "_HELPS", False)
 

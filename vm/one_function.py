@@ -20,7 +20,10 @@ _Carry = TypeVar("_Carry")
 
 _MARK: dict[str, Any] = {"xla_cpu_small_call": "true", "inlineable": "false"}
 _HELPS = tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11)
-# What the function cannot hold: products of matrices, which XLA leaves to a library, and whatever calls one by itself.
+# What the function cannot hold: products of matrices and large reductions, which XLA leaves to a library, and whatever
+# calls one by itself.
+_REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min")
+_LARGE = 2048  # numbers a reduction takes; XLA of 0.10 leaves those of 4,096 to a library
 _CALLS = ("conv_general_dilated", "scatter", "sort", "fft", "custom_call", "ffi_call", "pure_callback", "io_callback")
 
 
@@ -56,6 +59,8 @@ def _holds(equation: Any) -> bool:
     name = equation.primitive.name
     if name == "dot_general":
         return not _is_product_of_matrices(equation)
+    if name in _REDUCTIONS:
+        return equation.invars[0].aval.size <= _LARGE
     return not name.startswith(_CALLS)
 
 

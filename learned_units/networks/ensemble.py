@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ from learned_units.circuits.templates import TemplateSet
 from learned_units.networks.readout import Readout, look_up
 
 PRECISION = jax.lax.Precision.HIGHEST  # float32 products on every device: decisions do not depend on it
+UNROLLED = 2  # groups of one machine written out one after the other; a loop over more is as fast and compiles sooner
 
 
 class EnsembleParams(NamedTuple):
@@ -35,9 +37,9 @@ class EnsembleParams(NamedTuple):
         family = matched_family(matched)
         outer = self.outer.reshape(outputs * positions, -1)
         if some.ndim == 2:
-            hidden = jax.nn.relu(_sums_of_rows(self.inner, family, some))
             # Of one machine, a matrix times a vector for each group: one product of matrices is slower.
-            value = jnp.stack([jnp.dot(outer, each, precision=PRECISION) for each in hidden])
+            hidden = jax.nn.relu(_for_each_group(functools.partial(_sum_of_rows, self.inner), family, some))
+            value = _for_each_group(functools.partial(jnp.dot, outer, precision=PRECISION), hidden)
         else:
             hidden = jax.nn.relu(_sums_of_many_rows(self.inner, family))
             value = jnp.dot(hidden, outer.T, precision=PRECISION)
@@ -58,22 +60,26 @@ def make_params(template_set: TemplateSet, inner: np.ndarray, outer: np.ndarray,
     return EnsembleParams(*jax.device_put(host))
 
 
-def _sums_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
-    """The hidden layer's sums, [groups, units], touching only the weights of matched templates.
+def _for_each_group(function: Callable[..., jax.Array], *arrays: jax.Array) -> jax.Array:
+    """What a function makes of each group, the first axis of the arrays and of the result."""
+    if len(arrays[0]) <= UNROLLED:
+        return jnp.stack([function(*each) for each in zip(*arrays, strict=True)])
+    return jax.lax.map(lambda each: function(*each), arrays)
 
-    `family`, int32 [groups, group], is the one that matches at each position, -1 where none does; there `some`,
-    float32 of that shape, is 0, elsewhere 1.
+
+def _sum_of_rows(inner: jax.Array, family: jax.Array, some: jax.Array) -> jax.Array:
+    """The hidden layer's sums in one group, [units], touching only the weights of matched templates.
+
+    `family`, int32 [group], is the one that matches at each position, -1 where none does; there `some`, float32 of that
+    shape, is 0, elsewhere 1.
     """
     families, group, units = inner.shape
     rows = inner.reshape(families * group, units)
-    sums = []
-    for g in range(family.shape[0]):
-        total = jnp.zeros(units, jnp.float32)
-        for p in range(group):
-            place = jnp.maximum(family[g, p], 0) * group + p
-            total = total + some[g, p] * jax.lax.dynamic_index_in_dim(rows, place, 0, keepdims=False)
-        sums.append(total)
-    return jnp.stack(sums)
+    total = jnp.zeros(units, jnp.float32)
+    for p in range(group):
+        place = jnp.maximum(family[p], 0) * group + p
+        total = total + some[p] * jax.lax.dynamic_index_in_dim(rows, place, 0, keepdims=False)
+    return total
 
 
 def _sums_of_many_rows(inner: jax.Array, family: jax.Array) -> jax.Array:

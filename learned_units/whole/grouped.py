@@ -23,12 +23,8 @@ def limit_params() -> dict[str, Any]:
 
 
 def predict(params: Mapping[str, Any], network: str, matched: tuple[jax.Array, ...]) -> Prediction:
-    """A network on many groups, as a batch of inputs: one matrix product instead of sums of single rows."""
-    template_set = machine_grouped.template_sets()[network]
-    as_batch = tuple(jnp.moveaxis(each, 0, 1)[None] for each in matched)
-    return Prediction(
-        *(jnp.moveaxis(each[0], 2, 0) for each in predictor.predict(template_set, params[network], as_batch))
-    )
+    """A network on many groups."""
+    return predictor.predict(machine_grouped.template_sets()[network], params[network], matched)
 
 
 class Evaluated(NamedTuple):

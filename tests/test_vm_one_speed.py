@@ -1,0 +1,112 @@
+"""The library runs a machine as fast as the command does: both side by side, in processes of their own.
+
+As a program (`python tests/test_vm_one_speed.py [UNIT ...]`) it prints a row of docs/speed.md for each unit.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+
+UNITS = ("ntk-limit", "ntk", "native")
+ROUNDS = 15
+SECONDS = 0.2  # of processor time, about, in each round
+# Runs as many steps as each line of its input says, and tells the seconds of processor time that they took.
+WORKER = """
+import sys, time
+if sys.argv[1] == "command":
+    from vm.console import jax_setup
+    jax_setup.prepare()
+from learned_units import load_unit
+from vm.benchmark import contenders
+if sys.argv[2] == "whole":
+    from learned_units.whole.machine import load_whole
+    whole = load_whole(contenders.WHOLE_CELLS, contenders.WHOLE_BITS, unit=sys.argv[3], progress=False)
+    contender = contenders.whole(whole, lockstep=False)
+else:
+    unit = load_unit(sys.argv[3], 16, "sbn", progress=False)
+    contender = contenders.single(unit, contenders.program(16), None, lockstep=False)
+for line in sys.stdin:
+    began = time.process_time()
+    steps = contender.run(int(line))
+    print(steps, time.process_time() - began, flush=True)
+"""
+
+
+class Speeds(NamedTuple):
+    """Of one unit, in steps for each second of processor time: medians, and that of the ratios within a round."""
+
+    unit: str
+    library: float
+    command: float
+    ratio: float
+
+
+class Side:
+    """One of the two processes."""
+
+    def __init__(self, side: str, unit: str) -> None:
+        kind, _, name = unit.rpartition(":")
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", WORKER, side, kind or "unit", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+
+    def speed(self, steps: int) -> float:
+        """Steps for each second of processor time, over that many steps."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        print(steps, file=self.process.stdin, flush=True)
+        done, seconds = self.process.stdout.readline().split()
+        return int(done) / max(float(seconds), 1e-9)
+
+    def end(self) -> None:
+        """End the process."""
+        self.process.communicate(timeout=60)
+
+
+def measured(unit: str) -> Speeds:
+    """Both sides in turn, a round after the other, which of them first in turn too. unit: a name, or whole:NAME."""
+    library, command = Side("library", unit), Side("command", unit)
+    try:
+        steps = 1000
+        for _ in range(4):  # of which the first compiles
+            steps = int(SECONDS * min(library.speed(steps), command.speed(steps))) + 1
+        rounds = []
+        for turn in range(ROUNDS):
+            if turn % 2:
+                theirs, mine = command.speed(steps), library.speed(steps)
+            else:
+                mine, theirs = library.speed(steps), command.speed(steps)
+            rounds.append((mine, theirs))
+    finally:
+        library.end()
+        command.end()
+    mine, theirs = (statistics.median(side) for side in zip(*rounds, strict=True))
+    return Speeds(unit, mine, theirs, statistics.median(one / other for one, other in rounds))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_library_is_as_fast_as_the_command(unit):
+    assert measured(unit).ratio >= 0.95
+
+
+def main(units: list[str]) -> None:
+    """Print a row for each unit."""
+    import jax
+
+    python = ".".join(map(str, sys.version_info[:2]))
+    for found in map(measured, units or UNITS):
+        speeds = f"{found.library:,.0f} | {found.command:,.0f} | {found.ratio:.2f}"
+        sys.stdout.write(f"| {jax.__version__} | {python} | `{found.unit}` | {speeds} |\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
