@@ -97,4 +97,14 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "neural-gpu": Experiment(
         "neural_gpu", "the Neural GPU's error rate by length, 20 to 2,000 bits, and its original encoding", "20 min"
     ),
+    "neural-gpu-tasks": Experiment(
+        "neural_gpu_tasks",
+        "copy, reverse, duplicate, sort, count and add: the Neural GPU's error rate by length, beside a plain network",
+        "10 min",
+    ),
+    "neural-gpu-ablation": Experiment(
+        "neural_gpu_ablation",
+        "aligned subtraction to 2,000 bits, with and without each ingredient of the training",
+        "10 min",
+    ),
 }
