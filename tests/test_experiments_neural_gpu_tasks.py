@@ -1,13 +1,11 @@
 """The Neural GPU's tasks: what stands on their tapes, and what training them, with more or less, comes down to."""
 
-import functools
-
 import jax
 import numpy as np
 import pytest
 
 from learned_units.experiments import ingredients, neural_gpu_ablation, neural_gpu_tasks, sequences
-from learned_units.experiments.ingredients import CELL, PLAIN, RELAXED, Ingredients, Net
+from learned_units.experiments.ingredients import CELL, PLAIN, RELAXED, Ingredients
 from learned_units.neural_gpu import network, tape, training
 
 
@@ -47,21 +45,20 @@ def test_a_batch_has_strings_of_every_length_asked_for_and_nothing_after_them(ta
 def test_the_plain_network_is_as_large_as_the_cell():
     sizes = []
     for kind in (CELL, PLAIN):
-        weights = jax.eval_shape(functools.partial(kind.start, symbols=sequences.SYMBOLS), jax.random.key(0))
+        weights = jax.eval_shape(lambda key, kind=kind: kind.start(key, sequences.SYMBOLS), jax.random.key(0))
         sizes.append(sum(each.size for each in jax.tree.leaves(weights)))
     cell, plain = sizes
     assert 0.95 * cell < plain <= cell
 
 
 def test_without_noise_the_loss_of_the_cell_is_that_of_the_units_training():
-    rng = np.random.default_rng(0)
-    net = Net(sequences.ADD, Ingredients(noise=0.0), 0)
-    examples = jax.device_put(ingredients._examples(net, rng, 0.5, 0, 1))
+    given = Ingredients(noise=0.0)
+    examples = jax.device_put(ingredients.draw(sequences.ADD, given, np.random.default_rng(0), 0.5, 0, 1))
     loss = jax.jit(CELL.loss)
     weights = CELL.start(jax.random.key(1), sequences.SYMBOLS)
-    batch = training.Batch(examples.symbols, examples.answers, np.float32(0))
+    batch = training.Batch(examples.symbols, examples.answers, jax.numpy.float32(0))
     theirs = jax.jit(training._loss)(weights, batch, jax.random.key(2))
-    assert float(loss(weights, examples, 0.5, net.given)) == pytest.approx(float(theirs), rel=1e-5)
+    assert float(loss(weights, examples, 0.5, given)) == pytest.approx(float(theirs), rel=1e-5)
     for more in (Ingredients(), Ingredients(noise=0.0, dropout=0.1), Ingredients(noise=0.0, penalty=0.1)):
         assert float(loss(weights, examples, 0.5, more)) != pytest.approx(float(theirs), rel=1e-4)
 
@@ -70,17 +67,17 @@ def test_without_noise_the_loss_of_the_cell_is_that_of_the_units_training():
 def test_relaxed_copies_count_apart_at_first_and_not_once_they_are_shared():
     copies = RELAXED.start(jax.random.key(0), sequences.SYMBOLS)
     apart = jax.tree.map(lambda each: each.at[0].add(0.1).at[1].add(-0.1), copies)  # the mean is as it was
-    net = Net(sequences.SUBTRACT, Ingredients(noise=0.0), 0)
-    examples = jax.device_put(ingredients._examples(net, np.random.default_rng(0), 0.0, 0, 1))
+    given = Ingredients(noise=0.0)
+    examples = jax.device_put(ingredients.draw(sequences.SUBTRACT, given, np.random.default_rng(0), 0.0, 0, 1))
     loss = jax.jit(RELAXED.loss)
-    early = [float(loss(each, examples, 0.0, net.given)) for each in (copies, apart)]
-    late = [float(loss(each, examples, ingredients.SHARED_FROM, net.given)) for each in (copies, apart)]
+    early = [float(loss(each, examples, 0.0, given)) for each in (copies, apart)]
+    late = [float(loss(each, examples, ingredients.SHARED_FROM, given)) for each in (copies, apart)]
     assert early[0] != pytest.approx(early[1], rel=1e-4) and late[0] == pytest.approx(late[1], rel=1e-5)
 
 
 def test_a_curriculum_begins_with_short_strings_and_gradient_noise_falls():
     def drawn(given: Ingredients, part: float, update: int) -> ingredients.Examples:
-        return ingredients._examples(Net(sequences.COPY, given, 0), np.random.default_rng(0), part, update, 4000)
+        return ingredients.draw(sequences.COPY, given, np.random.default_rng(0), part, update, 4000)
 
     lengths = [int((drawn(Ingredients(curriculum=True), part, 0).symbols != 0).sum(1).max()) for part in (0, 0.25, 0.5)]
     assert lengths == [4, 10, 20]
@@ -90,7 +87,7 @@ def test_a_curriculum_begins_with_short_strings_and_gradient_noise_falls():
 
 @pytest.mark.slow
 def test_reversing_is_learned_in_some_hundred_updates_and_holds_at_five_times_the_length():
-    (weights,) = ingredients.fit(CELL, [Net(sequences.REVERSE, Ingredients(), 0)], 300, silent)
+    weights = ingredients.fit(CELL, sequences.REVERSE, Ingredients(), 0, 300, silent)
     assert ingredients.wrong(CELL, weights, sequences.REVERSE, 100, 50, 1) == 0
     fresh = network.initialise(jax.random.key(0), sequences.SYMBOLS, training.MAPS)
     assert ingredients.wrong(CELL, fresh, sequences.REVERSE, 20, 50, 1) > 40

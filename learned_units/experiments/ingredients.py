@@ -7,7 +7,7 @@ dropout on the state, noise on the gradient, parameters that are shared between 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +26,7 @@ Weights = Any  # of the cell, or of the plain network: a pytree of float32 array
 POSITIONS = 22  # of a tape in training: 20 bits and two ends, or a string of 10 or 11 twice
 CURRICULUM = (4, 7, 10, 15, training.LONGEST)  # bits at most, by fifths of CURRICULUM_UNTIL
 CURRICULUM_UNTIL = 0.5
+COPIES = 3  # of the parameters, where their sharing is relaxed
 SHARED_FROM = 0.6  # part of the training after which all steps have the same parameters
 
 
@@ -47,47 +48,37 @@ class Kind(NamedTuple):
     logits: Callable[[Weights, jax.Array], jax.Array]  # (weights, symbols) -> [..., positions]
 
 
-class Net(NamedTuple):
-    """What one net is trained on, with what, from which seed."""
-
-    task: SequenceTask
-    given: Ingredients
-    seed: int
-
-
-def fit(kind: Kind, nets: Sequence[Net], updates: int, progress: Callable[[float, float], None]) -> list[Weights]:
-    """Train all these nets side by side, on tapes of up to POSITIONS positions.
-
-    Side by side, because the operations of one net are so small that starting them is most of the work. What a net
-    becomes does not depend on the others, up to rounding. progress(part done, mean loss) is called now and then.
-    """
-    rngs = [np.random.default_rng(net.seed) for net in nets]
-    weights = _stacked([kind.start(jax.random.key(net.seed), sequences.SYMBOLS) for net in nets])
-    size = sum(each[0].size for each in jax.tree.leaves(weights))
-    given = jax.tree.map(lambda *each: jnp.asarray(each, jnp.float32), *(net.given for net in nets))
+def fit(
+    kind: Kind,
+    task: SequenceTask,
+    given: Ingredients,
+    seed: int,
+    updates: int,
+    progress: Callable[[float, float], None],
+) -> Weights:
+    """Train a net on tapes of up to POSITIONS positions. progress(part done, mean loss) is called now and then."""
+    rng = np.random.default_rng(seed)
+    weights = kind.start(jax.random.key(seed), sequences.SYMBOLS)
+    size = sum(each.size for each in jax.tree.leaves(weights))
+    traced = jax.tree.map(np.float32, given)
     optimiser = _optimiser(updates)
-    moments = jax.vmap(optimiser.init)(weights)
+    moments = optimiser.init(weights)
     losses = []
     for update in range(updates):
         part = update / updates
-        given_now = [_examples(net, rng, part, update, size) for net, rng in zip(nets, rngs, strict=True)]
-        examples = Examples(*(np.stack(column) for column in zip(*given_now, strict=True)))
+        examples = draw(task, given, rng, part, update, size)
         weights, moments, loss = _update(
-            weights, moments, examples, np.float32(part), given, kind=kind, optimiser=optimiser
+            weights, moments, examples, np.float32(part), traced, kind=kind, optimiser=optimiser
         )
         losses.append(loss)
         if len(losses) == training.UPDATES_PER_REPORT:
             progress(part, float(np.mean(losses)))
             losses.clear()
-    return [jax.tree.map(lambda each, k=k: each[k], weights) for k in range(len(nets))]
-
-
-def _stacked(trees: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    return weights
 
 
 class Examples(NamedTuple):
-    """What one net is given in one update. Drawn by numpy: XLA takes a minute to compile its own generator."""
+    """What a net is given in one update. Drawn by numpy: XLA takes a minute to compile its own generator."""
 
     symbols: Array  # uint8 [batch, positions]
     answers: Array
@@ -95,16 +86,19 @@ class Examples(NamedTuple):
     added: Array  # float32 [parameters], to the gradient
 
 
-def _examples(net: Net, rng: np.random.Generator, part: float, update: int, size: int) -> Examples:
-    longest = max(length for length in range(1, training.LONGEST + 1) if net.task.positions(length) <= POSITIONS)
-    if net.given.curriculum:
+def draw(
+    task: SequenceTask, given: Ingredients, rng: np.random.Generator, part: float, update: int, size: int
+) -> Examples:
+    """The examples of an update, for a net of `size` parameters, when that part of the training is done."""
+    longest = max(length for length in range(1, training.LONGEST + 1) if task.positions(length) <= POSITIONS)
+    if given.curriculum:
         longest = min(longest, CURRICULUM[min(len(CURRICULUM) - 1, int(len(CURRICULUM) * part / CURRICULUM_UNTIL))])
     lengths = rng.integers(1, longest + 1, training.BATCH)
-    symbols, answers = sequences.batch(net.task, rng, lengths.tolist(), POSITIONS)
+    symbols, answers = sequences.batch(task, rng, lengths.tolist(), POSITIONS)
     levels = rng.integers(0, 256, (POSITIONS, 2, training.BATCH, POSITIONS, training.MAPS), np.uint8)
     added = np.zeros(size, np.float32)
-    if net.given.gradient_noise:
-        added = rng.normal(0, net.given.gradient_noise / (1 + update) ** 0.55, size).astype(np.float32)
+    if given.gradient_noise:
+        added = rng.normal(0, given.gradient_noise / (1 + update) ** 0.55, size).astype(np.float32)
     return Examples(symbols, answers, levels, added)
 
 
@@ -134,18 +128,13 @@ def _optimiser(updates: int) -> optax.GradientTransformation:
 
 
 @functools.partial(jax.jit, static_argnames=("kind", "optimiser"), donate_argnums=(0, 1))
-def _update(weights, moments, examples: Examples, part, given, *, kind: Kind, optimiser):
-    """One update of every net: all but `part` have a leading axis of nets."""
-
-    def one(weights, moments, examples: Examples, given: Ingredients):
-        loss, gradient = jax.value_and_grad(kind.loss)(weights, examples, part, given)
-        flat, unflatten = ravel_pytree(gradient)
-        gradient = unflatten(flat + examples.added)
-        with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integers and floats
-            change, moments = optimiser.update(gradient, moments, weights)
-        return jax.tree.map(jnp.add, weights, change), moments, loss
-
-    return jax.vmap(one)(weights, moments, examples, given)
+def _update(weights, moments, examples: Examples, part, given: Ingredients, *, kind: Kind, optimiser):
+    loss, gradient = jax.value_and_grad(kind.loss)(weights, examples, part, given)
+    flat, unflatten = ravel_pytree(gradient)
+    gradient = unflatten(flat + examples.added)
+    with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integers and floats
+        change, moments = optimiser.update(gradient, moments, weights)
+    return jax.tree.map(jnp.add, weights, change), moments, loss
 
 
 def _cross_entropy(logits: jax.Array, symbols: jax.Array, answers: jax.Array) -> jax.Array:
@@ -195,13 +184,16 @@ def _cell_start(key: jax.Array, symbols: int) -> network.Network:
     return network.initialise(key, symbols, training.MAPS)
 
 
+def _relaxed_start(key: jax.Array, symbols: int) -> network.Network:
+    return jax.tree.map(lambda each: jnp.stack([each] * COPIES), _cell_start(key, symbols))
+
+
 def _relaxed_logits(copies, symbols: jax.Array) -> jax.Array:
     return network.run(jax.tree.map(lambda each: each.mean(0), copies), symbols)
 
 
-COPIES = 3
 CELL = Kind(_cell_start, _cell_loss, network.run)
-RELAXED = Kind(lambda key, symbols: _stacked([_cell_start(key, symbols)] * COPIES), _relaxed_loss, _relaxed_logits)
+RELAXED = Kind(_relaxed_start, _relaxed_loss, _relaxed_logits)
 
 
 class Plain(NamedTuple):

@@ -7,7 +7,7 @@ size and the same number of updates; every seed is reported.
 from __future__ import annotations
 
 from learned_units.experiments import ingredients, limits, sequences
-from learned_units.experiments.ingredients import CELL, RELAXED, Ingredients, Net
+from learned_units.experiments.ingredients import CELL, RELAXED, Ingredients
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.store import Progress
 
@@ -31,30 +31,15 @@ LEAST_PERCENT = 0.1  # below it the axis is linear
 
 
 def measure(quick: bool, progress: Progress) -> Table:
-    """Train all nets of a kind side by side; one row for each training, with its error at each length."""
+    """One row for each training, with its error at each length."""
     updates, lengths = (QUICK_UPDATES, QUICK_LENGTHS) if quick else (UPDATES, LENGTHS)
-    trained: dict[tuple[str, int], ingredients.Weights] = {}
-    for k, kind in enumerate((CELL, RELAXED)):
-
-        def report(part: float, loss: float, k: int = k) -> None:
-            progress(f"training subtraction: mean loss {loss:.4f}", (k + part) / 3)
-
-        names = [name for name, (its_kind, _) in NAMED.items() if its_kind is kind]
-        nets = [Net(sequences.SUBTRACT, NAMED[name][1], seed) for name in names for seed in SEEDS]
-        labels = [(name, seed) for name in names for seed in SEEDS]
-        trained |= dict(zip(labels, ingredients.fit(kind, nets, updates, report), strict=True))
     rows: list[tuple[Cell, ...]] = []
-    for k, (name, (kind, _)) in enumerate(NAMED.items()):
-        cells: list[Cell] = [name]
-        for length, cases in lengths.items():
-            progress(f"measuring '{name}': {length:,} bits", (2 + k / len(NAMED)) / 3)
-            wrong = [
-                ingredients.wrong(kind, trained[name, seed], sequences.SUBTRACT, length, cases, TEST_SEED)
-                for seed in SEEDS
-            ]
-            rates = [100 * each / cases for each in wrong]
-            cells += [*rates, 100 * limits.upper(sum(wrong), cases * len(SEEDS))]
-        rows.append(tuple(cells))
+    for k, name in enumerate(NAMED):
+
+        def report(what: str, part: float, k: int = k) -> None:
+            progress(what, (k + part) / len(NAMED))
+
+        rows.append(row(name, updates, lengths, report))
     columns = ["training"]
     for length in lengths:
         columns += [f"{length:,} bits, seed {seed}" for seed in SEEDS] + [f"{length:,} bits, at most"]
@@ -74,6 +59,24 @@ def measure(quick: bool, progress: Progress) -> Table:
         ),
         (_panel(rows, tuple(lengths)),),
     )
+
+
+def row(name: str, updates: int, lengths: dict[int, int], progress: Progress) -> tuple[Cell, ...]:
+    """What one training leads to, with every seed."""
+    (kind, given), nets = NAMED[name], []
+    for k, seed in enumerate(SEEDS):
+
+        def report(part: float, loss: float, k: int = k, seed: int = seed) -> None:
+            progress(f"training '{name}', seed {seed}: loss {loss:.4f}", (k + part) / (len(SEEDS) + 1))
+
+        nets.append(ingredients.fit(kind, sequences.SUBTRACT, given, seed, updates, report))
+    cells: list[Cell] = [name]
+    for length, cases in lengths.items():
+        progress(f"measuring '{name}': {length:,} bits", len(SEEDS) / (len(SEEDS) + 1))
+        wrong = [ingredients.wrong(kind, net, sequences.SUBTRACT, length, cases, TEST_SEED) for net in nets]
+        rates = [100 * each / cases for each in wrong]
+        cells += [*rates, 100 * limits.upper(sum(wrong), cases * len(nets))]
+    return tuple(cells)
 
 
 def _panel(rows: list[tuple[Cell, ...]], lengths: tuple[int, ...]) -> Panel:

@@ -7,12 +7,13 @@ strings of up to 2,000 bits. Nothing is selected: every seed is reported.
 from __future__ import annotations
 
 from learned_units.experiments import ingredients, limits, sequences
-from learned_units.experiments.ingredients import CELL, PLAIN, Ingredients, Net
+from learned_units.experiments.ingredients import CELL, PLAIN, Ingredients
+from learned_units.experiments.sequences import SequenceTask
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.store import Progress
 
 SEEDS = (0, 1, 2)
-UPDATES = 600
+UPDATES = 800
 QUICK_UPDATES = 20
 LENGTHS = {20: 1000, 50: 300, 100: 100, 500: 10, 2000: 2}  # bits, and strings for each seed
 QUICK_LENGTHS = {20: 20, 50: 5}
@@ -31,26 +32,16 @@ LEAST_PERCENT = 0.05  # below it the axis is linear
 
 
 def measure(quick: bool, progress: Progress) -> Table:
-    """Train all tasks and seeds side by side, one kind of network after the other; one row for each length."""
+    """Train each kind of network on each task with each seed; one row for each length."""
     updates, lengths = (QUICK_UPDATES, QUICK_LENGTHS) if quick else (UPDATES, LENGTHS)
     rows: list[tuple[Cell, ...]] = []
-    for k, (name, kind) in enumerate(KINDS.items()):
+    stages = [(task, name) for task in sequences.TASKS for name in KINDS]
+    for k, (task, name) in enumerate(stages):
 
-        def report(part: float, loss: float, k: int = k, name: str = name) -> None:
-            progress(f"training all tasks, {name}: loss {loss:.4f}", (k + part / 2) / len(KINDS))
+        def report(what: str, part: float, k: int = k) -> None:
+            progress(what, (k + part) / len(stages))
 
-        nets = [Net(task, Ingredients(), seed) for task in sequences.TASKS for seed in SEEDS]
-        weights = ingredients.fit(kind, nets, updates, report)
-        trained = {(net.task.name, net.seed): each for net, each in zip(nets, weights, strict=True)}
-        for j, task in enumerate(sequences.TASKS):
-            for length, cases in lengths.items():
-                progress(f"measuring {task.name}, {name}: {length:,} bits", (k + (1 + j / len(nets)) / 2) / len(KINDS))
-                wrong = [
-                    ingredients.wrong(kind, trained[task.name, seed], task, length, cases, TEST_SEED) for seed in SEEDS
-                ]
-                total, strings = sum(wrong), cases * len(SEEDS)
-                rows.append((task.name, name, length, strings, *wrong, total / strings, limits.upper(total, strings)))
-    rows.sort(key=lambda row: [task.name for task in sequences.TASKS].index(str(row[0])))
+        rows += by_length(task, name, updates, lengths, report)
     return Table(
         "The Neural GPU's tasks, by length",
         COLUMNS,
@@ -64,6 +55,26 @@ def measure(quick: bool, progress: Progress) -> Table:
         ),
         (_panel(rows, "Neural GPU"), _panel(rows, "plain recurrent")),
     )
+
+
+def by_length(
+    task: SequenceTask, name: str, updates: int, lengths: dict[int, int], progress: Progress
+) -> list[tuple[Cell, ...]]:
+    """The rows of one task and kind of network."""
+    kind, nets = KINDS[name], []
+    for k, seed in enumerate(SEEDS):
+
+        def report(part: float, loss: float, k: int = k, seed: int = seed) -> None:
+            progress(f"training {task.name}, {name}, seed {seed}: loss {loss:.4f}", (k + part) / (len(SEEDS) + 1))
+
+        nets.append(ingredients.fit(kind, task, Ingredients(), seed, updates, report))
+    rows = []
+    for length, cases in lengths.items():
+        progress(f"measuring {task.name}, {name}: {length:,} bits", len(SEEDS) / (len(SEEDS) + 1))
+        wrong = [ingredients.wrong(kind, weights, task, length, cases, TEST_SEED) for weights in nets]
+        total, strings = sum(wrong), cases * len(nets)
+        rows.append((task.name, name, length, strings, *wrong, total / strings, limits.upper(total, strings)))
+    return rows
 
 
 def _panel(rows: list[tuple[Cell, ...]], name: str) -> Panel:
