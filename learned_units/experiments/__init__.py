@@ -58,6 +58,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "which modular polynomials are learned from half of their table, and the weights' spectra",
         "2 min",
     ),
+    "modular-seeds": Experiment(
+        "modular_seeds",
+        "the same polynomials modulo 23 and 97 from five seeds each, where other rows say when to stop",
+        "20 min",
+    ),
     "modular-sums": Experiment(
         "modular_sums",
         "networks trained on sums of two to four terms, and how like the analytic weights they become",
