@@ -29,7 +29,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "permutations": Experiment(
         "permutations",
         "networks needed to permute 2 to 30 bits, by formula and by training, beside the paper's, and how they grow",
-        "3 min",
+        "5 min",
     ),
     "moments": Experiment(
         "moments", "mean and variance of a prediction, closed form against trained networks of 1k to 32k units", "2 min"
@@ -105,11 +105,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "neural-gpu-tasks": Experiment(
         "neural_gpu_tasks",
         "copy, reverse, duplicate, sort, count and add: the Neural GPU's error rate by length, beside a plain network",
-        "10 min",
+        "15 min",
     ),
     "neural-gpu-ablation": Experiment(
         "neural_gpu_ablation",
         "aligned subtraction to 2,000 bits, with and without each ingredient of the training",
-        "10 min",
+        "15 min",
     ),
 }
