@@ -29,7 +29,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "permutations": Experiment(
         "permutations",
         "networks needed to permute 2 to 30 bits, by formula and by training, beside the paper's, and how they grow",
-        "3 min",
+        "5 min",
     ),
     "moments": Experiment(
         "moments", "mean and variance of a prediction, closed form against trained networks of 1k to 32k units", "2 min"
@@ -57,6 +57,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "modular",
         "which modular polynomials are learned from half of their table, and the weights' spectra",
         "2 min",
+    ),
+    "modular-seeds": Experiment(
+        "modular_seeds",
+        "the same polynomials modulo 23 and 97 from five seeds each, where other rows say when to stop",
+        "20 min",
     ),
     "modular-sums": Experiment(
         "modular_sums",
@@ -96,5 +101,15 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "xor": Experiment("xor", "width against margin for a task that no linear map can do", "2 min"),
     "neural-gpu": Experiment(
         "neural_gpu", "the Neural GPU's error rate by length, 20 to 2,000 bits, and its original encoding", "20 min"
+    ),
+    "neural-gpu-tasks": Experiment(
+        "neural_gpu_tasks",
+        "copy, reverse, duplicate, sort, count and add: the Neural GPU's error rate by length, beside a plain network",
+        "15 min",
+    ),
+    "neural-gpu-ablation": Experiment(
+        "neural_gpu_ablation",
+        "aligned subtraction to 2,000 bits, with and without each ingredient of the training",
+        "15 min",
     ),
 }
