@@ -57,8 +57,11 @@ def _state(unit: Unit, certified: Certificate, steps: int) -> None:
         "algebraic": ("failure", "0 for a run of any length, on any program: closed form, nothing learned"),
         "estimate": ("ESTIMATE of failure", f"{certified.failure:.1e} for a run of {steps:,} steps"),
     }[certified.kind]
+    scope = unit.scope
+    parts = f"difference {scope.difference}, branch decision {scope.decision}, next pc {scope.select}"
     rows = [
         ("unit", f"{unit.name}, {unit.word_bits}-bit {unit.isa}{seed}: {unit.detail}"),
+        ("parts", f"{parts}; native: {scope.glue}"),
         ("kind", certified.kind),
         what,
         ("covers", certified.covers),
