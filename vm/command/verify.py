@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vm.command.verify_shards import Failed, run_pairs, run_word_form, search_operands, tell_weakest, too_low
 from vm.console import chosen_unit, jax_setup, outputs, picture, terminal
 from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.terminal import Talk
+from vm.console.verifying import Failed, run_pairs, run_word_form, search_operands, tell_weakest, too_low
 from vm.margin import format_margin
 
 if TYPE_CHECKING:
