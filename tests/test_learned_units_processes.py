@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from learned_units import load_unit, processes
-from learned_units.proof import pairs
+from learned_units.proof import pairs, shards
 from learned_units.store import WeightsError
 
 # A process of several: argv is where they meet, how many they are, and which it is. Shards are small.
@@ -21,6 +21,7 @@ import dataclasses, json, sys, jax
 jax.distributed.initialize(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), initialization_timeout=60)
 from learned_units import load_unit, processes
 from learned_units.proof import pairs as verification
+from learned_units.proof import shards
 from learned_units import unit as unit_module
 verification.SHARD = 1 << 10
 """
@@ -73,7 +74,7 @@ def told(started: list[subprocess.Popen]) -> list[str]:
 
 VERIFY = """
 unit = load_unit("ntk-limit", 7)
-covered, example = verification.verify(unit, verification.plan(unit))
+covered, example = shards.verify(unit, verification.plan(unit))
 print(json.dumps(dataclasses.asdict(covered)))
 """
 
@@ -82,20 +83,18 @@ print(json.dumps(dataclasses.asdict(covered)))
 def test_all_processes_learn_what_one_would_and_go_on_from_what_another_number_of_them_finished(start):
     unit = load_unit("ntk-limit", 7)
     plan = pairs.plan(unit)
-    alone, _ = pairs.verify(unit, plan)
+    alone, _ = shards.verify(unit, plan)
     assert alone.shards == 16
-    pairs.forget(plan)
-    pairs.verify(unit, plan, most_shards=5)
+    shards.forget(plan)
+    shards.verify(unit, plan, most_shards=5)
     assert [json.loads(line) for line in told(start(VERIFY))] == [vars(alone)] * 2
     assert sorted(path.name for path in plan.folder.iterdir()) == ["0.txt", "1.txt"]
-    assert pairs.finished(plan) == alone
+    assert shards.finished(plan) == alone
 
 
 @pytest.mark.slow
 def test_processes_with_folders_of_their_own_tell_each_other_what_is_finished(start, tmp_path):
-    first = (
-        'unit = load_unit("ntk-limit", 7)\nverification.verify(unit, verification.plan(unit), most_shards=5)\nprint(1)'
-    )
+    first = 'unit = load_unit("ntk-limit", 7)\nshards.verify(unit, verification.plan(unit), most_shards=5)\nprint(1)'
     told(start(first, folders=tmp_path))
     heard = VERIFY.replace("plan(unit))\n", "plan(unit), progress=lambda what, part: heard.append(part))\n")
     lines = told(start(f"heard = []{heard}print(heard[0], covered.shards)", folders=tmp_path))
@@ -109,7 +108,7 @@ unit = load_unit("ntk-limit", 9)
 def progress(what, part):
     print("at", part, flush=True)
 try:
-    verification.verify(unit, verification.plan(unit), progress=progress)
+    shards.verify(unit, verification.plan(unit), progress=progress)
 except processes.ProcessLost as lost:
     print(lost, flush=True)
     import os; os._exit(7)
@@ -128,9 +127,9 @@ except processes.ProcessLost as lost:
     assert out.endswith("another process of the cluster ended before the work was done\n")
     unit = load_unit("ntk-limit", 9)
     plan = pairs.plan(unit)
-    before = pairs.finished(plan)
+    before = shards.finished(plan)
     assert before.shards >= 18
-    after, example = pairs.verify(unit, plan)
+    after, example = shards.verify(unit, plan)
     assert (after.shards, after.cases, example) == (256, 1 << 18, None)
 
 
@@ -143,7 +142,7 @@ if processes.index() == 1:
     form = unit.params["difference"]
     broken = form._replace(table=form.table.at[3, 2].set(9))
     unit = dataclasses.replace(unit, params={**unit.params, "difference": broken})
-covered, example = verification.verify(unit, plan)
+covered, example = shards.verify(unit, plan)
 print(json.dumps([covered.shards, dataclasses.asdict(example)]))
 """
     one, other = (json.loads(line) for line in told(start(code)))
@@ -151,7 +150,7 @@ print(json.dumps([covered.shards, dataclasses.asdict(example)]))
     shards, example = one
     assert example["difference"] != example["exact_difference"] == (example["minuend"] - example["subtrahend"]) % 128
     assert example["decision"]["network"]
-    assert shards == pairs.finished(pairs.plan(load_unit("ntk-limit", 7))).shards < 16
+    assert shards == shards.finished(pairs.plan(load_unit("ntk-limit", 7))).shards < 16
 
 
 @pytest.mark.slow
@@ -176,7 +175,7 @@ def test_processes_with_other_weights_are_refused(start):
 unit = load_unit("ntk-limit", 7)
 unit = dataclasses.replace(unit, detail=f"weights {processes.index()}")
 try:
-    verification.verify(unit, verification.plan(unit))
+    shards.verify(unit, verification.plan(unit))
 except Exception as error:
     print(type(error).__name__, error)
 """

@@ -10,16 +10,14 @@ import time
 
 import numpy as np
 import pytest
-from marks import slow
 
 from learned_units import load_unit, store
 from learned_units import unit as unit_module
 from learned_units.circuits.subtract_branch import template_sets
-from learned_units.networks import limit, readout
 from learned_units.proof import enumeration as proof
-from learned_units.proof import operands
+from learned_units.proof import operands, shards
 from learned_units.proof import pairs as verification
-from learned_units.proof.pairs import ALL, CLASSES, SAMPLED
+from learned_units.proof.pairs import ALL, SAMPLED
 from learned_units.store import WeightsError
 from learned_units.unit import Unit
 from learned_units.weights import recipes
@@ -58,29 +56,6 @@ def test_all_pairs_are_all_pairs():
     assert sorted(ran(plan)) == [(a, b) for a in range(64) for b in range(64)]
 
 
-@pytest.mark.parametrize(("word_bits", "count"), [(4, 225), (5, 872), (6, 3379), *slow((8, 50_741))])
-def test_one_pair_stands_for_every_input_of_the_first_pass_of_the_paper_form(word_bits, count):
-    index = np.arange(1 << (2 * word_bits), dtype=np.uint64)
-    minuend, subtrahend = index >> np.uint64(word_bits), index & np.uint64((1 << word_bits) - 1)
-    kept = verification.stands_for_its_class(minuend, subtrahend, word_bits)
-    inputs = [first_pass_input(a, b, word_bits) for a, b in zip(minuend.tolist(), subtrahend.tolist(), strict=True)]
-    chosen = [code for code, keep in zip(inputs, kept.tolist(), strict=True) if keep]
-    assert len(chosen) == len(set(chosen)) == len(set(inputs)) == count
-
-
-def first_pass_input(a: int, b: int, word_bits: int) -> tuple[int, ...]:
-    """The family of `first` that matches at each position, by the families' own conditions."""
-    families = FIRST.families
-    row = []
-    for i in range(word_bits):
-        line = {"a": a >> i & 1, "b": b >> i & 1, "a_below": a << 1 >> i & 1, "b_below": b << 1 >> i & 1}
-        row.append(next((k for k, f in enumerate(families) if all(line[n] == v for n, v in f.when)), -1))
-    return tuple(row)
-
-
-FIRST = template_sets(8)["first"]
-
-
 def test_a_sample_is_half_adversarial_and_its_seed_decides_it():
     unit = load_unit("native", 16)
     plan = verification.plan(unit, 1200, seed=5)
@@ -105,7 +80,7 @@ def test_all_pairs_of_wide_words_are_refused():
 @pytest.mark.parametrize("name", ["native", "ntk-limit"])
 def test_units_that_are_right_pass(name, isa):
     unit = load_unit(name, 5, isa)
-    covered, example = verification.verify(unit, verification.plan(unit))
+    covered, example = shards.verify(unit, verification.plan(unit))
     assert example is None
     assert (covered.shards, covered.cases) == (1, 1024)
     assert covered.smallest_margin == (float("inf") if name == "native" else pytest.approx(1, abs=1e-4))
@@ -125,11 +100,11 @@ def test_exact_is_what_python_integers_say(isa):
 def test_a_unit_that_is_wrong_is_told_with_operands_and_the_decision(cases):
     unit = limit_with_fault(6)
     plan = verification.plan(unit, cases)
-    covered, example = verification.verify(unit, plan)
+    covered, example = shards.verify(unit, plan)
     assert example is not None
     assert example.difference != (example.minuend - example.subtrahend) % 64 == example.exact_difference
     assert example.decision is not None
-    assert covered == verification.finished(plan)
+    assert covered == shards.finished(plan)
     told = unit.subtract_branch(example.minuend, example.subtrahend, example.target, example.fall_through)
     assert (int(told.difference), int(told.next_pc)) == (example.difference, example.next_pc)
 
@@ -141,7 +116,7 @@ def test_the_decision_to_blame_is_the_first_wrong_one_of_a_trained_unit(unit_of)
     broken = dataclasses.replace(
         unit, params={**unit.params, "difference": weights._replace(outer=weights.outer * np.float32(0.1))}
     )
-    _, example = verification.verify(broken, verification.plan(broken))
+    _, example = shards.verify(broken, verification.plan(broken))
     assert example is not None and example.decision is not None
     decision = example.decision
     assert (decision.network, decision.output) == ("difference", "d")
@@ -154,30 +129,7 @@ def test_no_margin_and_a_margin_that_is_no_number_are_wrong(unit_of):
     select = unit.params["select"]
     for spoil in (select._replace(outer=select.outer * np.float32("nan")), select._replace(inner=select.inner * 0)):
         spoiled = dataclasses.replace(unit, params={**unit.params, "select": spoil})
-        assert verification.verify(spoiled, verification.plan(spoiled))[1] is not None
-
-
-def paper_form_limit(word_bits: int) -> Unit:
-    return load_unit("ntk-limit", word_bits, "sbn", group=word_bits)
-
-
-def test_the_paper_form_is_right_on_every_input_in_the_limit():
-    unit = paper_form_limit(6)
-    plan = verification.plan(unit, classes=True)
-    assert plan.operands == CLASSES
-    covered, example = verification.verify(unit, plan)
-    assert example is None
-    assert covered.cases == 3379
-    found = proof.enumerate_word_wide(unit.params, 6)
-    assert {name: (each.inputs, each.wrong) for name, each in found.items()} == {"select": (128, 0), "any": (64, 0)}
-
-
-def test_a_wrong_select_of_the_paper_form_is_found():
-    sets = template_sets(6)
-    params = {name: limit.make_params(each, readout.calibrated(each)) for name, each in sets.items()}
-    form = params["select"]
-    params["select"] = form._replace(table=form.table.at[3, 5].set(9))
-    assert proof.enumerate_word_wide(params, 6)["select"].wrong > 0
+        assert shards.verify(spoiled, verification.plan(spoiled))[1] is not None
 
 
 def test_the_weakest_input_of_a_wrong_network_is_named(unit_of):
@@ -198,26 +150,26 @@ def test_the_weakest_input_of_a_wrong_network_is_named(unit_of):
 def test_what_was_finished_is_not_run_again():
     unit = load_unit("ntk-limit", 6)
     plan = verification.plan(unit)
-    first, _ = verification.verify(unit, plan, most_shards=1)
+    first, _ = shards.verify(unit, plan, most_shards=1)
     assert (first.shards, first.cases) == (1, 1024)
     heard = []
-    whole, _ = verification.verify(unit, plan, progress=lambda what, part: heard.append(part))
+    whole, _ = shards.verify(unit, plan, progress=lambda what, part: heard.append(part))
     assert (whole.shards, whole.cases) == (4, 4096)
     assert heard[0] == 0.25
     heard.clear()
-    assert verification.verify(unit, plan, progress=lambda what, part: heard.append(part))[0] == whole
+    assert shards.verify(unit, plan, progress=lambda what, part: heard.append(part))[0] == whole
     assert heard == []
-    verification.forget(plan)
-    assert verification.finished(plan) == verification.Coverage()
+    shards.forget(plan)
+    assert shards.finished(plan) == shards.Coverage()
 
 
 def test_progress_tells_shards_rate_and_time_left():
     unit = load_unit("native", 6)
     heard = []
-    verification.verify(unit, verification.plan(unit), progress=lambda what, part: heard.append(what))
+    shards.verify(unit, verification.plan(unit), progress=lambda what, part: heard.append(what))
     assert heard[0] == "verifying all pairs of operands: 0 of 4 shards"
     assert re.fullmatch(r"verifying all pairs of operands: 3 of 4 shards, [0-9,]+ cases/s, 0 s left", heard[-1])
-    assert [verification._duration(seconds) for seconds in (7, 100, 7100, 9e6)] == [
+    assert [shards._duration(seconds) for seconds in (7, 100, 7100, 9e6)] == [
         "7 s",
         "2 min",
         "118 min",
@@ -237,18 +189,19 @@ def test_an_interruption_loses_at_most_the_shard_it_fell_into():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        verification.verify(unit, plan, progress=interrupt)
-    assert verification.finished(plan).shards == 2
-    assert verification.verify(unit, plan)[0].cases == 4096
+        shards.verify(unit, plan, progress=interrupt)
+    assert shards.finished(plan).shards == 2
+    assert shards.verify(unit, plan)[0].cases == 4096
 
 
 KILLED = """
 import sys
 from learned_units import load_unit
 from learned_units.proof import pairs as verification
+from learned_units.proof import shards
 verification.SHARD = 1 << 10
 unit = load_unit("ntk-limit", 8)
-verification.verify(unit, verification.plan(unit), progress=lambda what, part: print(what, flush=True))
+shards.verify(unit, verification.plan(unit), progress=lambda what, part: print(what, flush=True))
 """
 
 
@@ -266,10 +219,10 @@ def test_a_killed_process_loses_at_most_one_shard(tmp_path):
     process.stdout.close()
     unit = load_unit("ntk-limit", 8)
     plan = verification.plan(unit)
-    assert verification.finished(plan).shards >= 4
-    before = verification.finished(plan)
+    assert shards.finished(plan).shards >= 4
+    before = shards.finished(plan)
     began = time.monotonic()
-    after, example = verification.verify(unit, plan, most_shards=1)
+    after, example = shards.verify(unit, plan, most_shards=1)
     assert time.monotonic() - began < 30  # the lock of the killed process is stale at once
     assert example is None
     assert (after.shards, after.cases) == (before.shards + 1, before.cases + 1024)
@@ -279,8 +232,8 @@ def _finished_plan() -> verification.Plan:
     """A plan of four shards, all of them finished."""
     unit = load_unit("native", 6)
     plan = verification.plan(unit)
-    verification.verify(unit, plan)
-    assert verification.finished(plan) == verification.Coverage(4, 4096)
+    shards.verify(unit, plan)
+    assert shards.finished(plan) == shards.Coverage(4, 4096)
     return plan
 
 
@@ -292,7 +245,7 @@ def test_any_bit_of_a_record_that_flips_costs_the_shard_it_speaks_of_and_no_othe
         damaged = bytearray(whole)
         damaged[position] ^= 1 << position % 8
         plan.path.write_bytes(damaged)
-        left = verification.finished(plan)
+        left = shards.finished(plan)
         # A newline that flips costs the two lines it parted; that of the last line, or one that appears, one.
         assert left.shards == (2 if whole[position] == 10 and position < len(whole) - 1 else 3), position
         assert left.cases == 1024 * left.shards
@@ -315,10 +268,10 @@ def test_any_bit_of_a_record_that_flips_costs_the_shard_it_speaks_of_and_no_othe
 )
 def test_a_record_that_cannot_be_of_the_plan_does_not_count(number, cases, margin):
     plan = _finished_plan()
-    plan.path.write_text(verification._line(plan, number, cases, margin) + "\n")  # its checksum is right
-    assert verification.finished(plan) == verification.Coverage()
-    plan.path.write_text(verification._line(plan, 0, 1024, 0.5) + "\n")
-    assert verification.finished(plan) == verification.Coverage(1, 1024, 0.5)
+    plan.path.write_text(shards._line(plan, number, cases, margin) + "\n")  # its checksum is right
+    assert shards.finished(plan) == shards.Coverage()
+    plan.path.write_text(shards._line(plan, 0, 1024, 0.5) + "\n")
+    assert shards.finished(plan) == shards.Coverage(1, 1024, 0.5)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b"\xff\x00\n\n", b"1 " * 1000, b"9" * 9999])
@@ -328,11 +281,11 @@ def test_a_damaged_record_costs_its_shards_with_a_warning(data):
     plan.path.write_bytes(data + "".join(f"\n{line}" for line in rest).encode())
     heard = []
     unit = load_unit("native", 6)
-    found, _ = verification.verify(unit, plan, progress=lambda what, part: heard.append(what))
+    found, _ = shards.verify(unit, plan, progress=lambda what, part: heard.append(what))
     assert (found.shards, found.cases) == (4, 4096)
     assert "lines are damaged" in heard[0] and "3 of 4 shards" in heard[1]
     heard.clear()
-    verification.verify(unit, plan, progress=lambda what, part: heard.append(what))
+    shards.verify(unit, plan, progress=lambda what, part: heard.append(what))
     assert heard == []
 
 
@@ -341,7 +294,7 @@ def test_a_record_of_another_plan_does_not_count():
     other = dataclasses.replace(plan, weights="0" * 64)
     other.folder.mkdir(parents=True, exist_ok=True)
     other.path.write_bytes(plan.path.read_bytes())
-    assert verification.finished(other) == verification.Coverage()
+    assert shards.finished(other) == shards.Coverage()
 
 
 @pytest.mark.slow

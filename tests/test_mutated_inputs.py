@@ -19,7 +19,7 @@ import programs
 from assembler import AssemblyError, Image, ImageError, assemble, disassemble, image_bytes, read_image
 from learned_units import catalog, load_unit, store
 from learned_units.modular import syntax
-from learned_units.proof import pairs
+from learned_units.proof import pairs, shards
 from learned_units.store import WeightsError
 from learned_units.weights import recipes, refuted
 from vm import Halt, Machine, run_batch, snapshot
@@ -243,13 +243,13 @@ def record_kind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Kind:
     monkeypatch.setenv("SBN_CACHE_DIR", str(folder))
     unit = load_unit("native", 8)
     plan = pairs.plan(unit, 500)
-    true, _ = pairs.verify(unit, plan)
+    true, _ = shards.verify(unit, plan)
     written = plan.path.read_bytes()
-    assert true.cases == 500 and pairs.finished(plan) == true
+    assert true.cases == 500 and shards.finished(plan) == true
 
     def read(path: Path) -> None:
         plan.path.write_bytes(path.read_bytes())
-        assert pairs.finished(plan) in (true, pairs.Coverage())
+        assert shards.finished(plan) in (true, shards.Coverage())
 
     return Kind(of_bytes(written), read, ())
 

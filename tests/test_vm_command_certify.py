@@ -33,6 +33,15 @@ def test_the_default_unit_is_certified_for_runs_of_any_length(sbn, unit_of):
     assert f"{manifest.verified.inputs:,} inputs" in out and manifest.tensor_hash in out
 
 
+def test_failure_0_names_what_it_holds_for_and_what_is_learned_is_said_beside_it(sbn, trained_cache):
+    _, _, err = sbn("run", "hello", "--stats")
+    assert re.search(r"^failure +0 for these weights and this platform's float32, exhaustive: ", err, re.MULTILINE)
+    _, out, _ = sbn("certify")
+    assert "parts    difference learned, branch decision learned, next pc learned; native: template matching" in out
+    _, out, _ = sbn("units")
+    assert "holds for the weights with the hash shown and for this platform's float32" in out
+
+
 def test_the_limit_is_certified_by_algebra_and_said_to_be_unlearned(sbn):
     code, out, _ = sbn("certify", "--unit", "ntk-limit", "--width", "32", "--isa", "subleq")
     assert code == 0 and "closed form, nothing learned" in out and re.search(r"^kind +algebraic$", out, re.MULTILINE)

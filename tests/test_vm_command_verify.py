@@ -1,5 +1,6 @@
 """`sbn verify`: what it proves, what it runs, what it records, and how it fails."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_the_manifest_of_given_weights_says_whether_they_are_enumerated(stored, 
     path = tmp_path / "words.safetensors"
     store.save(path, tensors, {"unit": "ntk", "group": 9})
     code, out, _ = sbn("verify", "--weights", str(path))
-    assert (code, "FAILED: 'select' is wrong" in out) == (1, True)
+    assert (code, "FAILED: 'select' answers" in out) == (1, True)
     code, _, err = sbn("verify", "--weights", str(path), "--group", "8")
     assert (code, "holds networks for groups of 9, not 8" in err) == (2, True)
 
@@ -254,10 +255,10 @@ def test_a_refutation_that_cannot_be_read_stands(stored):
     [
         (("--weights", "nowhere.safetensors"), 1, "no weights file nowhere.safetensors"),
         (("--unit", "native", "--weights", "x"), 2, "weights is for the units 'ntk' and 'modular'"),
-        (("--shards", "3"), 2, "--shards is for pairs of operands"),
+        (("--shards", "3"), 2, "--shards is for what is run shard by shard"),
         (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
         (("--unit", "native", "--width", "3"), 2, "words have 4 to 64 bits"),
-        (("--unit", "ntk-limit", "--group", "20"), 2, "all pairs of 20-bit words are too many"),
+        (("--unit", "ntk-limit", "--group", "20"), 2, "words of 20 bits is too much to enumerate"),
         (("--whole", "--cases", "5"), 2, "--cases is not for --whole"),
         (("--whole", "--unit", "ntk-limit"), 2, "--unit is not for --whole"),
         (("--whole", "--seed", "-1"), 2, "seed is -1"),
@@ -287,3 +288,18 @@ def test_a_file_that_is_none_of_weights_is_refused(sbn, tmp_path):
 def test_a_group_larger_than_the_word_is_run_on_pairs(sbn):
     code, out, _ = sbn("verify", "--unit", "ntk-limit", "--group", "20", "--width", "5")
     assert (code, "all pairs of operands: 1 of 1 shards, 1,024 cases, all right" in out) == (0, True)
+
+
+def test_one_network_for_the_word_is_proved_by_shards_any_of_which_can_be_run_again(stored, sbn):
+    given = ("verify", "--unit", "ntk-limit", "--group", "word", "--width", "9")
+    code, out, err = sbn(*given, "--shards", "2")
+    assert (code, "2 of 15 shards" in out, "Proved" in out) == (0, True, False)
+    assert "the same command continues from there" in err
+    code, out, _ = sbn(*given)
+    assert code == 0
+    assert re.search(r"^first +196,628 +196,628 +1\.000$", out, re.MULTILINE)
+    assert "203,528" in out and "both instruction sets" in " ".join(out.split())
+    code, out, _ = sbn(*given, "--shard", "14")
+    assert (code, "shard 14 of 15" in out, "(recorded: " in out) == (0, True, True)
+    code, _, err = sbn(*given, "--shard", "15")
+    assert (code, "there is no shard 15: there are 15, counted from 0" in err) == (2, True)

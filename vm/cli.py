@@ -187,11 +187,11 @@ COMPUTE_EPILOG = """\
 """
 VERIFY_EPILOG = """\
 The units ntk (the default) and ntk-bits are proved: every input their networks can receive is enumerated, and their
-composition is checked at every width. With --group N above 8, one network for words of N bits, all inputs of its first
-pass are run (up to 16 bits; there it takes many hours). With --cases, and for other units, pairs of operands are run:
-all of them up to 8 bits, otherwise a sample. Finished shards are kept, and the same command continues from there, with
-any number of processes. What was verified is recorded with the weights; see `sbn units`. If something is wrong, a
-counterexample is shown and the exit code is 1.
+composition is checked at every width. With --group word and --width above 8, one network for the whole word, every
+network is enumerated, too, shard by shard (up to 16 bits; there it takes hours). With --cases, and for other units,
+pairs of operands are run: all of them up to 8 bits, otherwise a sample. Finished shards are kept, and the same command
+continues from there, with any number of processes; --shard runs any one of them again. What was verified is recorded
+with the weights; see `sbn units`. If something is wrong, a counterexample is shown and the exit code is 1.
 """
 MODULAR_EPILOG = """\
 Letters are variables; adjacent factors are multiplied; ^ is a power. Products of variables, and powers,
@@ -549,7 +549,10 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cases", type=positive, metavar="N", help="run N pairs: half uniform, half adversarial (--seed)"
     )
-    parser.add_argument("--shards", type=positive, metavar="N", help="stop after N more shards of the pairs")
+    parser.add_argument("--shards", type=positive, metavar="N", help="stop after N more shards")
+    parser.add_argument(
+        "--shard", type=count, metavar="K", help="run shard K alone, counted from 0, and record nothing"
+    )
     parser.add_argument("--restart", action="store_true", help="forget the shards finished before")
     parser.add_argument(
         "--whole", action="store_true", help="verify the seven networks of the whole machine, on every input"

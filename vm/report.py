@@ -263,6 +263,8 @@ def _failure(account: Account) -> list[tuple[str, str]]:
     if certified is None:
         return []
     value = "0" if certified.failure == 0 else f"{certified.failure:.0e}"
+    if certified.kind == "exhaustive":
+        value += " for these weights and this platform's float32"
     return [("failure", f"{value}, {certified.kind}: {certified.covers}")]
 
 

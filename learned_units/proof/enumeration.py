@@ -154,9 +154,9 @@ class Weakest:
     value: int  # what it answers
 
 
-def weakest(template_set: TemplateSet | LiteralSet, params: Any) -> Weakest:
-    """The smallest margin of a network over every input it can receive (a NaN counts as the smallest)."""
-    inputs = template_set.reachable_inputs()
+def weakest(template_set: TemplateSet | LiteralSet, params: Any, inputs: np.ndarray | None = None) -> Weakest:
+    """The smallest margin of a network over inputs, by default all it can receive (a NaN counts as the smallest)."""
+    inputs = template_set.reachable_inputs() if inputs is None else inputs
     found, smallest = None, np.inf
     for block, prediction, margin in signed_margins(
         template_set, params, inputs, devices.block_size(len(inputs), BLOCK)
@@ -171,26 +171,6 @@ def weakest(template_set: TemplateSet | LiteralSet, params: Any) -> Weakest:
             found = Weakest(template_set.name, given, name, position, value, threshold, int(value > threshold))
     assert found is not None
     return found
-
-
-def enumerate_word_wide(
-    params: Mapping[str, Any], group: int, progress: Callable[[str, float], None] | None = None
-) -> dict[str, Enumeration]:
-    """In the paper's form, the networks whose inputs operands do not decide: `select` and `any`.
-
-    In every schedule all positions of `select` have one flag (check_schedule: `Spread`), so it receives, for either
-    flag, any set of positions. Of several processes all must call it.
-    """
-    sets = template_sets(group)
-    everywhere = (np.arange(1 << group)[:, None] >> np.arange(group) & 1).astype(np.int8)
-    inputs = np.concatenate([np.where(everywhere == 1, np.int8(family), np.int8(-1)) for family in (0, 1)])
-    report = progress or (lambda what, part: None)
-    return {
-        "select": enumerate_by_all(
-            sets["select"], params["select"], inputs=inputs, progress=lambda part: report("checking 'select'", part)
-        ),
-        "any": enumerate_by_all(sets["any"], params["any"]),
-    }
 
 
 def check_specifications(

@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     folder = recipes.folder()
     stored = sorted(folder.glob("*.safetensors"))
     terminal.write(f"\nWeights in {folder}:{'' if stored else ' none yet; `sbn train ntk` makes some'}\n")
+    if stored:
+        terminal.write("What is verified holds for the weights with the hash shown and for this platform's float32.\n")
     for path in stored:
         terminal.write(textwrap.indent(_describe(path), "  ") + "\n")
     return 0

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from vm.console import chosen_unit, jax_setup, outputs, picture, terminal
 from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.margin import MARGIN_ROUNDING, format_margin
+from vm.console.verifying import Failed, run_pairs, run_word_form, search_operands, tell_weakest, too_low
+from vm.margin import format_margin
 
 if TYPE_CHECKING:
     import numpy as np
 
     from learned_units.circuits.literals import LiteralSet
     from learned_units.circuits.templates import TemplateSet
-    from learned_units.proof.enumeration import Enumeration, Weakest
-    from learned_units.proof.pairs import Counterexample, Plan
+    from learned_units.proof.enumeration import Enumeration
     from learned_units.unit import Unit
     from learned_units.units.ntk import WiredSpec
     from learned_units.weights.recipes import Recipe
@@ -27,21 +27,8 @@ if TYPE_CHECKING:
 
     Held = tuple[dict[str, np.ndarray], dict[str, Any] | None]  # tensors of a weights file; its manifest, if any
 
-SMALL = 8  # up to this many bits all pairs are run, unless a number is given
-SAMPLED_CASES = 100_000
-SEARCHED_CASES = 20_000  # for operands that show what the enumeration found
 ARGUMENTS = {"ntk-bits": "docs/ntk_bits.md"}  # of units that are not argued for in docs/verification.md
-NOT_FOR_WHOLE = ("weights", "cases", "shards", "group", "width", "plot")
-
-
-class _Failed(Exception):
-    """The verification failed, and that was told; in a few words for the record, what failed."""
-
-    def __init__(self, what: str, *, wrong: bool = False, network: str | None = None) -> None:
-        """wrong: whether an answer is, or only a margin too small. network: to blame, where that is known."""
-        super().__init__(what)
-        self.wrong = wrong
-        self.network = network
+NOT_FOR_WHOLE = ("weights", "cases", "shards", "shard", "group", "width", "plot")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -78,8 +65,11 @@ def run(options: argparse.Namespace) -> int:
         path = recipe and recipe.path
     floor = recipe and recipe.floor
     spec = unit.spec if isinstance(unit.spec, WiredSpec) and unit.spec.enumerable and options.cases is None else None
-    if spec is not None and options.shards is not None:
-        raise UsageError("--shards is for pairs of operands; the networks of this unit are enumerated all at once")
+    for given in ("shards", "shard"):
+        if spec is not None and getattr(options, given) is not None:
+            raise UsageError(
+                f"--{given} is for what is run shard by shard; the networks of this unit are enumerated all at once"
+            )
     if target is not None and spec is None:
         raise UsageError("--plot draws the margins on every input; what is verified here has too many to enumerate")
     try:
@@ -89,9 +79,12 @@ def run(options: argparse.Namespace) -> int:
                 _draw(unit, spec, floor, target, talk)
             claim, said = _prove(unit, spec, floor, talk), "every input enumerated"
         else:
-            paper = group is not None and group == width and group > ensembles.ENUMERABLE_GROUP
-            claim, said = _run_pairs(unit, group if paper else None, floor, options, talk)
-    except _Failed as failed:
+            word = options.cases is None and group is not None and group == width > ensembles.ENUMERABLE_GROUP
+            done = run_word_form(unit, options, talk) if word else run_pairs(unit, floor, options, talk)
+            if done is None:
+                return 0
+            claim, said = done
+    except Failed as failed:
         if unit.tensor_hash is not None:
             _refute(path, unit.tensor_hash, failed, talk)
         return FAILED
@@ -144,13 +137,13 @@ def _unit_from(held: Held, group: int, options: argparse.Namespace, width: int) 
 
 
 def _prove(unit: Unit, spec: WiredSpec, floor: float | None, talk: Talk) -> dict[str, Any]:
-    """Every input of every network, and the composition at every width. The claim; raises _Failed."""
+    """Every input of every network, and the composition at every width. The claim; raises Failed."""
     began = time.monotonic()
     schedules = spec.check_composition()
     found, failed = _enumerate(spec.sets, unit.params, floor, talk)
     if failed is not None:
         if failed.wrong:
-            _search_operands(unit)
+            search_operands(unit)
         raise failed
     claim = _claim(found.values())
     terminal.prose(
@@ -175,7 +168,7 @@ def _draw(unit: Unit, spec: WiredSpec, floor: float | None, target: Target, talk
 
 def _enumerate(
     sets: Mapping[str, TemplateSet | LiteralSet], params: Mapping[str, Any], floor: float | None, talk: Talk
-) -> tuple[dict[str, Enumeration], _Failed | None]:
+) -> tuple[dict[str, Enumeration], Failed | None]:
     """Every input of every network: a table of them, and what failed, which is told.
 
     floor: the smallest margin that suffices.
@@ -198,22 +191,13 @@ def _enumerate(
     terminal.write("\n")
     for name, each in found.items():
         if each.wrong:
-            _tell_weakest(enumeration.weakest(sets[name], params[name]), sets[name])
-            return found, _Failed(f"'{name}' is wrong on {each.wrong:,} of its inputs", wrong=True, network=name)
+            tell_weakest(enumeration.weakest(sets[name], params[name]), sets[name])
+            return found, Failed(f"'{name}' is wrong on {each.wrong:,} of its inputs", wrong=True, network=name)
     for name, each in found.items():
-        low = _too_low(each.smallest_margin, floor, f"'{name}': ")
+        low = too_low(each.smallest_margin, floor, f"'{name}': ")
         if low is not None:
-            return found, _Failed(low, network=name)
+            return found, Failed(low, network=name)
     return found, None
-
-
-def _too_low(margin: float, floor: float | None, where: str) -> str | None:
-    """What fails, and is told here, where a smallest margin is below the floor, or no number."""
-    if floor is None or margin >= floor:
-        return None
-    low = f"{where}the smallest margin is {format_margin(margin, digits=3)}; weights are accepted from {floor} on"
-    terminal.write(f"FAILED: {low}\n")
-    return low
 
 
 def _claim(found: Iterable[Enumeration]) -> dict[str, Any]:
@@ -280,7 +264,7 @@ def _record(path: Path, tensor_hash: str, claim: dict[str, Any], said: str, talk
         talk.say(f"recorded with the weights ({said}): {path}")
 
 
-def _refute(path: Path | None, tensor_hash: str, failed: _Failed, talk: Talk) -> None:
+def _refute(path: Path | None, tensor_hash: str, failed: Failed, talk: Talk) -> None:
     """Write down that weights failed; of several processes the first one does. path: a file that holds them."""
     from learned_units import processes
     from learned_units.weights import recipes
@@ -290,123 +274,9 @@ def _refute(path: Path | None, tensor_hash: str, failed: _Failed, talk: Talk) ->
         talk.say("recorded: these weights are refused from now on, until they are trained again")
 
 
-def _tell_weakest(found: Weakest, learned: TemplateSet | LiteralSet) -> None:
-    terminal.write(
-        f"FAILED: '{found.network}' answers {found.value} for output {found.output} at position {found.position} "
-        f"(prediction {found.prediction:.4f}, threshold {found.threshold:.4f}), but {1 - found.value} is right,\n"
-        f"  where {learned.told(found.input)}\n"
-    )
-
-
-def _search_operands(unit: Unit) -> None:
-    """Operands that show the failure, if a sample finds some."""
-    from learned_units.proof import pairs
-
-    plan = pairs.plan(unit, SEARCHED_CASES)
-    pairs.forget(plan)
-    _, example = pairs.verify(unit, plan)
-    if example is None:
-        terminal.write(f"  {SEARCHED_CASES:,} pairs of operands do not show it\n")
-    else:
-        _tell(example, plan)
-    pairs.forget(plan)
-
-
-# --- pairs of operands ------------------------------------------------------------------------------------------------
-
-
-def _run_pairs(
-    unit: Unit, paper: int | None, floor: float | None, options: argparse.Namespace, talk: Talk
-) -> tuple[dict[str, Any], str]:
-    """Run a plan, from where it was left. The claim, and the coverage in words; raises _Failed.
-
-    paper: the group of a unit in the paper's form, one network for the whole word; None for other units. floor: the
-    smallest margin that suffices, less what rounding takes.
-    """
-    from learned_units.processes import ProcessLost
-    from learned_units.proof import pairs
-
-    width, cases = unit.word_bits, options.cases
-    if cases is None and paper is None and width > SMALL:
-        cases = SAMPLED_CASES
-    with stated_by_user():
-        plan = pairs.plan(unit, cases, options.seed, classes=paper is not None)
-    if options.restart:
-        pairs.forget(plan)
-    if cases is None and paper is not None:
-        _check_select(unit, paper, talk)
-    before = pairs.finished(plan)
-    if before.shards:
-        talk.say(f"continuing from {_coverage(plan, before)}")
-    began = time.monotonic()
-    try:
-        covered, example = pairs.verify(unit, plan, most_shards=options.shards, progress=talk.progress)
-    except (KeyboardInterrupt, ProcessLost):
-        talk.clear()
-        talk.say(f"finished so far: {_coverage(plan, pairs.finished(plan))}; the same command continues from there")
-        raise
-    talk.clear()
-    if example is not None:
-        _tell(example, plan)
-        pairs.forget(plan)  # nothing that these weights did before is worth going on from
-        raise _Failed(f"{example.minuend} - {example.subtrahend}, {width}-bit {unit.isa}, is wrong", wrong=True)
-    said = _coverage(plan, covered)
-    low = _too_low(covered.smallest_margin, floor and floor - MARGIN_ROUNDING, f"{plan.operands}, {width}-bit: ")
-    if low is not None:
-        pairs.forget(plan)
-        raise _Failed(low)
-    terminal.write(
-        f"{unit.name}, {width}-bit {unit.isa}: {plan.operands}: {said}, all right, smallest margin "
-        f"{format_margin(covered.smallest_margin, digits=3)}, {time.monotonic() - began:.1f} s\n"
-    )
-    if covered.shards < plan.shards:
-        talk.say("the same command continues from there")
-    elif plan.operands == pairs.SAMPLED:
-        terminal.write(f"this is a sample (seed {plan.seed}), not a proof\n")
-    return pairs.as_manifest(plan, covered), said
-
-
-def _check_select(unit: Unit, group: int, talk: Talk) -> None:
-    """The networks whose inputs operands alone do not decide: `select` on every target, `any` on everything.
-
-    Raises _Failed.
-    """
-    from learned_units.proof import enumeration
-
-    failed = []
-    for name, found in enumeration.enumerate_word_wide(unit.params, group, talk.progress).items():
-        talk.clear()
-        margin = format_margin(found.smallest_margin, digits=3)
-        terminal.write(f"'{name}': {found.inputs:,} inputs, all it can receive; smallest margin {margin}\n")
-        if found.wrong:
-            terminal.write(f"FAILED: '{name}' is wrong on {found.wrong:,} of them\n")
-            failed.append(f"'{name}' is wrong on {found.wrong:,} of its inputs")
-    if failed:
-        raise _Failed(", ".join(failed), wrong=True)
-
-
-def _coverage(plan: Plan, covered) -> str:
-    shards = f"{covered.shards:,} of {plan.shards:,} shards"
-    part = f", {covered.shards / plan.shards:.2%}" if covered.shards < plan.shards else ""
-    return f"{shards}{part}, {covered.cases:,} cases"
-
-
 def _claim_name(claim: dict[str, Any]) -> str:
     """What a later claim of the same kind replaces."""
     if "word_bits" not in claim:
         return "proof"
-    return f"{claim['operands']}, {claim['word_bits']}-bit {claim['isa']}, seed {claim['seed']}"
-
-
-def _tell(example: Counterexample, plan: Plan) -> None:
-    terminal.write(
-        f"FAILED: {example.minuend} - {example.subtrahend} = {example.difference}, next pc {example.next_pc} "
-        f"(target {example.target}, fall-through {example.fall_through})\n"
-        f"  exact, {plan.word_bits}-bit {plan.isa}: {example.exact_difference}, next pc {example.exact_next_pc}\n"
-    )
-    decision = example.decision
-    if decision is not None:
-        terminal.write(
-            f"  pass {decision.stage} ({decision.network}), output {decision.output}, bit {decision.bit}: prediction "
-            f"{decision.prediction:.4f}, threshold {decision.threshold:.4f}, {decision.matched} of its inputs on\n"
-        )
+    seed = f", seed {claim['seed']}" if "seed" in claim else ""
+    return f"{claim['operands']}, {claim['word_bits']}-bit {claim['isa']}{seed}"

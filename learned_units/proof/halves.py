@@ -1,0 +1,173 @@
+"""A trained ensemble on every input that is one of some low halves with one of some high halves, at little cost.
+
+The hidden sums of a half are added up once. An input then costs one addition, the cut at 0 and the output layer, in
+tiles of hidden units that stay in the caches.
+
+How far rounding can move a margin. Let F be the prediction in real numbers, of the float32 weights, times the root of
+n. Sums of k float32 terms, in whatever order, differ from the real sum by at most gamma(k) = k u / (1 - k u) times the
+sum of absolute values, u = 2^-24. So the hidden layer and the output layer together differ from F by at most
+
+    gamma(units) * sum_u |v_u| h_u  +  2 gamma(positions) * sum_u |v_u| sum_p |w_pu|
+
+for any order of summation. The first sum is at most that of the low half alone and that of the high half alone, as
+relu(l + h) <= relu(l) + relu(h); the second is theirs added. The unit itself may sum in any order; the sums made here
+are of TILE terms and then of the tiles. A decision is settled where its margin here exceeds both bounds together (and
+the few roundings of the scaling and the threshold): then it is right in whatever order the unit adds.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from learned_units import devices, interrupts
+from learned_units.circuits.templates import TemplateSet
+from learned_units.networks.ensemble import PRECISION, EnsembleParams
+from learned_units.proof.word_inputs import Halves
+
+TILE = 512  # hidden units
+ROWS = 1 << 12  # inputs evaluated at once
+UNIT_ROUNDOFF = 2.0**-24
+SCALING = 64 * UNIT_ROUNDOFF  # of scaling, threshold and division on either side, relative to what is subtracted
+
+
+class Counted(NamedTuple):
+    """What was found on some inputs. One is wrong where a margin is not above 0, open where one is not settled."""
+
+    inputs: int
+    wrong: int
+    open: int
+    smallest_margin: float
+    nearest: float  # the smallest of margins less what rounding can take; above 0 where every decision is settled
+
+
+class _Half(NamedTuple):
+    """What is known of the rows of one half."""
+
+    sums: jax.Array  # float32 [tiles, rows, TILE], of the hidden units
+    cut: jax.Array  # float32 [rows, outputs]: sum_u |v_u| relu(sums)
+    size: jax.Array  # float32 [rows, outputs]: sum_u |v_u| sum_p |w_pu|
+    number: jax.Array  # int32 [rows], of matched templates
+    side: jax.Array  # float32 [rows, outputs, positions]: 1 where the output must be 1, else -1
+
+
+def count(
+    template_set: TemplateSet,
+    params: EnsembleParams,
+    halves: Halves,
+    alive: Callable[[int, int], None] = lambda done, of: None,
+) -> Counted:
+    """Run an ensemble on all inputs of two halves. alive(inputs done, of all) is called again and again.
+
+    Raises KeyboardInterrupt between two calls.
+    """
+    total = len(halves.low) * len(halves.high)
+    outer = _tiled(params.outer.reshape(template_set.output_bits, -1))
+    split = halves.low.shape[1]
+    # Few sizes are compiled: what a half is filled up with is left out of the result.
+    low = _half(
+        template_set, params.inner[:, :split], outer, _filled(halves.low, 1 << (len(halves.low) - 1).bit_length())
+    )
+    at_once = devices.block_size(len(halves.high), max(1, ROWS // len(low.number)))
+    wrong = left_open = 0
+    smallest = nearest = np.float32(np.inf)
+    for start in range(0, len(halves.high), at_once):
+        interrupts.check()
+        alive(start * len(halves.low), total)
+        rows = halves.high[start : start + at_once]
+        high = _half(template_set, params.inner[:, split:], outer, _filled(rows, at_once))
+        found = _margins(low, high, outer, params.table)
+        margins, surplus = (np.asarray(each)[: len(rows), : len(halves.low)] for each in found)
+        wrong += int((~(margins > 0)).sum())  # a NaN is wrong
+        left_open += int((~(surplus > 0)).sum())
+        smallest, nearest = np.minimum(smallest, margins.min()), np.minimum(nearest, surplus.min())  # and stays
+    alive(total, total)
+    return Counted(total, wrong, left_open, float(smallest), float(nearest))
+
+
+def _filled(rows: np.ndarray, length: int) -> np.ndarray:
+    return np.pad(rows, ((0, length - len(rows)), (0, 0)), mode="edge")
+
+
+def _half(template_set: TemplateSet, inner: jax.Array, outer: jax.Array, rows: np.ndarray) -> _Half:
+    asserted = np.concatenate([template_set.assertions() > 0, np.zeros((1, len(template_set.outputs)), bool)])
+    side = np.where(np.moveaxis(asserted[rows], -1, 1), np.float32(1), np.float32(-1))
+    sums, cut, size = _sums(inner, outer, rows.astype(np.int32))
+    return _Half(sums, cut, size, jnp.asarray((rows >= 0).sum(1).astype(np.int32)), jnp.asarray(side))
+
+
+@jax.jit
+def _sums(inner: jax.Array, outer: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    families, positions, units = inner.shape
+    weights = jnp.concatenate([inner.reshape(-1, units), jnp.zeros((1, units), jnp.float32)])
+    place = jnp.where(rows < 0, families * positions, rows * positions + jnp.arange(positions)[None])
+    matched = [weights[place[:, position]] for position in range(positions)]
+    nothing = jnp.zeros((len(rows), units), jnp.float32)
+    sums = _tiled(functools.reduce(jnp.add, matched, nothing))
+    sizes = _tiled(functools.reduce(jnp.add, map(jnp.abs, matched), nothing))
+    size_of_outer = jnp.abs(outer)
+    return (
+        sums,
+        jnp.einsum("tru,tou->ro", jax.nn.relu(sums), size_of_outer, precision=PRECISION),
+        jnp.einsum("tru,tou->ro", sizes, size_of_outer, precision=PRECISION),
+    )
+
+
+def _tiled(rows: jax.Array) -> jax.Array:
+    """Rows over hidden units, float32 [rows, units] -> [tiles, rows, TILE], filled up with zeros."""
+    units = rows.shape[1]
+    filled = jnp.pad(rows, ((0, 0), (0, -units % TILE)))
+    return jnp.moveaxis(filled.reshape(len(rows), -1, TILE), 1, 0)
+
+
+@jax.jit
+def _margins(low: _Half, high: _Half, outer: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The smallest margin of each input, and the smallest less what rounding can take: float32 [high rows, low rows].
+
+    outer: [tiles, outputs, TILE]. table: as in EnsembleParams.
+    """
+    shape = len(high.number), len(low.number)
+    tiles, outputs = outer.shape[:2]
+
+    def add(total: jax.Array, tile: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        of_low, of_high, of_outer = tile
+        hidden = jax.nn.relu(of_high[:, None] + of_low[None]).reshape(-1, TILE)
+        return total + jnp.dot(hidden, of_outer.T, precision=PRECISION), None
+
+    value = jax.lax.scan(add, jnp.zeros((shape[0] * shape[1], outputs)), (low.sums, high.sums, outer))[0]
+    value = value.reshape(*shape, outputs)
+    number = high.number[:, None] + low.number[None]
+    scale = jax.lax.rsqrt(jnp.maximum(number, 1).astype(jnp.float32))[..., None]
+    half_gap = table[0][number][..., None]
+    positions = low.side.shape[2] + high.side.shape[2]
+    threshold = jnp.repeat(jnp.moveaxis(table[1:][:, number], 0, -1), positions, axis=-1)
+    side = jnp.concatenate(
+        [
+            jnp.broadcast_to(low.side[None], (*shape, *low.side.shape[1:])),
+            jnp.broadcast_to(high.side[:, None], (*shape, *high.side.shape[1:])),
+        ],
+        axis=-1,
+    ).reshape(*shape, outputs)
+    margin = side * ((value * scale - threshold) / half_gap)
+    units = tiles * TILE
+    of_cut = _gamma(units) + _gamma(TILE + tiles)
+    of_size = 2 * 2 * _gamma(positions)
+    moved = of_cut * (high.cut[:, None] + low.cut[None]) + of_size * (high.size[:, None] + low.size[None])
+    moved = (moved * scale + SCALING * (jnp.abs(value * scale) + jnp.abs(threshold))) / half_gap
+    surplus = margin - np.float32(1.01) * moved  # the bound is rounded itself
+    return _smallest(margin), _smallest(surplus)
+
+
+def _smallest(values: jax.Array) -> jax.Array:
+    """The smallest along the last axis, a NaN where there is one: on some devices a minimum passes over it."""
+    return jnp.where(jnp.isnan(values).any(-1), np.float32(np.nan), values.min(-1))
+
+
+def _gamma(terms: int) -> float:
+    """How far a float32 sum can be from the real one, relative to the sum of absolute values, in any order."""
+    return terms * UNIT_ROUNDOFF / (1 - terms * UNIT_ROUNDOFF)
