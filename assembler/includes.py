@@ -44,6 +44,8 @@ class Files:
 
     def find(self, file: str, including: str) -> Path:
         """The path of a file that is named in the file `including`. Raises IncludeError where there is none."""
+        if "\0" in file:  # of which versions of Python say different things
+            raise IncludeError("this is not the name of a file")
         beside = self._folders.get(including, Path()) / file
         paths = [beside, *(folder / file for folder in self._further)]
         try:
