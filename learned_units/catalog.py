@@ -50,7 +50,7 @@ UNITS: Mapping[str, Entry] = {
     "ntk": Entry("units.ntk", "TRAINED", "load_trained", trained=True, options=("group", "weights")),
     "ntk-limit": Entry("units.ntk", "LIMIT", "load_limit", options=("group",)),
     "ntk-bits": Entry("units.ntk_bits", "SCOPE", "load", trained=True),
-    "neural-gpu": Entry("neural_gpu.loading", "SCOPE", "load", trained=True),
+    "neural-gpu": Entry("neural_gpu.loading", "SCOPE", "load", trained=True, options=("weights",)),
     "modular": Entry("modular.loading", "GROKKED", "load", trained=True, options=("weights",)),
     "native": Entry("units.native", "SCOPE", "load"),
 }
@@ -80,7 +80,7 @@ def load_unit(
     seed: int = 0,
     progress: Wanted = None,
     group: int | None = None,
-    weights: Literal["float32", "int8", "grokked", "analytic"] | str | None = None,
+    weights: Literal["float32", "int8", "paper", "sampled", "every-length", "grokked", "analytic"] | str | None = None,
 ) -> Unit:
     """A unit, ready to run. On first use shipped weights are proved and others trained (seconds); then they are cached.
 
@@ -88,7 +88,8 @@ def load_unit(
     `unit.seed`. progress(what, part done 0..1) is called while weights are made; by default it shows itself, on a
     terminal or in a notebook, where that takes long; with False it does not. group: bit positions one network serves,
     1..64 (default 8; word_bits is the paper's form); for the NTK units only. weights: of "ntk", "float32" (the
-    default), "int8" or "paper" (words of up to 8 bits); of "modular", "grokked" (the default) or "analytic".
+    default), "int8" or "paper" (words of up to 8 bits); of "neural-gpu", "sampled" (the default) or "every-length"; of
+    "modular", "grokked" (the default) or "analytic".
     Raises ValueError for an argument out of range, WeightsError if there are no acceptable weights.
     """
     entry, options = _checked(name, word_bits, isa, seed, {"group": group, "weights": weights})
@@ -148,7 +149,7 @@ def _checked(name: str, word_bits: int, isa: str, seed: int, options: dict[str, 
     entry = UNITS[name]
     for option, value in options.items():
         if value is not None and option not in entry.options:
-            takers = " and ".join(f"'{other}'" for other, each in UNITS.items() if option in each.options)
-            units = "units" if " and " in takers else "unit"
-            raise ValueError(f"{option} is for the {units} {takers}; the unit '{name}' does not have it")
+            *most, last = (f"'{other}'" for other, each in UNITS.items() if option in each.options)
+            takers = f"units {', '.join(most)} and {last}" if most else f"unit {last}"
+            raise ValueError(f"{option} is for the {takers}; the unit '{name}' does not have it")
     return entry, {option: options[option] for option in entry.options}

@@ -155,6 +155,16 @@ def refutation_path(tensor_hash: str) -> Path:
     return cache_folder() / "refuted" / f"{tensor_hash}.txt"
 
 
+def check_shapes(tensors: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise WeightsError unless these are the tensors wanted: finite float32 of those shapes."""
+    if tensors.keys() != wanted.keys():
+        raise WeightsError(f"the tensors are {sorted(tensors)}, and {sorted(wanted)} are needed")
+    for name, shape in wanted.items():
+        tensor = tensors[name]
+        if tensor.shape != shape or tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            raise WeightsError(f"the tensor '{name}' is not finite float32 of shape {shape}")
+
+
 def tensor_hash(tensors: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over names, types, shapes and bytes, in order of names."""
     digest = hashlib.sha256()

@@ -160,7 +160,7 @@ def test_no_example_of_the_training_set_is_longer_than_twenty_bits(task):
     rng = np.random.default_rng(SEED)
     seen = set()
     for _ in range(300):
-        batch = training._batch(rng, task)
+        batch = training.batch(rng, task)
         positions = (np.asarray(batch.symbols) != tape.PAD).sum(1)
         seen |= set((positions - len(task.ends)).tolist())
     assert seen == set(range(1, training.LONGEST + 1)) and training.LONGEST == 20

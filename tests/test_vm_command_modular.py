@@ -136,7 +136,10 @@ def test_training_and_the_list_of_units_say_what_was_never_trained_on(sbn):
     ("arguments", "said"),
     [
         (("run", "hello", "--unit", "modular", "--weights", "guessed"), "unknown weights 'guessed'"),
-        (("run", "hello", "--unit", "native", "--weights", "analytic"), "weights is for the units 'ntk' and 'modular'"),
+        (
+            ("run", "hello", "--unit", "native", "--weights", "analytic"),
+            "weights is for the units 'ntk', 'neural-gpu' and 'modular'",
+        ),
         (("run", "hello", "--unit", "modular", "--group", "8"), "group is for the units 'ntk' and 'ntk-limit'"),
         (("train", "modular", "--group", "8"), "group is for the units 'ntk' and 'ntk-limit'"),
     ],

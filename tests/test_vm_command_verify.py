@@ -254,7 +254,8 @@ def test_a_refutation_that_cannot_be_read_stands(stored):
     ("arguments", "code", "message"),
     [
         (("--weights", "nowhere.safetensors"), 1, "no weights file nowhere.safetensors"),
-        (("--unit", "native", "--weights", "x"), 2, "weights is for the units 'ntk' and 'modular'"),
+        (("--unit", "neural-gpu", "--weights", "x"), 2, "unknown weights 'x' (weights: sampled, every-length)"),
+        (("--unit", "native", "--weights", "x"), 2, "weights is for the units 'ntk', 'neural-gpu' and 'modular'"),
         (("--shards", "3"), 2, "--shards is for what is run shard by shard"),
         (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
         (("--unit", "native", "--width", "3"), 2, "words have 4 to 64 bits"),

@@ -20,7 +20,8 @@ WIDTH = 16
 
 WEIGHTS_HELP = (
     "weights of the unit ntk: float32 (default), int8 (rounded, and proved so) or paper (the paper's own setting, for "
-    "words of up to 8 bits); of the unit modular: grokked (default) or analytic"
+    "words of up to 8 bits); of the unit neural-gpu: sampled (default) or every-length (a network proved for words of "
+    "every length); of the unit modular: grokked (default) or analytic"
 )
 
 EPILOG = """\

@@ -11,7 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from learned_units.neural_gpu import acceptance, network, operands, tape, training
+from learned_units import store
+from learned_units.neural_gpu import acceptance, network, one_sided_loading, operands, tape, training
 from learned_units.neural_gpu.network import Network
 from learned_units.neural_gpu.tape import Task
 from learned_units.neural_gpu.unit import NeuralGpuSpec
@@ -21,6 +22,7 @@ from learned_units.weights import recipes
 from learned_units.weights.recipes import Fields, Made, Recipe, Report
 
 NAME = "neural-gpu"
+SAMPLED = "sampled"  # the weights of this module, as `weights`
 SEEDS_TRIED = 8
 
 SCOPE = Scope(
@@ -49,8 +51,10 @@ class NeuralGpuManifest(Manifest):
     updates: int
 
 
-def load(word_bits: int, isa: str, seed: int, progress: Progress | None) -> Unit:
-    """The unit. Raises WeightsError if there are no acceptable weights."""
+def load(word_bits: int, isa: str, seed: int, progress: Progress | None, weights: str | None = None) -> Unit:
+    """The unit. Raises ValueError for unknown weights, WeightsError if there are no acceptable ones."""
+    if _proved(weights):
+        return one_sided_loading.load(word_bits, isa, seed, progress)
     task = tape.UNIT_TASKS[isa]
     trained, manifest = obtain(task, seed, progress)
     detail = f"one network of {trained.gate_kernel.shape[0]} maps trained on words of up to {training.LONGEST} bits"
@@ -64,16 +68,30 @@ def obtain(task: Task, seed: int, progress: Progress | None) -> tuple[Network, N
     return as_network(task, tensors), manifest
 
 
-def recipe(word_bits: int, isa: str, seed: int) -> Recipe[NeuralGpuManifest]:
-    """The weights of the unit: one set for every width. All pairs of short words are accepted by their margins."""
+def recipe(word_bits: int, isa: str, seed: int, weights: str | None = None) -> Recipe[Any]:
+    """The weights of the unit: one set for every width. All pairs of short words are accepted by their margins.
+
+    Raises ValueError for unknown weights.
+    """
+    if _proved(weights):
+        return one_sided_loading.recipe_for(tape.BRANCH_TASKS[isa], seed)
     floor = acceptance.MARGIN_FLOOR if word_bits <= acceptance.EXHAUSTIVE else None
     return recipe_for(tape.UNIT_TASKS[isa], seed, floor)
 
 
-def recipe_of(written: Mapping[str, Any]) -> Recipe[NeuralGpuManifest]:
+def recipe_of(written: Mapping[str, Any]) -> Recipe[Any]:
     """The recipe of stored weights, whatever version of the program made them. Raises KeyError or TypeError for a
     manifest that cannot be of this unit."""
+    if _proved(written.get("weights")):
+        return one_sided_loading.recipe_of(written)
     return recipe_for(tape.TASKS[written["task"]], written["seed"])
+
+
+def _proved(weights: str | None) -> bool:
+    """Whether weights are those that are proved for every length. Raises ValueError for unknown ones."""
+    if weights not in (None, SAMPLED, one_sided_loading.KIND):
+        raise ValueError(f"unknown weights '{weights}' (weights: {SAMPLED}, {one_sided_loading.KIND})")
+    return weights == one_sided_loading.KIND
 
 
 def recipe_for(task: Task, seed: int, floor: float | None = None) -> Recipe[NeuralGpuManifest]:
@@ -100,13 +118,7 @@ def design() -> str:
 
 def as_network(task: Task, tensors: Mapping[str, np.ndarray]) -> Network:
     """Stored tensors as a network on the device. Raises WeightsError for one that is missing or misshapen."""
-    wanted = network.shapes(task.symbols, training.MAPS)
-    if tensors.keys() != wanted.keys():
-        raise WeightsError(f"the tensors are {sorted(tensors)}, and {sorted(wanted)} are needed")
-    for name, shape in wanted.items():
-        tensor = tensors[name]
-        if tensor.shape != shape or tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise WeightsError(f"the tensor '{name}' is not finite float32 of shape {shape}")
+    store.check_shapes(tensors, network.shapes(task.symbols, training.MAPS))
     return Network(**jax.device_put(dict(tensors)))
 
 

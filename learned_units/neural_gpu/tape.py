@@ -24,6 +24,7 @@ class Task:
     name: str
     result: str
     ends: tuple[str, ...]
+    zero_taken: bool = False  # whether the branch is also taken where the difference is 0
 
     @property
     def symbols(self) -> int:
@@ -33,22 +34,27 @@ class Task:
     @property
     def adds(self) -> bool:
         """Whether it adds; else it subtracts the second operand from the first."""
-        return self is ADD
+        return self.result == "sum"
 
     def answer(self, first: int, second: int, length: int) -> int:
         """The exact answer, bit i of it for position i: plain integer arithmetic on operands of `length` bits."""
-        if self is ADD:
+        if self.adds:
             return first + second  # the carry is bit `length` of the sum
         difference = (first - second) % (1 << length)
-        taken = difference >> (length - 1) == 1 or (self is SUBTRACT_SUBLEQ and difference == 0)
-        return difference | (first < second) << length | taken << (length + 1)
+        taken = difference >> (length - 1) == 1 or (self.zero_taken and difference == 0)
+        known = {"borrow": first < second, "taken": taken}
+        return difference | sum(known[end] << (length + k) for k, end in enumerate(self.ends))
 
 
 SUBTRACT_SBN = Task("subtract-sbn", "difference", ("borrow", "taken"))
-SUBTRACT_SUBLEQ = Task("subtract-subleq", "difference", ("borrow", "taken"))
+SUBTRACT_SUBLEQ = Task("subtract-subleq", "difference", ("borrow", "taken"), zero_taken=True)
 ADD = Task("add", "sum", ("carry",))
 TASKS = {task.name: task for task in (SUBTRACT_SBN, SUBTRACT_SUBLEQ, ADD)}
 UNIT_TASKS = {"sbn": SUBTRACT_SBN, "subleq": SUBTRACT_SUBLEQ}
+# What the machine uses, and no borrow: tapes with one end.
+BRANCH_SBN = Task("branch-sbn", "difference", ("taken",))
+BRANCH_SUBLEQ = Task("branch-subleq", "difference", ("taken",), zero_taken=True)
+BRANCH_TASKS = {"sbn": BRANCH_SBN, "subleq": BRANCH_SUBLEQ}
 
 
 def lay_out(task: Task, first: np.ndarray, second: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -27,7 +27,8 @@ LONGEST = 20  # bits of the operands trained on, at most
 LENGTHS = (5, 10, 15, LONGEST)
 BATCH = 32
 UPDATES = 1800
-LEARNING_RATE = 0.02  # for the first half; then linearly down to its LAST_PART
+LEARNING_RATE = 0.02  # until SLOWING of the updates; then linearly down to its LAST_PART
+SLOWING = 0.5
 LAST_PART = 0.02
 DECAY = (0.9, 0.99)  # of AdaMax's moments
 LARGEST_GRADIENT = 1.0  # global norm
@@ -62,7 +63,7 @@ def train(task: Task, seed: int, progress: Report) -> Network:
     rng = np.random.default_rng(seed)
     key, start = jax.random.split(jax.random.key(seed))
     fresh = network.initialise(start, task.symbols, MAPS)
-    return fit(fresh, lambda part: _batch(rng, task), UPDATES, key, progress)
+    return fit(fresh, lambda part: batch(rng, task), UPDATES, key, progress)
 
 
 def fit(fresh: Network, batch_at: Callable[[float], Batch], updates: int, key: jax.Array, progress: Report) -> Network:
@@ -71,7 +72,7 @@ def fit(fresh: Network, batch_at: Callable[[float], Batch], updates: int, key: j
     batch_at(part done 0..1) is the next batch. progress(part done 0..1, loss) is called now and then; what it raises
     stops the training.
     """
-    optimiser = _optimiser(updates)
+    optimiser = make_optimiser(updates)
     learner = Learner(fresh, optimiser.init(fresh), key)
     losses = []
     for update in range(updates):
@@ -83,7 +84,8 @@ def fit(fresh: Network, batch_at: Callable[[float], Batch], updates: int, key: j
     return learner.network
 
 
-def _batch(rng: np.random.Generator, task: Task) -> Batch:
+def batch(rng: np.random.Generator, task: Task) -> Batch:
+    """Tapes of operands of similar lengths, up to LONGEST bits."""
     band = rng.integers(len(LENGTHS))
     longest = LENGTHS[band]
     shortest = LENGTHS[band - 1] + 1 if band else 1
@@ -97,14 +99,17 @@ def _batch(rng: np.random.Generator, task: Task) -> Batch:
 
 
 @functools.cache
-def _optimiser(updates: int) -> optax.GradientTransformation:
-    half = updates // 2
+def make_optimiser(
+    updates: int, learning_rate: float = LEARNING_RATE, slowing: float = SLOWING
+) -> optax.GradientTransformation:
+    """AdaMax for that many updates, the gradient clipped; the rate falls from that part of the updates on."""
+    whole = int(slowing * updates)
     rate = optax.join_schedules(
         [
-            optax.constant_schedule(LEARNING_RATE),
-            optax.linear_schedule(LEARNING_RATE, LAST_PART * LEARNING_RATE, updates - half),
+            optax.constant_schedule(learning_rate),
+            optax.linear_schedule(learning_rate, LAST_PART * learning_rate, updates - whole),
         ],
-        [half],
+        [whole],
     )
     return optax.chain(optax.clip_by_global_norm(LARGEST_GRADIENT), optax.adamax(rate, *DECAY))
 

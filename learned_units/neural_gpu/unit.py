@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import numpy as np
 from learned_units import bits
 from learned_units.neural_gpu import network, tape
 from learned_units.neural_gpu.network import Network
+from learned_units.neural_gpu.tape import Task
 from learned_units.unit import Decision, StepResult
 
 TAKEN = "taken"
@@ -25,6 +27,11 @@ class NeuralGpuSpec:
     isa: str
 
     @property
+    def task(self) -> Task:
+        """What stands on the tape, and what is answered."""
+        return tape.UNIT_TASKS[self.isa]
+
+    @property
     def evaluations(self) -> int:
         """Network evaluations one instruction takes: one, in as many steps of the network as the tape has positions."""
         return 1
@@ -35,7 +42,7 @@ class NeuralGpuSpec:
         """Words uint32 [limbs] -> StepResult. The margin is the smallest |p1 - p0| over all positions."""
         predicted = self._predict(params, minuend, subtrahend)
         difference = bits.bits_to_limbs(predicted[: self.word_bits] > 0, self.word_bits)
-        taken = predicted[self.word_bits + tape.UNIT_TASKS[self.isa].ends.index(TAKEN)] > 0
+        taken = predicted[self.word_bits + self.task.ends.index(TAKEN)] > 0
         return StepResult(difference, jnp.where(taken, target, fall_through), jnp.abs(predicted).min())
 
     def explain(
@@ -43,7 +50,7 @@ class NeuralGpuSpec:
     ) -> list[Decision]:
         """One decision a position: the bits of the difference, the borrow, and whether the branch is taken."""
         predicted = np.asarray(_trace(params, minuend, subtrahend, spec=self))
-        task = tape.UNIT_TASKS[self.isa]
+        task = self.task
         outputs = [(task.result, bit) for bit in range(self.word_bits)] + [(end, 0) for end in task.ends]
         return [
             Decision(
@@ -64,8 +71,13 @@ class NeuralGpuSpec:
         """p1 - p0 at every position, float32 [word_bits + ends]."""
         first, second = (bits.limbs_to_bits(word, self.word_bits) for word in (minuend, subtrahend))
         digits = (first * np.float32(2) + second).astype(jnp.int32) + tape.FIRST_DIGIT
-        ends = np.arange(len(tape.UNIT_TASKS[self.isa].ends), dtype=np.int32) + tape.FIRST_END
-        return network.run(params, jnp.concatenate([digits, ends]))
+        ends = np.arange(len(self.task.ends), dtype=np.int32) + tape.FIRST_END
+        return self.run(params, jnp.concatenate([digits, ends]))
+
+    @staticmethod
+    def run(params: Any, symbols: jax.Array) -> jax.Array:
+        """p1 - p0 at every position: int32 [positions] -> float32 [positions]."""
+        return network.run(params, symbols)
 
 
 @functools.partial(jax.jit, static_argnames=("spec",))

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from vm.console import chosen_unit, jax_setup, outputs, picture, terminal
 from vm.console.launch import FAILED, UsageError, stated_by_user
 from vm.console.terminal import Talk
-from vm.console.verifying import Failed, run_pairs, run_word_form, search_operands, tell_weakest, too_low
+from vm.console.verifying import (
+    Failed,
+    prove_every_length,
+    run_pairs,
+    run_word_form,
+    search_operands,
+    tell_weakest,
+    too_low,
+)
 from vm.margin import format_margin
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         return _run_whole(options, talk)
     from learned_units import processes, store
     from learned_units.catalog import DEFAULT_UNIT, UNITS
+    from learned_units.neural_gpu.one_sided_loading import OneSidedSpec
     from learned_units.units import ntk
     from learned_units.units.ntk import WiredSpec
     from learned_units.weights import ensembles
@@ -78,6 +87,8 @@ def run(options: argparse.Namespace) -> int:
             if target is not None:
                 _draw(unit, spec, floor, target, talk)
             claim, said = _prove(unit, spec, floor, talk), "every input enumerated"
+        elif isinstance(unit.spec, OneSidedSpec) and options.cases is None:
+            claim, said = prove_every_length(unit, talk), "every length"
         else:
             word = options.cases is None and group is not None and group == width > ensembles.ENUMERABLE_GROUP
             done = run_word_form(unit, options, talk) if word else run_pairs(unit, floor, options, talk)

@@ -37,6 +37,27 @@ class Failed(Exception):
         self.network = network
 
 
+def prove_every_length(unit: Unit, talk: Talk) -> dict[str, Any]:
+    """The closed set of a one-sided Neural GPU: it is right on words of every length. The claim; raises Failed."""
+    from learned_units.neural_gpu import every_length, tape
+
+    began, task = time.monotonic(), tape.BRANCH_TASKS[unit.isa]
+    try:
+        found = every_length.prove(unit.params, task, talk.progress)
+    except every_length.NotProvedError as error:
+        terminal.write(f"FAILED: '{task.name}' is not proved: {error}\n")
+        raise Failed(f"'{task.name}' is not proved") from None
+    terminal.prose(
+        f"Proved in {time.monotonic() - began:.1f} s: the network for '{task.name}' is right on words of every length. "
+        f"{found.windows:,} windows of {found.cells:,} cells and {found.states} states are closed under its step after "
+        f"{found.steps} steps, and every cell that is read answers right, smallest margin "
+        f"{format_margin(found.smallest_margin, 3)}; no number whose sign is a state is nearer to 0 than "
+        f"{found.smallest_number:.1g}, and rounding moves it by {found.rounding:.1g} at most. docs/neural_gpu.md has "
+        "the argument."
+    )
+    return {"operands": "words of every length", "cases": found.windows, "smallest_margin": found.smallest_margin}
+
+
 def run_word_form(unit: Unit, options: argparse.Namespace, talk: Talk) -> tuple[dict[str, Any], str] | None:
     """Every network of a unit in the paper's form on every input, from where it was left.
 
