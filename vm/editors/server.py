@@ -157,7 +157,7 @@ class Server:
         self._look_again(uri)
 
     def _look_again(self, changed: str) -> None:
-        """Take in anew the other sources that include one which has changed."""
+        """Check the other open sources again that include one which has changed."""
         path = real_path(_path(changed))
         for uri, document in list(self._documents.items()):
             if uri != changed and path in map(real_path, document.included):
