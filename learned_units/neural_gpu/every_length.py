@@ -71,6 +71,18 @@ class Table(NamedTuple):
 Window = tuple[Cell, Cell]
 
 
+class Closure(NamedTuple):
+    """All windows of all tapes at all steps, and more."""
+
+    earlier: set[Window]  # before step SETTLING
+    windows: set[Window]  # from then on: closed
+    steps: int  # after which nothing was added
+
+    def pairs(self) -> set[tuple[int, int]]:
+        """The states of a position and of its left neighbour: all that the network is ever given."""
+        return {(left.state, own.state) for left, own in self.earlier | self.windows}
+
+
 def tabulate(network: OneSided) -> Table:
     """The network's weights, evaluated in float64 on every pair of states."""
     wide = _wide(network)
@@ -89,26 +101,29 @@ def tabulate(network: OneSided) -> Table:
 
 
 def prove(network: OneSided, task: Task, progress: Progress) -> Closed:
-    """The closed set of a network. Raises NotProvedError where there is none."""
-    table, graph = tabulate(network), tape_graph.graph(task)
+    """What the closed set of a network shows. Raises NotProvedError where there is none, or it is not enough."""
+    table, places = tabulate(network), tape_graph.graph(task).places
+    return _judged(close(table, task, progress), table, places, rounding_bound(network))
+
+
+def close(table: Table, task: Task, progress: Progress) -> Closure:
+    """The closed set. Raises NotProvedError where it grows too large or a reached cell of it answers wrongly."""
+    graph = tape_graph.graph(task)
     outside = Cell(table.outside, graph.places.index(BEFORE), True)
     earlier, windows = _settling(table, graph)
     steps = 0
-    while True:
-        added = _after(windows, outside, table) - windows
-        if not added:
-            break
+    while added := _after(windows, outside, table) - windows:
         windows |= added
         steps += 1
         progress(f"closing the set of '{task.name}': {len(windows):,} windows after {steps} steps", 0.5)
         _check_answers((own for _, own in added), table, graph.places)
         if len(windows) > MOST_WINDOWS:
             raise NotProvedError(f"the set has {len(windows):,} windows after {steps} steps and is not closed")
-    return _judged(earlier, windows, steps, table, graph.places, rounding_bound(network))
+    return Closure(earlier, windows, steps)
 
 
 def rounding_bound(network: OneSided) -> float:
-    """At most what float32, in any order of summation, makes a number whose sign is taken differ by.
+    """At most what float32, in any order of summation, makes a number whose sign is taken, or a margin, differ by.
 
     With u = 2^-24, m maps and A the largest sum of sizes of the weights of one output: a sum z is off by
     e = (2 m + 3) u A at most, a gate by e/2 + u, the product r z_c by e + A (e/2 + u) + u A, and a mixture of numbers
@@ -116,7 +131,9 @@ def rounding_bound(network: OneSided) -> float:
     """
     maps = network.embedding.shape[1]
     wide = _wide(network)
-    largest = float(np.abs(np.concatenate([wide.left, wide.own, wide.bias[None]])).sum(0).max())
+    of_step = np.abs(np.concatenate([wide.left, wide.own, wide.bias[None]])).sum(0).max()
+    of_readout = np.abs(wide.readout_kernel).sum() + np.abs(wide.readout_bias).sum()
+    largest = float(max(of_step, of_readout))
     summed = (2 * maps + 3) * FLOAT32_UNIT * largest
     gate = summed / 2 + FLOAT32_UNIT
     return summed + largest * (gate + FLOAT32_UNIT) + 2 * gate + 8 * FLOAT32_UNIT
@@ -175,25 +192,19 @@ def _after(windows: set[Window], outside: Cell, table: Table) -> set[Window]:
     return {(before, moved(left, own)) for left, own in windows for before in befores[left]}
 
 
-def _judged(
-    earlier: set[Window], windows: set[Window], steps: int, table: Table, places: tuple[Place, ...], rounding: float
-) -> Closed:
+def _judged(found: Closure, table: Table, places: tuple[Place, ...], rounding: float) -> Closed:
     """What a closed set shows. Raises NotProvedError where that is not enough."""
-    pairs = {(left.state, own.state) for left, own in earlier | windows}
-    cells = {own for _, own in windows}
+    pairs, cells = found.pairs(), {own for _, own in found.windows}
     smallest_number = min(float(np.abs(table.before_sign[pair])[~table.always_zero[pair]].min()) for pair in pairs)
     if not smallest_number > 2 * rounding:
         raise NotProvedError(f"a number whose sign is taken is {smallest_number:.1e}, and rounding is {rounding:.1e}")
     _check_answers(cells, table, places)
+    smallest_margin = min(float(np.tanh(abs(table.logits[cell.state]) / 2)) for cell in cells if cell.reached)
+    if not smallest_margin > 2 * rounding:
+        raise NotProvedError(f"the smallest margin is {smallest_margin:.1e}, and rounding is {rounding:.1e}")
+    states = len({cell.state for cell in cells})
     return Closed(
-        len(windows),
-        len(cells),
-        len({cell.state for cell in cells}),
-        len(pairs),
-        steps,
-        smallest_number,
-        rounding,
-        min(float(np.tanh(abs(table.logits[cell.state]) / 2)) for cell in cells if cell.reached),
+        len(found.windows), len(cells), states, len(pairs), found.steps, smallest_number, rounding, smallest_margin
     )
 
 
