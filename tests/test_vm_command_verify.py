@@ -255,6 +255,12 @@ def test_a_refutation_that_cannot_be_read_stands(stored):
     [
         (("--weights", "nowhere.safetensors"), 1, "no weights file nowhere.safetensors"),
         (("--unit", "neural-gpu", "--weights", "x"), 2, "unknown weights 'x' (weights: sampled, every-length)"),
+        (
+            ("--unit", "neural-gpu", "--weights", "every-length", "--shard", "2"),
+            2,
+            "--shard is for what is run shard by",
+        ),
+        (("--group", "20", "--width", "20"), 2, "for words of 20 bits is too much to enumerate"),
         (("--unit", "native", "--weights", "x"), 2, "weights is for the units 'ntk', 'neural-gpu' and 'modular'"),
         (("--shards", "3"), 2, "--shards is for what is run shard by shard"),
         (("--unit", "nkt"), 2, "unknown unit 'nkt'"),
@@ -269,7 +275,9 @@ def test_a_refutation_that_cannot_be_read_stands(stored):
         (("--group", "65", "--weights", "nowhere.safetensors"), 2, "group is 65; a network serves"),
     ],
 )
-def test_what_cannot_be_verified_is_refused_in_one_line(arguments, code, message, sbn):
+def test_what_cannot_be_verified_is_refused_in_one_line(arguments, code, message, sbn, unit_of):
+    unit_of("ntk")  # proved before, so that nothing else is said
+    catalog.load_unit("neural-gpu", weights="every-length")
     found, out, err = sbn("verify", *arguments)
     assert (found, out) == (code, "")
     assert message in err

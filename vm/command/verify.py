@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from learned_units import processes, store
     from learned_units.catalog import DEFAULT_UNIT, UNITS
     from learned_units.neural_gpu.one_sided_loading import OneSidedSpec
+    from learned_units.proof import word_inputs
     from learned_units.units import ntk
     from learned_units.units.ntk import WiredSpec
     from learned_units.weights import ensembles
@@ -65,6 +66,10 @@ def run(options: argparse.Namespace) -> int:
             held = store.read_any(Path(options.weights))
             group = ntk.checked_group(_group_stated(options, held))
     width = options.width or (16 if group is None or group <= ensembles.ENUMERABLE_GROUP else group)
+    word = options.cases is None and group is not None and group == width > ensembles.ENUMERABLE_GROUP
+    if word:
+        with stated_by_user():
+            word_inputs.check(width)  # before anything is trained
     if held is not None and group is not None:
         unit, path = _unit_from(held, group, options, width)
         recipe = _recipe_of(unit, options, group, None)
@@ -74,10 +79,11 @@ def run(options: argparse.Namespace) -> int:
         path = recipe and recipe.path
     floor = recipe and recipe.floor
     spec = unit.spec if isinstance(unit.spec, WiredSpec) and unit.spec.enumerable and options.cases is None else None
+    every_length = isinstance(unit.spec, OneSidedSpec) and options.cases is None
     for given in ("shards", "shard"):
-        if spec is not None and getattr(options, given) is not None:
+        if (spec is not None or every_length) and getattr(options, given) is not None:
             raise UsageError(
-                f"--{given} is for what is run shard by shard; the networks of this unit are enumerated all at once"
+                f"--{given} is for what is run shard by shard; the networks of this unit are proved all at once"
             )
     if target is not None and spec is None:
         raise UsageError("--plot draws the margins on every input; what is verified here has too many to enumerate")
@@ -87,10 +93,9 @@ def run(options: argparse.Namespace) -> int:
             if target is not None:
                 _draw(unit, spec, floor, target, talk)
             claim, said = _prove(unit, spec, floor, talk), "every input enumerated"
-        elif isinstance(unit.spec, OneSidedSpec) and options.cases is None:
+        elif every_length:
             claim, said = prove_every_length(unit, talk), "every length"
         else:
-            word = options.cases is None and group is not None and group == width > ensembles.ENUMERABLE_GROUP
             done = run_word_form(unit, options, talk) if word else run_pairs(unit, floor, options, talk)
             if done is None:
                 return 0
