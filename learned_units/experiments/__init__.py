@@ -51,7 +51,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "products": Experiment(
         "products",
         "all factors of up to 10 bits multiplied by the paper's design, and how many products come out wrong",
-        "10 min",
+        "5 min",
     ),
     "modular": Experiment(
         "modular",
@@ -61,12 +61,12 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "modular-seeds": Experiment(
         "modular_seeds",
         "the same polynomials modulo 23 and 97 from five seeds each, where other rows say when to stop",
-        "20 min",
+        "12 min",
     ),
     "modular-sums": Experiment(
         "modular_sums",
         "networks trained on sums of two to four terms, and how like the analytic weights they become",
-        "8 min",
+        "5 min",
     ),
     "modular-width": Experiment(
         "modular_width", "how wide analytic and grokked experts must be to be right on every input", "2 min"
@@ -105,11 +105,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "neural-gpu-tasks": Experiment(
         "neural_gpu_tasks",
         "copy, reverse, duplicate, sort, count and add: the Neural GPU's error rate by length, beside a plain network",
-        "15 min",
+        "10 min",
     ),
     "neural-gpu-ablation": Experiment(
         "neural_gpu_ablation",
         "aligned subtraction to 2,000 bits, with and without each ingredient of the training",
-        "15 min",
+        "12 min",
     ),
 }
