@@ -69,7 +69,7 @@ def mutated(draw):
     return source
 
 
-@settings(derandomize=True, deadline=None, max_examples=400)
+@settings(derandomize=True, deadline=None, max_examples=200)
 @given(mutated())
 def test_a_mutated_source_is_an_image_or_has_errors(source):
     result = outcome(source)

@@ -34,6 +34,7 @@ def test_every_case_reports_rows_that_nothing_depends_on_and_the_tables_have_bot
     }
 
 
+@pytest.mark.slow
 def test_what_is_reported_changes_neither_the_weights_nor_when_training_stops():
     parted = sums((80, 25, 20))
     lied = parted._replace(reported=parted.reported._replace(wanted=(parted.reported.wanted + 1) % 5))
@@ -43,6 +44,7 @@ def test_what_is_reported_changes_neither_the_weights_nor_when_training_stops():
     assert one.reported != other.reported
 
 
+@pytest.mark.slow
 def test_trained_weights_of_three_terms_have_the_phases_of_the_formula():
     parted = sums((900, 100, 331), modulus=11)
     fitted = sampled.fit(parted, 11, 128, sampled.grokking(128, 2048), 300, 0, silent)

@@ -51,6 +51,7 @@ def test_the_plain_network_is_as_large_as_the_cell():
     assert 0.95 * cell < plain <= cell
 
 
+@pytest.mark.slow
 def test_without_noise_the_loss_of_the_cell_is_that_of_the_units_training():
     given = Ingredients(noise=0.0)
     examples = jax.device_put(ingredients.draw(sequences.ADD, given, np.random.default_rng(0), 0.5, 0, 1))

@@ -41,6 +41,7 @@ def test_the_stored_counts_grow_as_the_standard_parametrisation_says_and_not_wit
         assert law.exponent + 3.5 * law.error < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [STANDARD, NTK], ids=["standard", "ntk"])
 def test_biases_are_trained_where_the_form_has_them_and_both_forms_learn_their_examples(form, monkeypatch):
     kept = []

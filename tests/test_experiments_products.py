@@ -14,6 +14,7 @@ def silent(part: float) -> None:
     """Progress that nobody looks at."""
 
 
+@pytest.mark.slow
 def test_a_pass_by_rows_decides_what_the_closed_form_decides_on_any_state():
     (templates,) = multiplication.ripple(3).networks
     assert isinstance(templates, TemplateList)

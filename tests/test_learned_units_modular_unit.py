@@ -69,7 +69,8 @@ def test_every_pair_of_the_smallest_words_is_exact(word_bits, isa, modular):
 # --- what is said of it -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("word_bits", "isa"), [(10, "subleq"), pytest.param(16, "sbn", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("word_bits", "isa"), [(10, "subleq"), (16, "sbn")])
 def test_explanation_and_evaluation_agree_evaluation_by_evaluation(word_bits, isa, modular):
     unit = modular("grokked", word_bits, isa)
     cases = exactness.hard_and_random(word_bits, 12)

@@ -10,6 +10,7 @@ from learned_units.neural_gpu import loading, measuring, network, operands, tape
 SEED = 20_151_126
 
 
+@pytest.mark.slow
 def test_a_position_sees_two_neighbours_on_either_side_in_one_step():
     """The candidate reads neighbours times their reset gates, which read theirs: this is no automaton of radius 1."""
     weights = network.initialise(jax.random.key(3), 7, 6)

@@ -69,6 +69,7 @@ def test_a_batch_keeps_it():
     assert margin.refuted(printer.margin, 0.3)
 
 
+@pytest.mark.slow
 def test_an_explanation_of_a_unit_without_numbers_says_so(monkeypatch, capsys):
     unit = load_unit("ntk-limit", 8)
     broken = replace(unit, params=jax.tree.map(lambda leaf: leaf * np.float32(np.nan), unit.params))

@@ -10,7 +10,7 @@ from learned_units.circuits.subtract_branch import template_sets
 from learned_units.proof import enumeration, search, word_inputs
 
 
-@pytest.mark.parametrize("network", ["first", *slow("prefix", "difference", "select")])
+@pytest.mark.parametrize("network", ["select", *slow("first", "prefix", "difference")])
 def test_the_search_finds_the_exact_smallest_margin_where_every_input_is_known(network, unit_of):
     unit = unit_of("ntk", 8)
     found = search.smallest_margin(unit.spec, unit.params, network)
@@ -27,6 +27,7 @@ def test_at_16_bits_it_finds_the_smallest_margin_of_the_first_pass_in_groups_of_
     assert search.smallest_margin(unit.spec, unit.params, "first").smallest_margin == pytest.approx(known, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_words_that_are_found_show_the_margin(unit_of):
     unit = unit_of("ntk", 8)
     found = search.smallest_margin(unit.spec, unit.params, "first", starts=4)

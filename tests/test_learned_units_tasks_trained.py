@@ -65,7 +65,7 @@ def pairs(task: str, form: str, bits: int, *, slow: bool = True):
 @pytest.mark.parametrize(
     ("task", "form", "bits"),
     [
-        pairs("add", "grouped", 6, slow=False),
+        pairs("add", "grouped", 6),
         pairs("add", "paper", 4),
         pairs("subtract", "grouped", 6),
         pairs("multiply", "grouped", 4, slow=False),

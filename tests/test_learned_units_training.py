@@ -44,13 +44,15 @@ def test_a_network_of_two_halves_starts_at_exactly_zero(initialisation, width, t
     assert np.abs(two_layer.predict_templates(start)).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_a_plain_network_does_not_start_at_zero():
     start = initialise(jax.random.key(1), "plain", 64, 8, 5)
     assert start.hidden.shape == (1, 64, 8)
     assert np.abs(two_layer.predict_templates(start)).min(1).max() > 0.01
 
 
-@pytest.mark.parametrize(("units", "templates"), [(32, 64), *slow((100, 7))])
+@pytest.mark.slow
+@pytest.mark.parametrize(("units", "templates"), [(32, 64), (100, 7)])
 def test_variance_reduced_rows_are_antithetic_and_orthogonal_in_blocks(units, templates):
     start = initialise(jax.random.key(2), "variance-reduced", 2 * units, templates, 3)
     rows = np.asarray(start.hidden[0], np.float64)
@@ -63,13 +65,15 @@ def test_variance_reduced_rows_are_antithetic_and_orthogonal_in_blocks(units, te
         assert np.abs(gram - templates * np.eye(len(block))).max() < 1e-3 * templates
 
 
+@pytest.mark.slow
 def test_an_odd_number_of_units_leaves_one_without_its_antithesis():
     rows = np.asarray(initialise(jax.random.key(2), "variance-reduced", 14, 5, 3).hidden[0])
     assert rows.shape == (7, 5)
     assert (rows[4:] == -rows[:3]).all()
 
 
-@pytest.mark.parametrize(("width", "templates", "output_bits"), [(64, 20, 12), *slow((700, 64, 24))])
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "templates", "output_bits"), [(64, 20, 12), (700, 64, 24)])
 def test_mirrored_halves_are_reflections_on_orthogonal_columns_and_start_at_zero(width, templates, output_bits):
     start = initialise(jax.random.key(4), "mirrored", width, templates, output_bits)
     assert start.hidden.shape == (2, width // 2, templates)
@@ -132,6 +136,7 @@ def test_training_fits_every_example_to_the_tolerance(trained, name):
     assert trained(name).iterations <= 200
 
 
+@pytest.mark.slow
 @every_set
 def test_the_merged_network_is_the_mean_of_the_separate_ones(trained, name):
     inner, outer = two_layer.merge(trained(name).ensemble)
@@ -164,6 +169,7 @@ def test_two_trainings_from_one_seed_give_equal_weights_and_another_seed_others(
     assert all((one != two).any() for one, two in zip(first, other, strict=True))
 
 
+@pytest.mark.slow
 def test_the_members_of_an_ensemble_differ(trained):
     hidden = np.asarray(trained("difference").ensemble.hidden)
     assert (hidden[0] != hidden[1]).any()
@@ -174,6 +180,7 @@ def test_training_that_cannot_succeed_says_so():
         training.train(SETS["first"].labels(), networks=1, width=2, initialisation="antisymmetric", seed=0)
 
 
+@pytest.mark.slow
 def test_what_the_progress_callback_raises_stops_the_training():
     class Enough(Exception):
         pass

@@ -132,10 +132,10 @@ def test_a_unit_says_what_is_learned_in_it(unit_of):
 @pytest.mark.parametrize(
     ("name", "word_bits", "isa"),
     [
-        pytest.param("ntk", 16, "sbn", marks=slow),
+        ("ntk", 16, "sbn"),
         ("ntk-limit", 12, "subleq"),
-        pytest.param("ntk-limit", 5, "sbn", marks=slow),
-        pytest.param("ntk", 33, "subleq", marks=slow),
+        ("ntk-limit", 5, "sbn"),
+        ("ntk", 33, "subleq"),
     ],
 )
 def test_explanation_and_evaluation_agree_decision_by_decision(name, word_bits, isa, unit_of):
@@ -160,6 +160,7 @@ def test_explanation_and_evaluation_agree_decision_by_decision(name, word_bits, 
         assert stages == sorted(stages)
 
 
+@pytest.mark.slow
 def test_the_decisions_of_an_explanation_are_all_that_are_made(unit_of):
     decisions = unit_of("ntk-limit", 12, "subleq").explain(5, 9, 100, 3)
     found = {}
@@ -194,6 +195,7 @@ def test_noise_in_one_network_alone_breaks_most_answers(name, unit_of):
     assert (found.difference.tolist() == differences) == (name == "select")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["first", "difference"])
 def test_a_wrong_closed_form_breaks_most_answers_of_the_limit(name, unit_of):
     good = unit_of("ntk-limit", 8)

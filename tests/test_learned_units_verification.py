@@ -217,7 +217,7 @@ def _enumerated(name: str) -> np.ndarray:
 
 # --- enumeration ------------------------------------------------------------------------------------------------------
 
-quick_set = pytest.mark.parametrize("name", ["difference", "select", "any", *slow("first")])
+quick_set = pytest.mark.parametrize("name", ["select", "any", *slow("difference", "first")])
 
 
 @quick_set

@@ -185,6 +185,7 @@ def test_a_network_that_is_wrong_at_one_number_of_templates_is_found(network, ma
     assert (example.network, sum(family >= 0 for family in example.input)) == (network, matched)
 
 
+@pytest.mark.slow
 def test_a_scrambled_ensemble_is_found_with_the_input_that_shows_it(unit_of):
     unit = unit_of("ntk", 8)
     weights = unit.params["difference"]
@@ -197,6 +198,7 @@ def test_a_scrambled_ensemble_is_found_with_the_input_that_shows_it(unit_of):
     assert example.value != specified[example.position]
 
 
+@pytest.mark.slow
 def test_a_margin_that_rounding_could_take_is_not_enough(unit_of):
     first = template_sets(8)["first"]
     params = unit_of("ntk", 8).params["first"]

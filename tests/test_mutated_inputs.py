@@ -327,7 +327,7 @@ def all_kinds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Kind]:
     }
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [4, pytest.param(None, marks=pytest.mark.slow)])
 def test_a_mutated_input_is_used_or_refused_in_words(count, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kinds = all_kinds(tmp_path, monkeypatch)

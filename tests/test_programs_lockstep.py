@@ -11,7 +11,8 @@ from vm import Halt, Machine
 UNITS = ("native", "ntk-limit", "ntk", "ntk-bits", "neural-gpu", "modular")
 BRIEFLY = {  # which of the programs, for the others
     "native": ("adder", "countdown"),
-    "ntk-limit": ("adder", "countdown", "hello_subleq", "calculator"),
+    "ntk": tuple(name for name in programs.names() if name != "selfhost"),
+    "ntk-limit": ("adder", "countdown", "calculator"),
     "ntk-bits": ("adder",),
     "neural-gpu": ("adder",),
     "modular": ("adder",),

@@ -145,7 +145,7 @@ def test_guests_end_as_they_end_directly(words, input):
 def test_random_guests_do_what_they_do_directly():
     source = random.Random(1)
     compared = 0
-    while compared < 150:
+    while compared < 60:
         words = [source.choice([-1, -1, -32768, 32767, 31743, 256, *range(48)]) for _ in range(48)]
         input = source.randbytes(source.randrange(4))
         wanted = directly(words, input, 12_000)

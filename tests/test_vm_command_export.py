@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from marks import slow
 from safetensors.numpy import load_file, save_file
 
 from learned_units import exported
@@ -28,18 +27,17 @@ def run_card(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", BLOCK + code], cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "width", "isa"),
     [
         ("ntk", 8, "sbn"),
-        *slow(
-            ("ntk", 64, "subleq"),
-            ("ntk-limit", 16, "sbn"),
-            ("ntk-bits", 8, "sbn"),
-            ("neural-gpu", 8, "sbn"),
-            ("modular", 16, "subleq"),
-            ("native", 64, "sbn"),
-        ),
+        ("ntk", 64, "subleq"),
+        ("ntk-limit", 16, "sbn"),
+        ("ntk-bits", 8, "sbn"),
+        ("neural-gpu", 8, "sbn"),
+        ("modular", 16, "subleq"),
+        ("native", 64, "sbn"),
     ],
 )
 def test_the_step_gives_every_vector_without_our_packages(tmp_path, unit, width, isa, unit_of):

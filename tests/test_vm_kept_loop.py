@@ -7,6 +7,7 @@ from typing import Any, cast
 import jax
 import numpy as np
 import pytest
+from marks import slow
 
 from assembler import Image, assemble
 from learned_units import Unit
@@ -46,7 +47,7 @@ def machine_of(unit: Unit, image: Image | None = None, memory: int = 64) -> Mach
     return machine
 
 
-@pytest.mark.parametrize("name", ["ntk", pytest.param("ntk-limit", marks=pytest.mark.slow), "native"])
+@pytest.mark.parametrize("name", ["native", *slow("ntk", "ntk-limit")])
 def test_a_loop_is_kept_and_taken_and_does_the_same(name, cache, unit_of):
     for _ in range(2):
         before = traced()
