@@ -3,15 +3,22 @@
 import contextlib
 import functools
 import os
+import shutil
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
 import pytest
+
+from vm.console.jax_setup import tidy
 
 if TYPE_CHECKING:
     from learned_units import Unit
+
+KEPT = platformdirs.user_cache_path("neural-sbn-tests", appauthor=False) / "compiled"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,24 +37,40 @@ def pytest_configure(config: pytest.Config) -> None:
     # Before anything imports jax: promotion of types and shapes must be meant, in the library and in the tests.
     os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
     os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
-    # A worker and the commands it starts share what is compiled, and so do all workers from one run of the tests to the
-    # next. Each has a folder of its own: jax writes into one without a lock, and two may write the same file.
-    if (cache := getattr(config, "cache", None)) is not None:
-        compiled = cache.mkdir("compiled")
-        own = compiled / os.environ.get("PYTEST_XDIST_WORKER", "alone")
-        take_from_earlier_runs(compiled, own)
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(own)
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    # A worker and the commands it starts share what is compiled. Each has a folder of its own: jax writes into one
+    # without a lock, and two may write the same file. What they add is kept: see `kept_compiled`.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(KEPT.parent / f"compiling-{os.getpid()}")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"  # else the folder's name is part of each entry's name
     # A shell that runs the tests in the background ignores Ctrl-C for them and for all they start; tests press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def take_from_earlier_runs(compiled: Path, own: Path) -> None:
-    """What any worker compiled in an earlier run, linked into the folder of this one."""
-    own.mkdir(exist_ok=True)
-    for path in compiled.glob("*/*-cache"):
-        with contextlib.suppress(OSError):  # it is there, or the file system knows no links: then it is compiled again
-            (own / path.name).hardlink_to(path)
+def pytest_unconfigure() -> None:
+    killed = [each for each in KEPT.parent.glob("compiling-*") if time.time() - each.stat().st_mtime > 24 * 60 * 60]
+    for folder in (os.environ["JAX_COMPILATION_CACHE_DIR"], *killed):
+        shutil.rmtree(folder, ignore_errors=True)
+    tidy(KEPT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_compiled() -> Iterator[None]:
+    """What was compiled for earlier files, by any worker or run of the tests in any checkout, is not compiled again."""
+    own = Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
+    add_compiled(KEPT, own)
+    yield
+    add_compiled(own, KEPT)
+
+
+def add_compiled(source: Path, folder: Path) -> None:
+    """Link the compiled code of one folder into another, in which names that are there already are left alone."""
+    with contextlib.suppress(OSError):  # nothing was kept, or nothing can be: then it is compiled again
+        folder.mkdir(parents=True, exist_ok=True)
+        there = set(os.listdir(folder))
+        for path in source.glob("*-cache"):
+            if path.name not in there:
+                with contextlib.suppress(OSError):  # another worker was faster
+                    (folder / path.name).hardlink_to(path)
 
 
 @pytest.fixture(scope="session", autouse=True)
