@@ -87,6 +87,11 @@ def test_imports_are_one_way(package):
         assert not forbidden, f"{path.relative_to(ROOT)} imports {sorted(forbidden)}"
 
 
+def test_the_card_of_an_image_and_that_of_a_unit_are_drawn_alike():
+    """Neither package may import the other, so each has the file; a change to one is made to both."""
+    assert (ROOT / "assembler" / "card.py").read_text() == (ROOT / "learned_units" / "card.py").read_text()
+
+
 def test_no_file_imports_itself_through_others():
     files = {module_of(path): path for package in PACKAGES for path in files_of(package)}
     needs = {name: imported_at_once(path) & files.keys() - {name} for name, path in files.items()}
