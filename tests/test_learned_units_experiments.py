@@ -10,7 +10,7 @@ import pytest
 from learned_units.circuits import addition
 from learned_units.experiments import permutations, summands, training_sets
 from learned_units.experiments.permutations import NTK, NTK_UNIT, STANDARD
-from learned_units.experiments.table import Table
+from learned_units.experiments.table import Table, shown
 from learned_units.networks import kernel, readout
 
 
@@ -27,6 +27,12 @@ def quick(name: str) -> Table:
 def numbers(table: Table, column: str) -> list[float]:
     """The cells of a column that hold numbers."""
     return [cell for cell in table.column(column) if isinstance(cell, (int, float))]
+
+
+def test_a_cell_is_three_digits_and_a_zero_has_no_sign():
+    assert [shown(cell) for cell in (None, 0.12345, -0.0, 1e-9, 1234.5, 4096, "as trained")] == [
+        "-", "0.123", "0", "1e-09", "1,234", "4,096", "as trained",
+    ]  # fmt: skip
 
 
 # --- permutations -----------------------------------------------------------------------------------------------------

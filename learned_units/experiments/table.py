@@ -78,9 +78,9 @@ class Table:
 
 
 def shown(cell: Cell) -> str:
-    """One cell as it is printed: three digits of a fraction, thousands in integers set apart."""
+    """One cell as it is printed: three digits of a fraction, a zero without a sign, thousands in integers set apart."""
     if cell is None:
         return "-"
     if isinstance(cell, float):
-        return f"{cell:.3g}" if abs(cell) < 1000 else f"{cell:,.0f}"
+        return f"{cell + 0.0:.3g}" if abs(cell) < 1000 else f"{cell:,.0f}"
     return f"{cell:,}" if isinstance(cell, int) else cell
