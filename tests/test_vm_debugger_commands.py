@@ -104,7 +104,7 @@ def test_a_command_has_help_with_an_example_that_is_one_of_it(command: commands.
 def test_names_are_unique_and_beginnings_are_understood_where_only_one_command_has_them() -> None:
     names = [name for command in commands.TABLE for name in (command.name, *command.aliases)]
     assert len(set(names)) == len(names)
-    assert commands.find("disa").name == "disassemble"
+    assert commands.find("disas").name == "disassemble"
     assert commands.find("REV").name == "reverse-continue"
     with pytest.raises(CommandError, match="`un` may be"):
         commands.find("un")

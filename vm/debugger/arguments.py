@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from vm.debugger.errors import CommandError
+from vm.debugger.expressions import known_names, parsed
 from vm.debugger.session import Session
 
 _LINE = re.compile(r"(?P<file>[^\s:]*):(?P<line>[0-9]{1,9})")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def count(session: Session, text: str, default: int) -> int:
@@ -39,6 +41,15 @@ def places(session: Session, text: str) -> tuple[int, int]:
     if end < start:
         raise CommandError(f"{text.strip()} ends at {end}, before it begins at {start}")
     return start, end
+
+
+def depends_on_machine(session: Session, text: str) -> bool:
+    """Whether a place means another address once the machine stands elsewhere."""
+    if _LINE.fullmatch(text.strip()):
+        return False
+    expression = parsed(text)
+    named = set(_NAME.findall(expression.text)) - set(session.symbols)
+    return bool(expression.reads) or not named.isdisjoint(known_names({}, 0, 0))
 
 
 def conditional(text: str) -> tuple[str, str | None]:

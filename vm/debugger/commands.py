@@ -191,6 +191,14 @@ TABLE: tuple[Command, ...] = (
         stopping.delete, STOPPING, ("all",),
     ),
     Command(
+        "disable", (), "disable N|all", "Pass over a stop, or all of them but divergence, until it is enabled again.",
+        "disable 2", stopping.disable, STOPPING, ("all",),
+    ),
+    Command(
+        "enable", (), "enable N|all", "Stop again at a stop that was disabled, or at all of them.", "enable all",
+        stopping.enable, STOPPING, ("all",),
+    ),
+    Command(
         "info", ("i",), "info [break|registers|frame]",
         "List the stops and displays; or the stops alone, the machine's state, or the frame that is looked at.",
         "info registers", stopping.info, STOPPING, ("break", "registers", "frame"),

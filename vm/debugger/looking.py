@@ -248,7 +248,7 @@ def stats(session: Session, text: str) -> str:
 
 def instructions(session: Session, start: int, count: int) -> list[str]:
     """Instructions in memory, one after the other; => is pc, * a breakpoint."""
-    breaks = {point.address for point in session.points if point.kind == points.BREAK}
+    breaks = {point.address for point in session.points if point.enabled and point.kind == points.BREAK}
     rows = []
     for pc in range(start, min(start + 3 * count, session.size - 2), 3):
         mark = "=>" if pc == session.present.pc else "* " if pc in breaks else "  "

@@ -36,7 +36,7 @@ def source(session: Session, rows: int) -> list[str]:
         origin = next(iter(standing.at_step(session, last.step, pc).path), None)
     else:
         origin = standing.looked_at(session)
-    breaks = {point.address: "* " for point in session.points if point.kind == points.BREAK}
+    breaks = {point.address: "* " for point in session.points if point.enabled and point.kind == points.BREAK}
     if origin is None:
         marks = breaks | {pc: mark}
         return [

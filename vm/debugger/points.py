@@ -11,6 +11,7 @@ import numpy as np
 from vm.machine import Stops
 
 BREAK, WATCH, READ, VALUE, MARGIN, DIVERGENCE = "break", "watch", "rwatch", "value", "margin", "divergence"
+LAST = "$bpnum"  # what gdb calls the number of the last stop that was made
 
 
 @dataclass
@@ -28,6 +29,7 @@ class StopPoint:
     hits: int = 0
     ignored: int = 0  # hits that do not stop
     commands: tuple[str, ...] = ()  # carried out when it is hit
+    enabled: bool = True
 
     @property
     def is_scanned(self) -> bool:
@@ -41,6 +43,18 @@ class StopPoint:
         name = BREAK if self.kind in (MARGIN, DIVERGENCE) else name
         return f"{name} {self.text}" + (f" if {self.condition}" if self.condition else "")
 
+    @property
+    def saved(self) -> list[str]:
+        """The commands that make it with all that was said of it since; LAST is then its number."""
+        lines = [self.command]
+        if self.commands:
+            lines += [f"commands {LAST}", *self.commands, "end"]
+        if self.ignored:
+            lines.append(f"ignore {LAST} {self.ignored}")
+        if not self.enabled:
+            lines.append(f"disable {LAST}")
+        return lines
+
     def __str__(self) -> str:
         command, condition = self.command, ""
         if self.condition:
@@ -48,7 +62,7 @@ class StopPoint:
         where = f" at {self.address}" if self.kind in (BREAK, WATCH, READ) and self.last <= self.address else ""
         if self.kind in (WATCH, READ) and self.last > self.address:
             where = f" at {self.address} … {self.last}"
-        return f"{self.number}: {command}{where}{condition}"
+        return f"{self.number}: {command}{where}{condition}" + ("" if self.enabled else ", disabled")
 
 
 @dataclass
@@ -60,10 +74,10 @@ class Collecting:
 
 
 def mask_of(points: Iterable[StopPoint], size: int) -> tuple[np.ndarray, float]:
-    """The mask and the margin floor the loop is given for those of them that are not scanned."""
+    """The mask and the margin floor the loop is given for those that are enabled and not scanned."""
     mask, floor = np.zeros(size, np.uint8), -math.inf
     for point in points:
-        if point.is_scanned:
+        if point.is_scanned or not point.enabled:
             continue
         if point.kind == BREAK:
             mask[point.address] |= Stops.BREAK

@@ -20,7 +20,9 @@ class Scanner:
 
     def __init__(self, stops: list[StopPoint], names: Mapping[str, int]) -> None:
         self._stops = [
-            (point, parsed(point.condition) if point.condition else None) for point in stops if point.is_scanned
+            (point, parsed(point.condition) if point.condition else None)
+            for point in stops
+            if point.enabled and point.is_scanned
         ]
         self._names = names
         self.passed: set[int] = set()

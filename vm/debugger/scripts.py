@@ -19,9 +19,7 @@ def save(session: Session, text: str) -> str:
     for point in session.points:
         if point.kind == points.DIVERGENCE:
             continue
-        lines.append(point.command)
-        if point.commands:
-            lines += ["commands", *point.commands, "end"]
+        lines += point.saved
     lines += [f"display {expression}" for expression in session.displays]
     try:
         session.check_output(text)

@@ -226,9 +226,9 @@ class Session:
         return point
 
     def point(self, number: str) -> StopPoint:
-        """A stop by its number. Raises CommandError."""
-        for point in self.points:
-            if str(point.number) == number.strip():
+        """A stop by its number, or the last one. Raises CommandError."""
+        for point in reversed(self.points):
+            if number.strip() in (str(point.number), points.LAST):
                 return point
         raise CommandError(f"there is no stop {number.strip() or 'without a number'}", "`info` lists them")
 

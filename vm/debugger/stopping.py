@@ -65,11 +65,35 @@ def ignore(session: Session, text: str) -> str:
     return f"{point}, not before {rendering.counted(point.ignored, 'hit')} more" if point.ignored else str(point)
 
 
+def disable(session: Session, text: str) -> str:
+    return _enabled(session, text, False)
+
+
+def enable(session: Session, text: str) -> str:
+    return _enabled(session, text, True)
+
+
+def _enabled(session: Session, text: str, enabled: bool) -> str:
+    name = "enable" if enabled else "disable"
+    if not text:
+        raise CommandError(f"`{name}` needs the number of a stop, or `all`", "`info` lists them")
+    if text == "all":
+        chosen = [point for point in session.points if point.kind != points.DIVERGENCE]
+    else:
+        chosen = [session.point(text)]
+        if chosen[0].kind == points.DIVERGENCE:
+            raise CommandError(f"a stop at a divergence cannot be {name}d", "`delete` takes it away")
+    for point in chosen:
+        point.enabled = enabled
+    session.points_changed()
+    return "\n".join(str(point) for point in chosen) or f"there is nothing to {name}"
+
+
 def commands(session: Session, text: str) -> str:
     number, _, given = text.partition(" ")
-    if not number and not session.points:
-        raise CommandError("there is no stop", "usage: commands [N [COMMAND; …]]")
-    point = session.point(number) if number else session.points[-1]
+    point = session.point(number or points.LAST)
+    if point.kind == points.DIVERGENCE:
+        raise CommandError("a stop at a divergence has no commands: the run is over there")
     if given.strip():
         return _given(point, [each.strip() for each in given.split(";")])
     session.collecting = Collecting(point, [])
@@ -87,7 +111,7 @@ def collect(session: Session, collecting: Collecting, line: str) -> str:
 
 
 def _given(point: points.StopPoint, lines: list[str]) -> str:
-    point.commands = tuple(line for line in lines if line)
+    point.commands = tuple(line for line in lines if line not in ("", "end"))
     if not point.commands:
         return f"{point}, without commands"
     return f"{point}, then {'; '.join(point.commands)}"
@@ -99,13 +123,14 @@ def delete(session: Session, text: str) -> str:
         for point in [point for point in session.points if point not in kept]:
             session.delete_point(point.number)
         return "nothing is stopped at any more" + (" but divergence" if kept else "")
-    if not re.fullmatch("[0-9]{1,9}", text):
+    if text != points.LAST and not re.fullmatch("[0-9]{1,9}", text):
         raise CommandError("`delete` needs the number of a stop, or `all`", "`info` lists them")
     was_checking = session.checks
-    session.delete_point(int(text))
+    number = session.point(text).number
+    session.delete_point(number)
     if was_checking and not session.checks:
-        return f"{text} is deleted: steps are not compared with the reference from here on"
-    return f"{text} is deleted"
+        return f"{number} is deleted: steps are not compared with the reference from here on"
+    return f"{number} is deleted"
 
 
 def info(session: Session, text: str) -> str:
@@ -181,4 +206,6 @@ def _add(session: Session, text: str, kind: str, once: bool = False) -> str:
         address, last = arguments.places(session, what)
     if condition is not None:
         session.evaluate(condition)
+    if any(arguments.depends_on_machine(session, each) for each in what.split("..")):
+        what = str(address) if address == last else f"{address}..{last}"  # for `save` and `reload`, which come later
     return str(session.add_point(kind, what, address=address, last=last, condition=condition, once=once))

@@ -202,7 +202,8 @@ def _last_hit(
 
 def _last_edit_watched(session: Session, position: int, after: int) -> Edit | None:
     """The last change by hand of a watched word, made between two steps."""
-    watched = [range(point.address, point.last + 1) for point in session.points if point.kind == points.WATCH]
+    watches = [point for point in session.points if point.enabled and point.kind == points.WATCH]
+    watched = [range(point.address, point.last + 1) for point in watches]
     for edit in reversed(session.history.edits):
         if after < edit.step < position and any(at in each for each in watched for at in edit.addresses.tolist()):
             return edit
@@ -229,7 +230,9 @@ def _hits(session: Session, kinds: tuple[str, ...], passed: Collection[int] = ()
     reasons = []
     last = session.last_step()
     for point in list(session.points):
-        if point.kind not in kinds or point.number in passed or (point.kind != points.BREAK and last is None):
+        if not point.enabled or point.kind not in kinds or point.number in passed:
+            continue
+        if point.kind != points.BREAK and last is None:
             continue
         hit, said = _look(session, point, last)
         if hit and point.condition is not None:
