@@ -1,4 +1,4 @@
-"""Stops with all that was said of them: saved and made again, and disabled."""
+"""Stops with all that was said of them: saved and made again, disabled, met by `run` at the first instruction."""
 
 import dataclasses
 from pathlib import Path
@@ -106,3 +106,14 @@ def test_a_stop_that_is_disabled_is_passed_over_forwards_and_backwards() -> None
     execute(session, "enable $bpnum")
     execute(session, "continue")
     assert session.evaluate("[n]") == 3
+
+
+def test_run_heeds_the_stops_at_the_first_instruction_with_all_that_was_said_of_them() -> None:
+    session = session_of()
+    execute(session, "break loop if [n] == 38")
+    execute(session, "tbreak loop if [n] == 40")
+    execute(session, "commands $bpnum print [n] + 2")
+    assert execute(session, "run").endswith("[n] + 2 = 42, 0x2A, '*'")
+    assert (session.present.step, [point.number for point in session.points]) == (0, [1, 2])
+    execute(session, "run")
+    assert session.evaluate("[n]") == 38

@@ -67,10 +67,7 @@ def until(session: Session, text: str) -> str:
 def run(session: Session, text: str) -> str:
     arguments.nothing(text, "run")
     session.restart()
-    here = [point for point in session.points if point.kind == points.BREAK and point.address == session.present.pc]
-    if here:
-        return arrived(session, _settled(session, [f"{point.kind} {point.number}: {point.text}" for point in here]), 0)
-    return arrived(session, _settled(session, travel.forward(session)), 0)
+    return arrived(session, _settled(session, travel.begin(session)), 0)
 
 
 def back(session: Session, text: str) -> str:
