@@ -18,8 +18,8 @@ from assembler import assemble
 from learned_units import load_unit
 from vm.debugger.session import Session
 from vm.editors.adapter import Adapter
+from vm.editors.arguments import Refused
 from vm.editors.messages import Malformed, Messages
-from vm.editors.requests import Refused
 
 SOURCE = (Path(__file__).parent / "golden" / "debugger" / "calls.sbn").read_text()
 ENDLESS = "loop: sbn one, n\n sbn zero, minus, loop\none: .word 1\nn: .word 0\nzero: .word 0\nminus: .word -1\n"
@@ -217,6 +217,16 @@ def test_a_run_without_end_is_paused_and_goes_on_after_other_requests(tmp_path: 
     assert editor.stopped("pause")[0] == "pause"
     assert editor.ask("evaluate", expression="$step") == editor.ask("evaluate", expression="$step")
     editor.ask("restart")
+    editor.leave()
+
+
+def test_a_command_of_the_console_that_runs_without_end_is_paused_and_left(tmp_path: Path) -> None:
+    editor = Editor(ENDLESS, tmp_path / "endless.sbn").begin(stopOnEntry=True)
+    editor.stopped("configurationDone")
+    running = editor.send("evaluate", {"expression": "continue", "context": "repl"})
+    editor.ask("pause")
+    assert "interrupted" in editor.wait(lambda message: message.get("request_seq") == running)["body"]["result"]
+    editor.send("evaluate", {"expression": "continue", "context": "repl"})
     editor.leave()
 
 

@@ -39,19 +39,20 @@ def open_session(launched: dict[str, Any]) -> Session:
     from learned_units.store import WeightsError
     from vm import cli
     from vm.command import debug
-    from vm.editors.requests import Refused
+    from vm.editors.arguments import Refused
 
     program = launched.get("program")
     if not isinstance(program, str) or not program:
         raise Refused("`launch` needs `program`, the file or the bundled program to debug")
     if isinstance(folder := launched.get("cwd"), str) and os.path.isdir(folder):
         os.chdir(folder)
-    arguments = ["debug", program]
+    arguments = ["debug"]
     for name, option in OPTIONS.items():
         if (value := launched.get(name)) is not None:
             arguments.append(f"{option}={value}")
     if launched.get("check") is False:
         arguments.append("--no-check")
+    arguments += ["--", program]
     try:
         return debug.opened(cli.parsed(arguments))
     except SystemExit:

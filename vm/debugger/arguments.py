@@ -8,7 +8,7 @@ from vm.debugger.errors import CommandError
 from vm.debugger.expressions import known_names, parsed
 from vm.debugger.session import Session
 
-_LINE = re.compile(r"(?P<file>[^\s:]*):(?P<line>[0-9]{1,9})")
+_LINE = re.compile(r"(?P<file>.*):(?P<line>[0-9]{1,9})", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 

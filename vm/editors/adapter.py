@@ -14,8 +14,9 @@ from typing import Any
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 from vm.editors import requests
+from vm.editors.arguments import Refused
 from vm.editors.messages import Malformed, Messages
-from vm.editors.requests import Debugged, Refused, Run
+from vm.editors.requests import Debugged, Run
 
 ENDS_A_RUN = {"pause", "restart", "terminate", "disconnect"}  # any other request only breaks it off
 
@@ -63,7 +64,7 @@ class Adapter:
         if command == "disconnect":
             self._leaving.set()
         self._waiting.put(message)
-        if self._running.is_set():
+        if self._running.is_set() or command in ENDS_A_RUN:
             self._stop()
         if command == "disconnect":
             self._waiting.join()
@@ -71,6 +72,16 @@ class Adapter:
     def _stop(self) -> None:
         if self._debugged is not None:
             self._debugged.session.stop_requested.set()
+
+    def _forget_stop(self) -> None:
+        """Let a run or a command of the console be broken off only by what comes from now on, or waits already."""
+        if self._debugged is None:
+            return
+        self._debugged.session.stop_requested.clear()
+        with self._waiting.mutex:
+            comes = any(message is None or message["command"] in ENDS_A_RUN for message in self._waiting.queue)
+        if comes or self._leaving.is_set():
+            self._stop()
 
     def _work(self) -> None:
         run: Run | None = None
@@ -81,6 +92,7 @@ class Adapter:
             message = self._waiting.get()
             if message is None:
                 return
+            self._forget_stop()
             try:
                 started = self._answer(message)
                 run = started or (None if message["command"] in ENDS_A_RUN else run)
@@ -94,7 +106,7 @@ class Adapter:
         debugged = self._debugged
         assert debugged is not None, "what runs was launched"
         self._running.set()
-        debugged.session.stop_requested.clear()
+        self._forget_stop()
         try:
             if not self._waiting.empty():
                 return run
@@ -131,6 +143,8 @@ class Adapter:
         self, command: str, arguments: dict[str, Any]
     ) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]], Run | None]:
         if command == "initialize":
+            if arguments.get("linesStartAt1") is False or arguments.get("columnsStartAt1") is False:
+                raise Refused("lines and columns are counted from 1 here, not from 0")
             return requests.CAPABILITIES, [], None
         if command in ("disconnect", "terminate"):
             return {}, [("terminated", {})] if command == "terminate" else [], None

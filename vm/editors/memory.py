@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Any
 
 from vm.debugger import rendering
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
+from vm.editors.arguments import Refused, number, text
 
 WORDS = 3  # of an instruction
 MAX_COUNT = 1 << 20
 
 
 def address(given: dict[str, Any], name: str) -> int:
-    """The address that an argument stands for. Raises CommandError."""
+    """The address that an argument stands for. Raises Refused."""
     try:
         return int(str(given.get(name)), 0)
     except ValueError:
-        raise CommandError(f"the argument `{name}` is no address") from None
+        raise Refused(f"the argument `{name}` is no address") from None
 
 
 def read(session: Session, given: dict[str, Any]) -> dict[str, Any]:
     """Some bytes from an address on."""
     size, start, skipped = _range(session, given)
-    count = min(int(given.get("count") or 0), MAX_COUNT)
+    count = min(number(given, "count", 0, least=0), MAX_COUNT)
     first, last = start, min(session.size, start + -(-(skipped + count) // size))
     words = [int(word) for word in session.present.memory[first:last].tolist()] if 0 <= first < session.size else []
     data = b"".join(word.to_bytes(size, "little") for word in words)[skipped : skipped + count]
@@ -38,13 +38,14 @@ def write(session: Session, given: dict[str, Any]) -> dict[str, Any]:
     """Change bytes from an address on."""
     size, start, skipped = _range(session, given)
     try:
-        data = base64.b64decode(str(given.get("data")), validate=True)
-    except binascii.Error:
-        raise CommandError("the data is not in base 64") from None
-    count = -(-(skipped + len(data)) // size) if data else 0
-    for at in (start, start + count - 1):
-        if count:
-            session.checked_address(at)
+        data = base64.b64decode(text(given, "data"), validate=True)
+    except ValueError:
+        raise Refused("the data is not in base 64") from None
+    if not data:
+        return {"bytesWritten": 0}
+    start = session.checked_address(start)
+    count = -(-(skipped + len(data)) // size)
+    session.checked_address(start + count - 1)
     old = b"".join(
         int(word).to_bytes(size, "little") for word in session.present.memory[start : start + count].tolist()
     )
@@ -60,10 +61,11 @@ def write(session: Session, given: dict[str, Any]) -> dict[str, Any]:
 def disassembled(session: Session, given: dict[str, Any], place: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """Instructions from an address on, each three words."""
     size = -(-session.word_bits // 8)
-    start = address(given, "memoryReference") + int(given.get("offset") or 0) // size
-    start += WORDS * int(given.get("instructionOffset") or 0)
+    start = address(given, "memoryReference") + number(given, "offset", 0) // size
+    start += WORDS * number(given, "instructionOffset", 0)
+    count = min(number(given, "instructionCount", 0, least=0), MAX_COUNT // 64)
     rows = []
-    for at in range(start, start + WORDS * min(int(given.get("instructionCount") or 0), MAX_COUNT // 64), WORDS):
+    for at in range(start, start + WORDS * count, WORDS):
         if not 0 <= at <= session.size - WORDS:
             rows.append({"address": str(at), "instruction": "(outside the memory)", "presentationHint": "invalid"})
             continue
@@ -80,5 +82,5 @@ def disassembled(session: Session, given: dict[str, Any], place: Callable[[str],
 def _range(session: Session, given: dict[str, Any]) -> tuple[int, int, int]:
     """Bytes of a word, the first word, and how many of its bytes to leave out."""
     size = -(-session.word_bits // 8)
-    words, skipped = divmod(int(given.get("offset") or 0), size)
+    words, skipped = divmod(number(given, "offset", 0), size)
     return size, address(given, "memoryReference") + words, skipped

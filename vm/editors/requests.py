@@ -13,10 +13,10 @@ from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
 from vm.debugger.standing import Entry, backtrace, routine, standing
 from vm.editors import memory, variables
+from vm.editors.arguments import Arguments, Refused, number, record, records, text, texts
 from vm.state import Halt
 
 THREAD = 1
-Arguments = dict[str, Any]
 Events = list[tuple[str, dict[str, Any]]]
 
 CAPABILITIES = {
@@ -50,10 +50,6 @@ CAPABILITIES = {
         },
     ],
 }
-
-
-class Refused(Exception):
-    """A request that cannot be carried out; the reason is for the user."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +187,7 @@ class Debugged:
         return next((file for file in self.session.source.files if os.path.realpath(file) == real), path)
 
     def _source(self, given: Arguments) -> Arguments:
-        found = self.session.read_source(self._file(given.get("source") or given))
+        found = self.session.read_source(self._file(record(given, "source") or given))
         if found is None:
             raise Refused("the text of this source is not available")
         return {"content": found}
@@ -206,8 +202,8 @@ class Debugged:
         if not entries:
             name = "halted" if session.has_halted else rendering.instruction_at(session, session.present.pc)
             return {"stackFrames": [{"id": 1, "name": name, "line": 0, "column": 0, **here}], "totalFrames": 1}
-        start = number(given, "startFrame") if given.get("startFrame") else 0
-        count = number(given, "levels") if given.get("levels") else len(entries)
+        start = number(given, "startFrame", 0, least=0)
+        count = number(given, "levels", 0, least=0) or len(entries)  # 0 asks for all
         shown = list(enumerate(entries))[start : start + count]
         return {"stackFrames": [self._frame(index, entry) for index, entry in shown], "totalFrames": len(entries)}
 
@@ -229,18 +225,19 @@ class Debugged:
     # --- stops --------------------------------------------------------------------------------------------------------
 
     def _set_breakpoints(self, given: Arguments) -> Arguments:
-        source = given.get("source") or {}
-        file = self._file(source)
-        return self._stops_of(f"source {file}", given, lambda each: f"{file}:{number(each, 'line')}")
+        file = self._file(record(given, "source"))
+        return self._stops_of(f"source {file}", given, lambda each: f"{file}:{number(each, 'line', least=1)}")
 
     def _stops_of(self, owner: str, given: Arguments, place: Callable[[Arguments], str]) -> Arguments:
+        wanted = records(given, "breakpoints")
         self._clear(owner)
-        return {"breakpoints": [self._stop(owner, "break", place, each) for each in given.get("breakpoints") or []]}
+        return {"breakpoints": [self._stop(owner, "break", place, each) for each in wanted]}
 
     def _set_data_breakpoints(self, given: Arguments) -> Arguments:
+        wanted = records(given, "breakpoints")
         self._clear("data")
         made = []
-        for each in given.get("breakpoints") or []:
+        for each in wanted:
             name = "watch" if each.get("accessType", "write") == "write" else "rwatch"
             made.append(self._stop("data", name, lambda data: text(data, "dataId"), each))
         return {"breakpoints": made}
@@ -249,12 +246,11 @@ class Debugged:
         """Make a stop by the command that a user would type."""
         session = self.session
         try:
-            condition = f" if {given['condition']}" if given.get("condition") else ""
-            commands.execute(session, f"{name} {place(given)}{condition}")
+            condition, hits = text(given, "condition", "").strip(), text(given, "hitCondition", "").lstrip(">= ")
+            ignored = max(session.evaluate(hits) - 1, 0) if hits else 0
+            self._execute(f"{name} {place(given)}" + (f" if {condition}" if condition else ""))
             point = session.points[-1]
-            if given.get("hitCondition"):
-                point.ignored = max(session.evaluate(str(given["hitCondition"]).lstrip(">= ")) - 1, 0)
-                session.points_changed()
+            point.ignored = ignored
         except (CommandError, Refused) as error:
             return {"verified": False, "message": str(error)}
         self._stops.setdefault(owner, []).append(point.number)
@@ -281,16 +277,16 @@ class Debugged:
 
     def _set_exceptions(self, given: Arguments) -> Arguments:
         session = self.session
+        wanted = dict.fromkeys(texts(given, "filters"), "")
+        wanted |= {text(each, "filterId"): text(each, "condition", "") for each in records(given, "filterOptions")}
         self._clear("exception")
-        wanted = {each: "" for each in given.get("filters") or []}
-        wanted |= {each.get("filterId"): each.get("condition") or "" for each in given.get("filterOptions") or []}
         if session.checks != ("divergence" in wanted):
             for point in [point for point in session.points if point.kind == points.DIVERGENCE]:
                 session.delete_point(point.number)
             if "divergence" in wanted:
                 session.add_point(points.DIVERGENCE, "divergence")
         if "margin" in wanted:
-            commands.execute(session, f"break margin < {wanted['margin'] or '0.5'}")
+            self._execute(f"break margin < {wanted['margin'] or '0.5'}")
             self._stops["exception"] = [session.points[-1].number]
         return {}
 
@@ -298,17 +294,26 @@ class Debugged:
         name = "divergence" if self.session.halt is Halt.DIVERGED else self.session.halt.name.lower()
         return {"exceptionId": name, "description": self._said, "breakMode": "always"}
 
+    def _execute(self, line: str) -> str:
+        """What a command says that the user did not type: none of the lines that the console is asked for."""
+        collecting, self.session.collecting = self.session.collecting, None
+        try:
+            return commands.execute(self.session, line)
+        finally:
+            self.session.collecting = collecting
+
     # --- motions ------------------------------------------------------------------------------------------------------
 
     def _goto_targets(self, given: Arguments) -> Arguments:
-        line = number(given, "line")
-        address = self.session.source.address_of_line(line, self._file(given.get("source") or {}))
+        line = number(given, "line", least=1)
+        address = self.session.source.address_of_line(line, self._file(record(given, "source")))
         if address is None:
             raise Refused(f"no word was made by line {line} or one after it")
         return {"targets": [{"id": address, "label": rendering.place(self.session, address), "line": line}]}
 
     def _goto(self, given: Arguments) -> Run:
-        commands.execute(self.session, f"pc = {number(given, 'targetId')}")
+        target = self.session.checked_address(number(given, "targetId", least=0))
+        self._execute(f"pc = {target}")
         return Run("goto", lambda session: [])
 
     def _step_in(self, given: Arguments) -> Run:
@@ -336,28 +341,12 @@ class Debugged:
         return variables.evaluated(self.session, expression)
 
     def _completions(self, given: Arguments) -> Arguments:
-        line = text(given, "text")[: max(number(given, "column") - 1, 0)]
+        line = text(given, "text")[: number(given, "column", least=1) - 1]
         return {"targets": [{"label": each} for each in completion.complete(self.session, line)]}
 
 
-def text(given: Arguments, name: str) -> str:
-    """An argument that is a text. Raises Refused."""
-    value = given.get(name)
-    if not isinstance(value, str):
-        raise Refused(f"the argument `{name}` is a text")
-    return value
-
-
-def number(given: Arguments, name: str) -> int:
-    """An argument that is an integer. Raises Refused."""
-    value = given.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Refused(f"the argument `{name}` is an integer")
-    return value
-
-
 def _instruction(given: Arguments) -> str:
-    return str(memory.address(given, "instructionReference") + int(given.get("offset") or 0))
+    return str(memory.address(given, "instructionReference") + number(given, "offset", 0))
 
 
 def _line_in(path: tuple[Origin, ...], place: str) -> Origin:
