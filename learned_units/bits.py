@@ -7,11 +7,12 @@ of 0.0 and 1.0, least significant first.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+
+if TYPE_CHECKING:
+    import jax
 
 LIMB_BITS = 32
 MIN_WORD_BITS = 4
@@ -34,6 +35,8 @@ def limb_masks(word_bits: int) -> np.ndarray:
 
 def limbs_to_bits(limbs: jax.Array, word_bits: int) -> jax.Array:
     """uint32 [limbs, ...] -> float32 [word_bits, ...], least significant first."""
+    import jax.numpy as jnp
+
     count, *batch = limbs.shape
     wide = [jnp.broadcast_to(limbs[k], (min(LIMB_BITS, word_bits - LIMB_BITS * k), *batch)) for k in range(count)]
     position = (np.arange(word_bits) % LIMB_BITS).astype(np.uint32).reshape(-1, *(1 for _ in batch))
@@ -42,6 +45,8 @@ def limbs_to_bits(limbs: jax.Array, word_bits: int) -> jax.Array:
 
 def bits_to_limbs(bits: jax.Array, word_bits: int) -> jax.Array:
     """bool [word_bits, ...], least significant first -> uint32 [limbs, ...]."""
+    import jax.numpy as jnp
+
     place = np.uint32(1) << (np.arange(word_bits) % LIMB_BITS).astype(np.uint32)
     weighted = jnp.where(bits, place.reshape(-1, *(1 for _ in bits.shape[1:])), np.uint32(0))
     return jnp.stack(

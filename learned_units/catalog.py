@@ -132,9 +132,16 @@ def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
         raise WeightsError(f"the manifest does not describe weights of the unit '{unit}' ({error!r})") from None
 
 
+def check(
+    name: str, word_bits: int, isa: str, seed: int = 0, group: int | None = None, weights: str | None = None
+) -> None:
+    """Raise ValueError for arguments of `load_unit` that name no unit. Loads nothing, and no jax."""
+    _checked(name, word_bits, isa, seed, {"group": group, "weights": weights})
+
+
 def _checked(name: str, word_bits: int, isa: str, seed: int, options: dict[str, Any]) -> tuple[Entry, dict[str, Any]]:
     """The unit's entry and the options it takes. Raises ValueError."""
-    from learned_units import bits  # here: whoever asks for names alone does not wait for jax
+    from learned_units import bits  # here: whoever asks for names alone does not wait for numpy
 
     if name not in UNITS:
         near = difflib.get_close_matches(str(name), UNITS, n=1)

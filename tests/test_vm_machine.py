@@ -15,9 +15,9 @@ from assembler.image import INPUT_MODES, signed
 from learned_units import Unit, bits
 from vm import Halt, Machine
 from vm.execution import TRACE_ROWS
-from vm.machine import fetch, make_stops, run_chunk, step, trace_columns
+from vm.machine import fetch, run_chunk, step, trace_columns
 from vm.reference import ReferenceMachine
-from vm.state import MachineState, boot
+from vm.state import MachineState, boot, make_stops
 
 SIZE = 16  # words of memory: every width has them, and one compiled loop a unit serves all these tests
 SEED = 20_250_217

@@ -9,8 +9,8 @@ import pytest
 from assembler import Image, assemble
 from learned_units import load_unit
 from vm import Halt, Machine, machine
-from vm.machine import Stops, make_stops
 from vm.outcome import Chunk
+from vm.state import Stops, make_stops
 
 SOURCE = """
         .memory 64

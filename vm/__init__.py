@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vm.batch import run_batch
     from vm.execution import Machine
-    from vm.machine import Stops, make_stops
     from vm.outcome import Chunk, Divergence, Outcome
     from vm.snapshot import Snapshot
-    from vm.state import Halt
+    from vm.state import Halt, Stops, make_stops
 
     __version__: str
 
@@ -22,8 +21,8 @@ _HOME = {
     "Machine": "execution",
     "Outcome": "outcome",
     "Snapshot": "snapshot",
-    "Stops": "machine",
-    "make_stops": "machine",
+    "Stops": "state",
+    "make_stops": "state",
     "run_batch": "batch",
 }
 

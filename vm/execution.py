@@ -16,12 +16,12 @@ from learned_units import bits, catalog
 from learned_units.store import Wanted
 from learned_units.unit import Unit
 from vm.lockstep import Checker, Mismatch
-from vm.machine import Stops, run_chunk, trace_columns
+from vm.machine import run_chunk, trace_columns
 from vm.margin import verified_margin, with_doubt
 from vm.outcome import Chunk, Divergence, Outcome, Record, Watch, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
-from vm.state import INPUT_BYTES, Halt, MachineState, as_output, boot, items_to_read, position_after
+from vm.state import INPUT_BYTES, Halt, MachineState, Stops, as_output, boot, items_to_read, position_after
 
 if TYPE_CHECKING:
     from vm.kept_loop import Loop

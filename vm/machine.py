@@ -9,7 +9,6 @@ and asks the unit nothing that is used; it branches only in input modes that say
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +17,7 @@ import numpy as np
 
 from learned_units import bits
 from learned_units.unit import Spec
-from vm.state import WORDS, Halt, MachineState
+from vm.state import WORDS, Halt, MachineState, Stops
 
 
 class Rows(NamedTuple):
@@ -31,24 +30,6 @@ class Rows(NamedTuple):
 
     rows: jax.Array
     steps: jax.Array  # int32 []
-
-
-class Stops(NamedTuple):
-    """After which steps to leave the loop. Traced: other stops compile nothing."""
-
-    mask: jax.Array  # uint8 [M], a sum of: BREAK, leave when pc is this address; WATCH, leave when it was written
-    margin_floor: jax.Array  # float32 [], leave after a step whose margin is below
-
-    BREAK = 1
-    WATCH = 2
-
-
-def make_stops(size: int, mask: np.ndarray | None = None, margin_floor: float = -math.inf) -> Stops:
-    """Stops for a machine of `size` words. mask: uint8 [size], see Stops; without it, no address is marked."""
-    marked = np.zeros(max(size, WORDS), np.uint8)
-    if mask is not None:
-        marked[:size] = mask
-    return Stops(*jax.device_put((marked, np.float32(margin_floor))))
 
 
 def trace_columns(word_bits: int, operands: bool = False) -> int:

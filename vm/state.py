@@ -1,4 +1,4 @@
-"""Everything one SBN machine is, as a pytree; why a machine stops; and what its console buffers are outside.
+"""Everything one SBN machine is, as a pytree; why and where it stops; and what its console buffers are outside.
 
 A console carries bytes, or, in the input modes for that, numbers, which outside are text. A number to read is decimal
 digits, possibly with a minus sign before them, and stands for itself modulo 2^word_bits. Whatever else is in the text
@@ -8,16 +8,19 @@ separates numbers. A number that is written is a signed word and the end of a li
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
 import numpy as np
 
 from assembler.image import INPUT_MODES
 from learned_units import bits
+
+if TYPE_CHECKING:
+    import jax
 
 INPUT_BYTES = 1 << 12  # console buffers in the state
 OUTPUT_BYTES = 1 << 14
@@ -63,6 +66,26 @@ class MachineState(NamedTuple):
     output_length: jax.Array  # int32 []
 
 
+class Stops(NamedTuple):
+    """After which steps to leave the loop. Traced: other stops compile nothing."""
+
+    mask: jax.Array  # uint8 [M], a sum of: BREAK, leave when pc is this address; WATCH, leave when it was written
+    margin_floor: jax.Array  # float32 [], leave after a step whose margin is below
+
+    BREAK = 1
+    WATCH = 2
+
+
+def make_stops(size: int, mask: np.ndarray | None = None, margin_floor: float = -math.inf) -> Stops:
+    """Stops for a machine of `size` words. mask: uint8 [size], see Stops; without it, no address is marked."""
+    import jax
+
+    marked = np.zeros(max(size, WORDS), np.uint8)
+    if mask is not None:
+        marked[:size] = mask
+    return Stops(*jax.device_put((marked, np.float32(margin_floor))))
+
+
 def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int, numbers: bool = False) -> MachineState:
     """A machine of `size` words that holds `words` (unsigned) from address 0 on, with empty console buffers.
 
@@ -71,6 +94,8 @@ def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int, 
     An instruction takes three words: a smaller memory is padded to that, and every pc is outside it. The leaves are
     made by numpy and moved: made on the device, each would compile a kernel of its own.
     """
+    import jax
+
     memory = np.zeros((max(size, WORDS), bits.limb_count(word_bits)), np.uint32)
     carried = ((memory.shape[1],), np.uint32) if numbers else ((), np.uint8)
     memory[: len(words)] = bits.words_to_limbs(np.array(words, np.uint64), word_bits)

@@ -26,11 +26,17 @@ def run(options: argparse.Namespace) -> int:
     """Debug a program. Exit code 0, in a pipe 1 if a command was refused."""
     if options.program == program_files.STDIN:
         raise UsageError("the commands are read from stdin, so the program cannot be read from there; name its file")
-    return meet(options, opened(options), statements=False)
+    return meet(options, _session(options), statements=False)
 
 
 def opened(options: argparse.Namespace) -> Session:
-    """A session on the program that the options name."""
+    """A session on the program that the options name, with its unit."""
+    session = _session(options)
+    make_ready(options, session, Talk(options.quiet))
+    return session
+
+
+def _session(options: argparse.Namespace) -> Session:
     image = program_files.load(options)
 
     def reload() -> Image:
@@ -44,12 +50,12 @@ def opened(options: argparse.Namespace) -> Session:
 def make_session(
     options: argparse.Namespace, image: Image, given: bytes | None, reload: Callable[[], Image] | None
 ) -> Session:
-    """A session on an image, with the unit that the options ask for."""
-    talk = Talk(options.quiet)
-    jax_setup.prepare()
+    """A session on an image, without a unit: what the first prompt needs, and no jax, of which that is most."""
     from learned_units import catalog
     from vm.console import chosen_unit
     from vm.debugger.session import Session
+
+    chosen_unit.check(options, image.word_bits, image.isa)
 
     def load_unit(name: str) -> Unit:
         others = {option for each in catalog.UNITS.values() for option in each.options}
@@ -57,18 +63,17 @@ def make_session(
             others -= set(catalog.UNITS[name].options)
         asked = argparse.Namespace(**{**vars(options), **dict.fromkeys(others), "unit": name})
         with _refused():
-            return chosen_unit.load(asked, image.word_bits, image.isa, talk)
+            return chosen_unit.load(asked, image.word_bits, image.isa, Talk(options.quiet))
 
     def check_output(path: str) -> None:
         program, given = getattr(options, "program", None), getattr(options, "input", None)
         with _refused():
             outputs.check({"snapshot save": path}, {"the program itself": program, "its input": given}, image)
 
-    unit = chosen_unit.load(options, image.word_bits, image.isa, talk)
     with stated_by_user():
         return Session(
             image,
-            unit,
+            None,
             given,
             check=not options.no_check,
             limit=options.history,
@@ -79,11 +84,29 @@ def make_session(
         )
 
 
+def make_ready(options: argparse.Namespace, session: Session, talk: Talk) -> None:
+    """Give a session the unit that the options ask for."""
+    jax_setup.prepare()
+    from vm.console import chosen_unit
+
+    unit = chosen_unit.load(options, session.word_bits, session.image.isa, talk)
+    with stated_by_user():
+        session.use(unit)
+
+
 def meet(options: argparse.Namespace, session: Session, statements: bool) -> int:
     """Let the user, or a pipe, drive a session to its end."""
     from vm.debugger import travel
     from vm.debugger.errors import Leave
     from vm.debugger.shell import Shell
+
+    talk = Talk(options.quiet)
+    moved = _progress(talk)
+
+    def prepare(talk: Talk) -> None:
+        make_ready(options, session, talk)
+        travel.forward(session, 0)  # compiles the loop, and shows no progress: a prompt may be there
+        session.on_moved = moved
 
     def write(data: bytes) -> None:
         Talk.clear()
@@ -96,22 +119,31 @@ def meet(options: argparse.Namespace, session: Session, statements: bool) -> int
             raise UsageError("--tui needs a terminal; without one, commands are read from stdin")
         from vm.debugger.screen import Screen
 
-        travel.forward(session, 0)
+        prepare(talk)
         Screen(session).run()
         return 0
     shell = Shell(session, write, statements)
     try:
         if at_terminal:
             session.painted = colours.painter()
-            session.on_moved = _progress(Talk(options.quiet))
             _greet(shell)
-            shell.interact(_history_file(), lambda: travel.forward(session, 0))  # compiles the loop
+            shell.interact(_history_file(), lambda: prepare(_BesidePrompt(options.quiet)), lambda: prepare(talk))
             return 0
+        make_ready(options, session, talk)
         if sys.stdin is not None:
             shell.run_script(terminal.read_lines())
     except Leave:
         pass
     return FAILED if shell.failed and not at_terminal else 0
+
+
+class _BesidePrompt(Talk):
+    """For a unit that is loaded while a prompt is shown: one that has to be trained or proved first is not."""
+
+    def progress(self, what: str, part: float) -> None:
+        from vm.debugger.beside import NeedsTerminal
+
+        raise NeedsTerminal
 
 
 @contextlib.contextmanager
@@ -145,8 +177,8 @@ def _progress(talk: Talk) -> Callable[[int | None], None]:
 def _greet(shell: Shell) -> None:
     session = shell.session
     shell.say(
-        f"{session.image.word_bits}-bit {session.image.isa}, {session.size:,} words of memory, "
-        f"unit {session.unit.name}. `{':' if shell.statements else ''}help` lists the commands, Ctrl-D leaves."
+        f"{session.image.word_bits}-bit {session.image.isa}, {session.size:,} words of memory. "
+        f"`{':' if shell.statements else ''}help` lists the commands, Ctrl-D leaves."
     )
     if not shell.statements:
         shell.take("where")

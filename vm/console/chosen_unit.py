@@ -37,6 +37,14 @@ def form_of_group(options: argparse.Namespace, forms: Mapping[int | str, str], d
     return forms[options.group]
 
 
+def check(options: argparse.Namespace, word_bits: int, isa: str) -> None:
+    """Refuse options that name no unit, before anything is loaded. Raises UsageError."""
+    settle_group(options, word_bits)
+    with stated_by_user():
+        name = options.unit or catalog.DEFAULT_UNIT
+        catalog.check(name, word_bits, isa, options.seed, options.group, options.weights)
+
+
 def load(options: argparse.Namespace, word_bits: int, isa: str, talk: Talk) -> Unit:
     """The unit the options ask for, trained if need be."""
     name = options.unit or catalog.DEFAULT_UNIT

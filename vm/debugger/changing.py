@@ -92,7 +92,7 @@ def snapshot(session: Session, text: str) -> str:
             return f"step {present.step:,} is saved in {path}"
         found = snapshots.load(path)
         # The unit is free to be another: what it computes is the same.
-        snapshots.check_fits(found, session.image, found.place.unit, session.size, session.machine.input_mode)
+        snapshots.check_fits(found, session.image, found.place.unit, session.size, session.image.input_mode)
     except (OSError, ValueError) as error:
         raise CommandError(_reason(error, path)) from None
     words = bits.limbs_to_words(found.memory, session.word_bits)
@@ -157,7 +157,7 @@ def _taken(session: Session) -> Snapshot:
         unit=session.unit.name,
         word_bits=session.word_bits,
         isa=session.image.isa,
-        input_mode=session.machine.input_mode,
+        input_mode=session.image.input_mode,
         pc=present.pc,
         steps=present.step,
         bytes_read=present.input_position,

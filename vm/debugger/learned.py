@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from learned_units.unit import Decision, Unit, weakness
 from vm.console.terminal import table
 from vm.debugger import arguments, rendering
-from vm.debugger.comparison import Comparison
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 from vm.margin import format_margin
+
+if TYPE_CHECKING:
+    from learned_units.unit import Decision, Unit
 
 BAR_CELLS = 8  # on each side of the threshold
 CELLS_A_MARGIN = 4  # cells that stand for a margin of 1, the nominal one
@@ -39,6 +41,8 @@ def explain(session: Session, text: str) -> str:
     )
     if not decisions:
         return f"{head}\n{closing}; nothing is predicted in native arithmetic"
+    from learned_units.unit import weakness
+
     weak = min(decisions, key=lambda each: weakness(each.margin))
     margin = format_margin(weak.margin, digits=3)
     return (
@@ -67,6 +71,8 @@ def both(session: Session, text: str) -> str:
         return (
             f"{session.unit.name} and {session.comparison.unit.name} agree on {session.comparison.steps:,} steps so far"
         )
+    from vm.debugger.comparison import Comparison
+
     second = _unit(session, text)
     session.comparison = Comparison(session.image, second, session.unit.name)
     return f"{session.unit.name} and {second.name} compute side by side; a run stops where they differ"

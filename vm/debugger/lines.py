@@ -29,7 +29,7 @@ def list_(session: Session, text: str) -> str:
         address, origin = session.present.pc, shown
     if origin is None:
         return "\n".join(looking.instructions(session, address, looking.INSTRUCTIONS))
-    lines = session.source_lines(origin.file)
+    lines = rendering.source_lines(session, origin.file)
     current = shown.line if shown is not None and shown.file == origin.file else None
     rows = [f"{origin.file}:"]
     for number in sorted(lines):
@@ -157,7 +157,7 @@ def _entry(session: Session, number: int, entry: Entry) -> tuple[str, str, str]:
 def _arguments(session: Session, call: Origin, inner: Origin) -> str:
     """What the parameters of a macro stand for in one call, as far as its definition can be read."""
     name, _, given = rendering.statement(call.text).partition(" ")
-    lines = session.source_lines(inner.file)
+    lines = rendering.source_lines(session, inner.file)
     head = next((lines[at] for at in range(inner.line - 1, 0, -1) if _is_head(lines.get(at, ""))), "")
     words = rendering.statement(head).split(None, 2)
     if len(words) < 3 or words[1].lower() != name.lower():

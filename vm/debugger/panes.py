@@ -43,7 +43,7 @@ def source(session: Session, rows: int) -> list[str]:
             f"{marks.get(at, '  ')} {rendering.place(session, at):<12} {rendering.instruction_at(session, at)}"
             for at in range(pc, min(pc + 3 * rows, session.size - 2), 3)
         ]
-    lines = session.source_lines(origin.file)
+    lines = rendering.source_lines(session, origin.file)
     paths = [session.source.path(at) for at in breaks]
     marks = {each.line: "* " for path in paths for each in path if each.file == origin.file} | {origin.line: mark}
     numbers = sorted(lines)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vm.machine import Stops
+from vm.state import Stops
 
 BREAK, WATCH, READ, VALUE, MARGIN, DIVERGENCE = "break", "watch", "rwatch", "value", "margin", "divergence"
 LAST = "$bpnum"  # what gdb calls the number of the last stop that was made

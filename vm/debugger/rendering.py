@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from assembler import Origin
 from assembler.image import signed
 from vm.debugger import standing
+from vm.debugger.typed_lines import TYPED
 from vm.margin import format_margin
 
 if TYPE_CHECKING:
@@ -41,13 +42,13 @@ def address(session: Session, at: int) -> str:
     """An address by its label, -1 for the console, else as a number."""
     if at == session.console:
         return "-1"
-    return session.label_at(at) or number(session, at)
+    return session.labels.at(at) or number(session, at)
 
 
 def place(session: Session, at: int) -> str:
     """An address and what it is called: 9 (loop+3)."""
     shown = number(session, at)
-    near = session.label_near(at)
+    near = session.labels.near(at)
     if near is None or at - near[1] > NEAR:
         return shown
     label, start = near
@@ -142,3 +143,14 @@ def step_line(session: Session, step: StepAccount) -> str:
 
 def _byte(value: int) -> str:
     return f"{chr(value)!r}" if 32 <= value < 127 else f"byte {value}"
+
+
+def source_lines(session: Session, file: str) -> dict[int, str]:
+    """The lines of a file of the program, by number: all of them where it can be read, else those of words."""
+    known = session.typed.texts if file == TYPED else session.source.lines(file)
+    text = session.read_source(file)
+    if text is None:
+        return known
+    lines = dict(enumerate(text.splitlines(), 1))
+    # A file that was changed since it was assembled says nothing of this program.
+    return lines if all(lines.get(number) == said for number, said in known.items()) else known

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import bisect
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assembler import Image, Origin
 from assembler.image import signed
-from learned_units.unit import Unit
 from vm.debugger import history, points
-from vm.debugger.comparison import Comparison
 from vm.debugger.errors import CommandError, Found, Interrupted
 from vm.debugger.expressions import value_of
 from vm.debugger.history import History, StepAccount
+from vm.debugger.labels import Labels
 from vm.debugger.points import Collecting, StopPoint
 from vm.debugger.present import Edit, Present, Registers
 from vm.debugger.source import Path, Source
 from vm.debugger.stack import CallStack
-from vm.debugger.typed_lines import TYPED, TypedLines
+from vm.debugger.typed_lines import TypedLines
 from vm.debugger.vectors import Rows
-from vm.execution import Machine
-from vm.machine import Stops
 from vm.outcome import Chunk, Record
-from vm.state import Halt
+from vm.state import Halt, Stops
+
+if TYPE_CHECKING:
+    from learned_units.unit import Unit
+    from vm.debugger.comparison import Comparison
+    from vm.execution import Machine
 
 Scan = Callable[[Rows], int | None]  # the first of some steps after which to stop
 
@@ -38,7 +39,7 @@ class Session:
     input: the program's whole input, or None where it is given by hand. limit: steps of history that are kept.
     reload: makes the image again. load_unit: a unit of this image's width and instruction set, by name. read_source:
     the text of a source file, None where it is not available. check_output: raises ValueError for a file that must
-    not be written.
+    not be written. unit: None where `use` gives it later; until then there is nothing to compute with.
 
     `present` is where the machine stands; `vm.debugger.travel` moves it. Nothing raises but CommandError, before
     anything was changed.
@@ -47,7 +48,7 @@ class Session:
     def __init__(
         self,
         image: Image,
-        unit: Unit,
+        unit: Unit | None,
         input: bytes | None = b"",
         check: bool = True,
         limit: int = history.DEFAULT_STEPS,
@@ -81,28 +82,36 @@ class Session:
             self.add_point(points.DIVERGENCE, "divergence")
         self.start(image, unit)
 
-    def start(self, image: Image, unit: Unit) -> None:
+    def start(self, image: Image, unit: Unit | None) -> None:
         """Start over with an image: nothing was executed, nothing is remembered but what to stop at."""
         self.image = image
-        self.machine = Machine(image, unit, input=self.given_input, check=self.checks)
-        self.size = self.machine.size
+        self.size = image.memory_size()
         self.source = Source(image, self.size)
-        self.units = [(0, unit.name)]  # from which step on which one computed
+        self._machine: Machine | None = None
         self.comparison: Comparison | None = None
         self.seconds, self.ran = 0.0, 0  # of the last run on the unit
         self.restart()
+        if unit is not None:
+            self.use(unit)
+
+    def use(self, unit: Unit) -> None:
+        """Let this unit compute from the beginning on. Raises ValueError if it is of another width or kind."""
+        from vm.execution import Machine
+
+        self.units = [(0, unit.name)]
+        self._machine = Machine(self.image, unit, input=self.given_input, check=self.checks)
 
     def restart(self) -> None:
         """Back to the image as it was loaded, with nothing remembered of what was executed."""
         words = np.zeros(self.size, np.uint64 if self.image.word_bits == 64 else np.int64)
         words[: len(self.image.words)] = np.array(self.image.words, words.dtype)
         given = self.given_input
-        mode, bits = self.machine.input_mode, self.image.word_bits
+        mode, bits = self.image.input_mode, self.image.word_bits
         self.present = Present(words, self.image.entry, given or b"", given is not None, mode, bits)
         self.history = History(self.image.word_bits, self.limit)
         for point in self.points:
             point.hits = 0
-        self.units = [(0, self.unit.name)]
+        self.units = [(0, self.unit.name)] if self.is_ready else []  # from which step on which one computed
         self.halt = Halt.RUNNING
         self.halt_message = ""
         self._is_synchronised = False
@@ -117,6 +126,17 @@ class Session:
         """Look at the line of the program, not at what its macros are made of, and not at a caller's."""
         self.level = 0  # of macro expansion
         self.chosen = 0  # the line of the backtrace
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a unit."""
+        return self._machine is not None
+
+    @property
+    def machine(self) -> Machine:
+        """What computes steps."""
+        assert self._machine is not None, "a unit comes before what computes"
+        return self._machine
 
     @property
     def unit(self) -> Unit:
@@ -174,22 +194,9 @@ class Session:
         """The statement assembled by hand that made a word of the memory as it is now."""
         return self.typed.at(address, self.present.step)
 
-    def label_at(self, address: int) -> str | None:
-        """The name of an address."""
-        return self._labels.get(address)
-
-    def label_near(self, address: int) -> tuple[str, int] | None:
-        """The last label at or before an address that is not one of an operand, and where it stands."""
-        index = bisect.bisect_right(self._landmarks, address) - 1
-        return None if index < 0 else (self._labels[self._landmarks[index]], self._landmarks[index])
-
     def _name_addresses(self) -> None:
         self.symbols = dict(self.image.symbols) | self.typed.labels
-        self._labels: dict[int, str] = {}
-        for name, value in self.symbols.items():
-            if name not in self.image.constants and 0 <= value < self.size:
-                self._labels.setdefault(value, name)
-        self._landmarks = sorted(at for at in self._labels if not self.source.is_within(at))
+        self.labels = Labels(self.symbols, self.image.constants, self.size, self.source.is_within)
 
     def add_typed(self, statement: str, labels: dict[str, int], end: int) -> None:
         """Remember the statement whose words the last edit has written; `end` is the address after them."""
@@ -201,16 +208,6 @@ class Session:
         kept = {id(edit) for edit in self.history.edits}
         if self.typed.keep(lambda edit: id(edit) in kept or edit.step < self.history.first):
             self._name_addresses()
-
-    def source_lines(self, file: str) -> dict[int, str]:
-        """The lines of a file of the program, by number: all of them where it can be read, else those of words."""
-        known = self.typed.texts if file == TYPED else self.source.lines(file)
-        text = self.read_source(file)
-        if text is None:
-            return known
-        lines = dict(enumerate(text.splitlines(), 1))
-        # A file that was changed since it was assembled says nothing of this program.
-        return lines if all(lines.get(number) == said for number, said in known.items()) else known
 
     def last_step(self) -> StepAccount | None:
         """The step before the present, or None where none is kept."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from learned_units import interrupts
 from vm.debugger import commands, completion, rendering, standing, typed
+from vm.debugger.beside import Beside, NeedsTerminal
 from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
 from vm.margin import format_margin
@@ -93,27 +94,40 @@ class Shell:
                 self.take(line)
                 interrupts.check()
 
-    def interact(self, history: Path | None, prepare: Callable[[], object] = lambda: None) -> None:
+    def interact(
+        self,
+        history: Path | None,
+        prepare: Callable[[], object] = lambda: None,
+        prepare_at_terminal: Callable[[], object] = lambda: None,
+    ) -> None:
         """Prompt for lines until the user leaves. Ctrl-C drops the line, Ctrl-D leaves.
 
-        prepare: what the first line has to wait for; it is done in a thread while that is typed.
+        prepare: what the first line has to wait for; it is done in a thread once the prompt is shown. Where it raises
+        NeedsTerminal, the prompt gives way to prepare_at_terminal, and comes back with what was typed.
         """
         prompt = prompt_session(self, history)
         interrupts.check()
-        with ThreadPoolExecutor(1) as beside:
-            prepared = beside.submit(prepare)
+        with ThreadPoolExecutor(1) as executor:
+            beside = Beside(executor, prompt.app, prepare, prepare_at_terminal)
+            typed = ""
             while True:
+                line = None
                 try:
-                    line = prompt.prompt()
+                    line = prompt.prompt(default=typed)
+                    typed = ""
+                except NeedsTerminal:
+                    typed = prompt.default_buffer.text
                 except KeyboardInterrupt:
+                    typed = ""
                     continue
                 except EOFError:
                     return
                 finally:
                     interrupts.take_back()
                     interrupts.answer()
-                prepared.result()
-                self.take_all(line)
+                beside.wait()
+                if line is not None:
+                    self.take_all(line)
 
     def say(self, text: str) -> None:
         """Text of the debugger, on lines of its own."""
@@ -204,9 +218,12 @@ def toolbar(session: Session) -> str:
         f"pc {where}",
         *([line] if line else []),
         f"step {session.present.step:,} of {session.history.end:,}",
-        session.unit.name,
-        f"smallest margin {format_margin(session.history.smallest_margin(session.present.step))}",
     ]
+    if session.is_ready:
+        smallest = format_margin(session.history.smallest_margin(session.present.step))
+        parts += [session.unit.name, f"smallest margin {smallest}"]
+    else:
+        parts.append("the unit is being loaded")
     unread = len(session.present.unread)
     if unread:
         parts.append(f"{rendering.counted(unread, 'byte')} to read")

@@ -125,7 +125,7 @@ def routine(session: Session, frame: Frame) -> str:
 def _named(session: Session, frame: Frame, address: int) -> str:
     path = session.source.path(frame.call)
     said = path[session.source.call_level(frame.call)].text.partition("call")[2].split()
-    return session.label_at(address) or (said[0] if said else str(address))
+    return session.labels.at(address) or (said[0] if said else str(address))
 
 
 def _is_on_its_way(session: Session, frame: Frame) -> bool:

@@ -175,7 +175,7 @@ def _block(session: Session) -> np.ndarray:
     head = here.path[0]
     if here.level or here.entered != here.pc or session.source.first_word(head) != here.pc:
         return np.zeros(session.size, np.bool_)
-    last = end_of_block(session.source_lines(head.file), head.line)
+    last = end_of_block(rendering.source_lines(session, head.file), head.line)
     return session.source.made_by(head.file, head.line + 1, last or head.line)
 
 

@@ -21,10 +21,10 @@ from vm.debugger.present import Edit
 from vm.debugger.scanning import Scanner
 from vm.debugger.session import Session
 from vm.debugger.vectors import Rows
-from vm.machine import Stops, make_stops
 from vm.margin import format_margin
 from vm.outcome import Record
 from vm.run import deferred_interrupt
+from vm.state import Stops, make_stops
 
 # These are seen after the step that did it, a break before its instruction.
 AFTER = (points.WATCH, points.READ, points.VALUE, points.MARGIN)

@@ -70,7 +70,7 @@ def disassembled(session: Session, given: dict[str, Any], place: Callable[[str],
             rows.append({"address": str(at), "instruction": "(outside the memory)", "presentationHint": "invalid"})
             continue
         row: dict[str, Any] = {"address": str(at), "instruction": rendering.instruction_at(session, at)}
-        label, path = session.label_at(at), session.path(at)
+        label, path = session.labels.at(at), session.path(at)
         if label is not None:
             row["symbol"] = label
         if path:
