@@ -183,7 +183,10 @@ class Debugged:
         path = source.get("path")
         if not isinstance(path, str):
             raise Refused("a source is named by its path")
-        real = os.path.realpath(path)
+        try:
+            real = os.path.realpath(path)
+        except ValueError:
+            raise Refused("no file can have the path of this source") from None
         return next((file for file in self.session.source.files if os.path.realpath(file) == real), path)
 
     def _source(self, given: Arguments) -> Arguments:
