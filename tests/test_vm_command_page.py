@@ -12,6 +12,7 @@ import pytest
 import programs
 from vm import Machine
 from vm.cli import main
+from vm.debugger import commands
 from vm.page import document, gallery
 
 LIMIT = 1_200_000
@@ -131,3 +132,12 @@ def test_the_policy_allows_only_what_the_page_holds(unit_of):
     assert style is not None and script is not None
     for text in (style[1], script[1]):
         assert document.digest(text) in found[1]
+
+
+def test_the_buttons_and_keys_of_the_page_name_the_commands_of_the_debugger() -> None:
+    folder = Path(document.__file__).parent
+    titles = re.findall(r'title="[^"]*; ([\w-]+) in the debugger"', (folder / "page.html").read_text(encoding="utf-8"))
+    assert titles == ["back", "stepi", "step", "finish", "until"]
+    assert set(titles) <= {command.name for command in commands.TABLE}
+    keys = (folder / "view" / "keyboard.js").read_text(encoding="utf-8")
+    assert {name for name in titles if f"({name}" in keys} == set(titles)

@@ -7,12 +7,12 @@ export function makeKeyboard(app) {
   /** @type {[string[], string, string, () => void][]} */
   const keys = [
     [[" ", "k"], "space, K", "play or pause", press("play")],
-    [["ArrowRight"], "→", "one step", press("step")],
-    [["ArrowLeft"], "←", "one step back", press("back")],
-    [["n"], "N", "step over the line or macro", press("over")],
-    [["N"], "shift N", "back over the line or macro", () => app.ask("backOver")],
-    [["o"], "O", "step out of the macro or routine", press("out")],
-    [["r"], "R", "run to the chosen line", press("here")],
+    [["ArrowRight"], "→", "one instruction (stepi in the debugger)", press("step")],
+    [["ArrowLeft"], "←", "one instruction back (back)", press("back")],
+    [["n"], "N", "over the macro, to the next statement (step)", press("over")],
+    [["N"], "shift N", "back over the macro, to the statement before", () => app.ask("backOver")],
+    [["o"], "O", "out of the macro or routine, to its end (finish)", press("out")],
+    [["r"], "R", "run to the chosen line (until)", press("here")],
     [["w"], "W", "back to the last write of the chosen word", press("last-write")],
     [
       ["W"],
