@@ -577,7 +577,11 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "--machines", type=count, default=1024, metavar="N", help="machines in a batch (default 1024; 0: no batch)"
     )
     parser.add_argument("--no-start", dest="start", action="store_false", help="do not measure how long a start takes")
-    parser.add_argument("--growth", choices=GROWTH, help="measure speeds as one size grows, instead")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--growth", choices=GROWTH, help="measure speeds as one size grows, instead")
+    instead.add_argument(
+        "--stops", action="store_true", help="measure conditional stops of the debugger on each unit, instead"
+    )
     parser.add_argument("--plot", metavar="FILE", help="also draw the growth (.png, .svg, .pdf)")
     _add_look(parser)
     parser.add_argument("--csv", action="store_true", help="write comma-separated values instead of the table")

@@ -29,6 +29,7 @@ COLUMNS = (
     "compile s",
     "evaluations/s",
 )
+STOP_COLUMNS = ("unit", "steps/s without stops", "steps/s with the stop", "hits/s", "hits/s in the history")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
     jax_setup.prepare()
     if options.growth is not None:
         return _growth(options, talk)
+    if options.stops:
+        return _stops(options, talk)
     from learned_units.whole.machine import load_whole
     from vm.benchmark import contenders
     from vm.benchmark.measuring import measure
@@ -189,6 +192,23 @@ def _growth(options: argparse.Namespace, talk: Talk) -> int:
         )
         panel = Panel(growth.finding(points, label), label, "steps/s", curves, log="xy")
         target.write(panels.figure([panel], target.size), talk)
+    return 0
+
+
+def _stops(options: argparse.Namespace, talk: Talk) -> int:
+    """Conditional stops of the debugger."""
+    from vm.benchmark import stops
+
+    units = [_unit(name, options.width, talk) for name in UNITS]
+    found = [stops.measure(unit, options.repeat, options.seconds, talk.progress) for unit in units]
+    talk.clear()
+    talk.say(
+        f"{options.width}-bit sbn in the debugger, with lockstep, medians of {options.repeat} x {options.seconds:g} s, "
+        f"on {_devices()}; `break L if [word] == constant` is met every {stops.STEPS_A_HIT} steps, and never holds"
+    )
+    rows = [tuple([met.unit, *(f"{speed:,.0f}" for speed in (met.free, met.stopped, met.hits, met.replayed))])
+            for met in found]  # fmt: skip
+    _write([STOP_COLUMNS, *rows], options.csv, right=range(1, len(STOP_COLUMNS)))
     return 0
 
 
