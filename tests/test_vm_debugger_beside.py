@@ -94,9 +94,9 @@ def test_what_goes_wrong_beside_the_prompt_ends_it_without_a_line(keyboard: Pipe
 
 def test_a_session_shows_where_it_stands_before_it_has_a_unit_and_names_the_unit_once_it_has_one() -> None:
     session = Session(IMAGE, None)
-    assert shell_module.toolbar(session) == "pc 0 (next) · main.sbn:1 · step 0 of 0 · the unit is being loaded"
+    assert shell_module.toolbar(session) == "pc 0 (next) · step 0 of 0 · the unit is being loaded · main.sbn:1"
     session.use(load_unit("native"))
-    assert shell_module.toolbar(session) == "pc 0 (next) · main.sbn:1 · step 0 of 0 · native · smallest margin -"
+    assert shell_module.toolbar(session) == "pc 0 (next) · step 0 of 0 · native · smallest margin - · main.sbn:1"
     with pytest.raises(ValueError, match="8-bit"):
         Session(IMAGE, None).use(load_unit("native", 8))
 
@@ -105,7 +105,7 @@ def test_the_first_prompt_needs_no_jax_and_claims_nothing_of_a_unit() -> None:
     done = subprocess.run([sys.executable, "-c", FIRST_PROMPT], capture_output=True, text=True, check=True)
     *greeting, shown = done.stdout.splitlines()
     assert greeting[0].startswith("16-bit sbn") and shown.startswith("[] pc 0")
-    assert shown.endswith("the unit is being loaded") and "ntk" not in done.stdout
+    assert "the unit is being loaded" in shown and "ntk" not in done.stdout
 
 
 def test_a_unit_that_there_is_not_is_refused_before_the_prompt(sbn: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """The panes of the full screen: what stands out in them, what they follow, and that they keep their places."""
 
+from pathlib import Path
+
 import pytest
 from test_vm_debugger_session import session_on, wrong_unit
 from test_vm_debugger_shell import terminal
@@ -10,6 +12,7 @@ from vm.debugger import panes
 from vm.debugger.commands import execute
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
+from vm.debugger.shell import fitted
 
 COUNTING = "loop: inc n\n inc m\n halt\nn: .word 0\nm: .word 0\n .space 90\nfar: .word 0\n"
 
@@ -89,5 +92,27 @@ def test_on_the_screen_panes_keep_their_places_and_what_changed_is_reversed(tmp_
         assert [line.find("│") for line in seen.text.splitlines() if "│" in line] == places
         assert [k for k, line in enumerate(seen.text.splitlines()) if "──" in line] == titles
         assert all(key in seen.text.splitlines()[-1] for key in ("s step", "n next", "c continue", "q quit"))
+        seen.press("q")
+        assert seen.ends() == 0
+
+
+def test_a_toolbar_leaves_out_what_matters_least_where_it_does_not_fit() -> None:
+    whole = "pc 3 (loop) · step 1 of 2 · ntk · main.sbn:3"
+    assert fitted(whole, len(whole)) == whole
+    assert fitted(whole, len(whole) - 1) == "pc 3 (loop) · step 1 of 2 · ntk"
+    assert fitted(whole, 3) == "pc 3 (loop)"
+
+
+@pytest.mark.slow
+def test_an_answer_that_a_small_screen_has_no_room_for_is_a_page_to_scroll(tmp_path: Path) -> None:
+    path = tmp_path / "calls.sbn"
+    path.write_text((Path(__file__).parent / "golden" / "debugger" / "calls.sbn").read_text())
+    with terminal(["debug", str(path), "--unit", "native", "--tui"], rows=15, columns=60) as seen:
+        seen.shows("── output")
+        seen.press(":symbols\r")
+        said = seen.shows("PageUp and PageDown scroll")
+        assert "── answer" in said and "── source" not in said
+        seen.press("\x1b")
+        seen.shows("── source")
         seen.press("q")
         assert seen.ends() == 0

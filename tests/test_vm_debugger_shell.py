@@ -98,7 +98,7 @@ def test_the_toolbar_says_where_the_machine_is() -> None:
     shell.take("step 2")
     shell.take("back")
     said = toolbar(shell.session)
-    assert said == "pc 3 (loop+3) · main.sbn:3 · step 1 of 2 · native · smallest margin -"
+    assert said == "pc 3 (loop+3) · step 1 of 2 · native · smallest margin - · main.sbn:3"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 from vm.debugger import panes
 from vm.debugger.panes import Line
 from vm.debugger.session import Session
-from vm.debugger.shell import Shell, toolbar
+from vm.debugger.shell import Shell, fitted, toolbar
 from vm.state import Halt
 
 if TYPE_CHECKING:
@@ -90,12 +90,16 @@ class Screen:
         finally:
             self._running = None
         lines = self.said.decode("utf-8", "replace").splitlines()
-        is_long = len(lines) > MOST_ROWS and not (self._has_diverged() and self._is_wide())
-        self.page, self.page_start = (lines, 0) if is_long else ([], 0)
-        if self._place() != stood:
+        has_moved, width = self._place() != stood, self._app.output.get_size().columns
+        rows = [line[at : at + width] for line in lines for at in range(0, max(len(line), 1), width)]
+        # After a motion the source is what to look at.
+        is_long = len(lines) > MOST_ROWS if has_moved else len(rows) > self._result_rows()
+        is_long = is_long and not (self._has_diverged() and self._is_wide())
+        self.page, self.page_start = (rows, 0) if is_long else ([], 0)
+        if has_moved:
             self._before = words if len(words) == self.session.size else None
-        columns, rows = self._memory_columns(), self._rows() // 2
-        self.memory_start = panes.shown_from(self.session, self.memory_start, rows, columns)
+        columns = self._memory_columns()
+        self.memory_start = panes.shown_from(self.session, self.memory_start, self._rows() // 2, columns)
         self._app.invalidate()
 
     def _moved(self, step: int | None) -> None:
@@ -133,8 +137,11 @@ class Screen:
             cells = panes.NARROW_CELLS if is_narrow else panes.MARGIN_CELLS
             lines = panes.margins(session, rows - rows // 2 - 1, cells)
         else:
-            lines = panes.output(session, self._output_rows()) if name == "output" else [toolbar(session)]
+            lines = panes.output(session, self._output_rows()) if name == "output" else [self._toolbar()]
         return [[("", line)] for line in lines]
+
+    def _toolbar(self) -> str:
+        return fitted(toolbar(self.session), self._app.output.get_size().columns)
 
     def result(self) -> str:
         """What the last command said, or that one is running."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from prompt_toolkit import PromptSession
 
+BETWEEN = " · "  # the parts of the toolbar
 _MACHINE = re.compile(r"(?<![\w$.])(pc|step)\b")  # what stands for the machine in an expression, unless it is a label
 
 
@@ -204,27 +205,32 @@ def prompt_session(shell: Shell, history: Path | None) -> PromptSession[str]:
         key_bindings=bindings,
         lexer=DynamicLexer(lambda: source if shell.statements and prompt.default_buffer.text[:1] != ":" else None),
         style=style_from_pygments_cls(SbnStyle),
-        bottom_toolbar=lambda: toolbar(shell.session),
+        bottom_toolbar=lambda: fitted(toolbar(shell.session), prompt.output.get_size().columns),
     )
     return prompt
 
 
 def toolbar(session: Session) -> str:
-    """pc, source line, steps, unit, and the smallest margin so far."""
+    """pc, steps, unit, the smallest margin so far, source line, and what there is to read: the most important first."""
     pc = session.present.pc
     where = "halted" if session.has_halted else rendering.place(session, pc)
-    line = rendering.place_of(standing.standing(session).path)
-    parts = [
-        f"pc {where}",
-        *([line] if line else []),
-        f"step {session.present.step:,} of {session.history.end:,}",
-    ]
+    parts = [f"pc {where}", f"step {session.present.step:,} of {session.history.end:,}"]
     if session.is_ready:
         smallest = format_margin(session.history.smallest_margin(session.present.step))
         parts += [session.unit.name, f"smallest margin {smallest}"]
     else:
         parts.append("the unit is being loaded")
+    line = rendering.place_of(standing.standing(session).path)
+    if line:
+        parts.append(line)
     unread = len(session.present.unread)
     if unread:
         parts.append(f"{rendering.counted(unread, 'byte')} to read")
-    return " · ".join(parts)
+    return BETWEEN.join(parts)
+
+
+def fitted(shown: str, columns: int) -> str:
+    """The first parts of a toolbar, as many as fit."""
+    while len(shown) > columns and BETWEEN in shown:
+        shown = shown.rpartition(BETWEEN)[0]
+    return shown
