@@ -82,6 +82,27 @@ def test_what_needs_the_terminal_is_done_there_once_and_the_prompt_comes_back_wi
     assert done == ["prepared", "print [n]", "print 2"]
 
 
+def test_what_a_signal_has_ended_beside_the_prompt_is_done_before_the_first_line(
+    keyboard: PipeInput, prompts: list[Any]
+) -> None:
+    shell = Shell(Session(IMAGE, load_unit("native")), lambda data: None)
+    done: list[str] = []
+
+    def carry_out(text: str) -> None:
+        done.append(text)
+
+    shell.take_all = carry_out
+
+    def prepare() -> None:
+        while prompts[0].app.is_running:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    keyboard.send_text("print 1\rprint 2\r\x04")
+    shell.interact(None, prepare, lambda: done.append("prepared"))
+    assert done == ["prepared", "print 1", "print 2"]
+
+
 def test_what_goes_wrong_beside_the_prompt_ends_it_without_a_line(keyboard: PipeInput, prompts: list[Any]) -> None:
     def prepare() -> None:
         wait_for_text(prompts, "pri")

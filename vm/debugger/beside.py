@@ -13,7 +13,7 @@ class NeedsTerminal(Exception):
 
 
 class Beside:
-    """One preparation, in a thread. Where it raises NeedsTerminal, `instead` is done in its place, by who waits.
+    """One preparation, in a thread. Where it raises NeedsTerminal, or a signal ends it, who waits does `instead`.
 
     app: the prompt. It ends with what the preparation raises, so that nobody types a line in vain.
     """
@@ -37,7 +37,9 @@ class Beside:
         assert self._future is not None, "it was begun"
         try:
             self._future.result()
-        except NeedsTerminal:
+        except (NeedsTerminal, KeyboardInterrupt):
+            if not self._future.done():
+                raise  # Ctrl-C while waiting
             self._instead()
         self._is_over = True
 
