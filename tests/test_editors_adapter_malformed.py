@@ -146,9 +146,10 @@ def test_a_stop_that_is_refused_leaves_none_and_one_that_is_made_ignores_what_th
     debugged.answer("evaluate", {"expression": "break fact", "context": "repl"})
     debugged.answer("evaluate", {"expression": "commands", "context": "repl"})
     debugged.answer("setBreakpoints", {"source": source, "breakpoints": [{"line": 7}]})
+    debugged.answer("setVariable", {"variablesReference": 2, "name": "n", "value": "17"})
     debugged.answer("evaluate", {"expression": "end", "context": "repl"})
     assert [point.text for point in session.points] == ["divergence", "fact", f"{PROGRAM}:7"]
-    assert session.point("2").commands == ()
+    assert session.point("2").commands == () and session.evaluate("[n]") == 17
 
 
 def test_a_stop_is_made_in_a_file_whose_path_has_a_space_and_a_colon() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vm.debugger import commands, rendering
+from vm.debugger import changing, rendering
 from vm.debugger.errors import CommandError
 from vm.debugger.session import Session
 from vm.margin import format_margin
@@ -43,11 +43,11 @@ def evaluated(session: Session, expression: str) -> dict[str, Any]:
 def change(session: Session, name: str, value: str) -> dict[str, Any]:
     """Give a symbol's word, or pc, another value. Raises CommandError."""
     if name == "$pc":
-        commands.execute(session, f"pc = {value}")
+        changing.pc(session, f"= {value}")
         return {"value": rendering.place(session, session.present.pc)}
     if name not in session.symbols or name in session.image.constants:
         raise CommandError(f"`{name}` cannot be changed: it is no word of the memory")
-    commands.execute(session, f"set {name} = {value}")
+    changing.set_(session, f"{name} = {value}")
     return {"value": _symbol(session, name)["value"]}
 
 
