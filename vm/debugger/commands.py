@@ -178,6 +178,10 @@ TABLE: tuple[Command, ...] = (
         stopping.rwatch, STOPPING, PLACES,
     ),
     Command(
+        "condition", (), "condition N [EXPR]", "Give a stop another condition, or none.", "condition 2 [counter] < 3",
+        stopping.condition, STOPPING, PLACES,
+    ),
+    Command(
         "ignore", (), "ignore N COUNT", "Let the next hits of a stop pass.", "ignore 2 100", stopping.ignore, STOPPING
     ),
     Command(

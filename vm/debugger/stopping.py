@@ -65,6 +65,20 @@ def ignore(session: Session, text: str) -> str:
     return f"{point}, not before {rendering.counted(point.ignored, 'hit')} more" if point.ignored else str(point)
 
 
+def condition(session: Session, text: str) -> str:
+    number, _, expression = text.partition(" ")
+    if not number:
+        raise CommandError("`condition` needs the number of a stop", "usage: condition N [EXPR]")
+    point, expression = session.point(number), expression.strip()
+    if point.kind in (points.MARGIN, points.DIVERGENCE):
+        raise CommandError(f"a stop at a {point.kind} has no condition", "`delete` takes it away")
+    if expression:
+        session.evaluate(expression)
+    point.condition = expression or None
+    session.points_changed()
+    return str(point)
+
+
 def disable(session: Session, text: str) -> str:
     return _enabled(session, text, False)
 
