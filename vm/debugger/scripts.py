@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vm.debugger import points
 from vm.debugger.errors import CommandError
+from vm.debugger.rendering import counted
 from vm.debugger.session import Session
 
 MAX_DEPTH = 10  # of scripts that read scripts
@@ -26,7 +27,7 @@ def save(session: Session, text: str) -> str:
         Path(text).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     except (OSError, ValueError) as error:
         raise _refused(error, text) from None
-    return f"{len(lines)} lines are saved in {text}; `source {text}` makes the same stops again"
+    return f"saved in {text}, {counted(len(lines), 'line')}; `source {text}` makes the same stops again"
 
 
 def source(session: Session, text: str, run: Callable[[Session, str], str]) -> str:
