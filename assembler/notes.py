@@ -9,6 +9,7 @@ from assembler.library import standard_library
 from assembler.scopes import Constant, Label
 from assembler.syntax import Expression, Instruction, Number, Operand, Unary
 
+NO_INSTRUCTION = "the program has no instruction"
 _MOST_NUMBERS = 5  # noted of one program
 
 
@@ -28,7 +29,7 @@ def note_all(layout: Layout) -> None:
     """Notes what a look at the whole program shows."""
     if not any(_is_instruction(placed) for placed in layout.placed):
         span = layout.placed[0].span if layout.placed else None
-        layout.note("the program has no instruction", span)
+        layout.note(NO_INSTRUCTION, span)
     _note_misspelt_settings(layout)
     if any(isinstance(symbol, Label) and not name.startswith("__") for name, symbol in layout.names.symbols.items()):
         _note_numbers(layout)

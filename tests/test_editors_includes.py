@@ -13,7 +13,7 @@ from vm.editors.server import Server
 
 MAIN = '        .include "parts.sbn"\n        twice   n\n        halt\nn:      .word   SIZE\n'
 PARTS = "; doubles x\n.macro  twice x\n        add     x, x\n.endm\n        .equ    SIZE, 3\n"
-PART_ALONE = ("parts.sbn", ["the program has no instruction"])  # what is said of the part as a program
+PART_ALONE = ("parts.sbn", [])  # nothing is wrong with a part that holds only macros and constants
 
 
 class Editor:

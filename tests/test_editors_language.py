@@ -83,7 +83,7 @@ def test_every_error_is_shown_at_its_place_with_its_help() -> None:
     assert second["range"] == {"start": at(7, 8), "end": at(7, 11)} and second["severity"] == 1
     assert "did you mean `dec`?" in second["message"]
     assert diagnostics(SOURCE) == []
-    assert diagnostics("add: .word 1\n")[0]["severity"] == 2, "a note is a warning"
+    assert diagnostics("nop\nadd 5, n\nhalt\nn: .word 1\n")[0]["severity"] == 2, "a note is a warning"
 
 
 def test_a_misspelt_name_has_a_quick_fix() -> None:

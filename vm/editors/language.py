@@ -17,6 +17,7 @@ from assembler.expansion import BLOCK_MACRO_DIRECTIVES
 from assembler.image import ISAS, signed
 from assembler.layout import DIRECTIVES
 from assembler.library import FILE, standard_library
+from assembler.notes import NO_INSTRUCTION
 from vm.editors import words as kinds
 from vm.editors.words import MacroText, Word, Words
 
@@ -59,6 +60,8 @@ class Document:
             return [self._problem(each) for each in error.diagnostics]
         found = []
         for note in self.image.notes:
+            if note.message == NO_INSTRUCTION:  # a part that other sources include, or one that is only begun
+                continue
             line = note.line - 1 if note.line is not None and note.file == self.path else 0
             end = len(self.words.lines[line])
             found.append(Problem(line, max((note.column or 1) - 1, 0), end, note.message, is_error=False))
