@@ -7,7 +7,7 @@ from assembler.bodies import collected
 from assembler.diagnostics import Span
 from assembler.layout import Layout
 from assembler.parsing import MAX_NESTING
-from assembler.scopes import Argument, BlockUse, Label, Scope
+from assembler.scopes import Argument, BlockUse, Label, Scope, Use
 from assembler.syntax import (
     Binary,
     BlockCall,
@@ -68,7 +68,7 @@ def call(expansion: "Expansion", block: BlockCall) -> None:
     if scope is None or closing is None:
         return
     for word, name in signature.parts:
-        layout.define(scope, Label(name, int(word in block.parts), statement.span))
+        layout.define(scope, Label(name, int(word in block.parts), statement.span, "number"))
     given = closing.body.operands if isinstance(closing.body, Instruction) else ()
     wanted = signature.closing_parameters
     if len(given) != len(wanted):
@@ -213,7 +213,9 @@ def _name_label(expansion: "Expansion", statement: Statement, body: Instruction)
         expansion.layout.define(scope, Label(name.text, expansion.layout.here, span))
 
 
-def bind_condition(layout: Layout, argument: Argument, passed_on: Argument | None, scope: Scope) -> None:
+def bind_condition(
+    layout: Layout, definition: Definition, argument: Argument, passed_on: Argument | None, scope: Scope
+) -> None:
     """Gives the sides of a condition names of their own, which are no identifiers, where it is an argument."""
     value = argument.operand.value
     if isinstance(value, Condition):
@@ -228,10 +230,10 @@ def bind_condition(layout: Layout, argument: Argument, passed_on: Argument | Non
     for side, operand in sides.items():
         name = f"{argument.name}.{side}"
         scope.symbols[name] = Argument(name, operand, argument.scope, argument.here)
+        if scope.is_library and not argument.scope.is_library:
+            layout.uses.append(Use(operand, argument.scope, argument.here, "condition", definition, argument.name))
         if argument.scope.argument(operand) is None:
             layout.constants.append(cast("Argument", scope.symbols[name]))
-            if scope.is_library and not argument.scope.is_library:
-                layout.use_number(operand, True)
         scope.has_literal = scope.has_literal or operand.is_literal or argument.scope.has_literal
         scope.has_labelled = scope.has_labelled or bool(operand.labels)
 

@@ -4,7 +4,7 @@ import bisect
 from collections.abc import Iterator
 
 from assembler.diagnostics import AssemblyError
-from assembler.image import Image, Origin, SourceMap, SourceRun, check_memory, default_memory
+from assembler.image import ISAS, Image, Origin, SourceMap, SourceRun, check_memory, default_memory
 from assembler.layout import Assertion, Fill, Layout, Placed
 from assembler.parsing import parse_expression
 from assembler.scopes import Constant, Label, Scope
@@ -48,14 +48,30 @@ def encode(layout: Layout) -> Image:
 def _note(layout: Layout, words: list[int]) -> None:
     """Notes what is right by the rules, where there is something that may be noted."""
     has_unread = any(isinstance(symbol, Constant) and not symbol.is_read for symbol in layout.names.symbols.values())
-    if layout.bare_numbers or has_unread or not layout.first_instruction:
+    if has_unread or not layout.first_instruction:
         from assembler.notes import note_all
 
         note_all(layout)
+    if layout.uses and not _are_targets(layout):
+        from assembler.uses import note_uses
+
+        note_uses(layout)
     if _has_console_target(layout, words):
         from assembler.notes import note_targets
 
         note_targets(layout, words)
+
+
+def _are_targets(layout: Layout) -> bool:
+    """Whether all that was taken down of operands are targets of instructions where an instruction begins."""
+    starts = {placed.here for placed in layout.placed if placed.word in ISAS}
+    for use in layout.uses:
+        value = use.operand.value
+        name = value.sole_name if isinstance(value, Expression) and value.is_plain else None
+        symbol = use.scope.find(name.text) if name and use.role == "target" else None
+        if not isinstance(symbol, Label) or symbol.address not in starts:
+            return False
+    return True
 
 
 def _has_console_target(layout: Layout, words: list[int]) -> bool:

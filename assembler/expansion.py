@@ -16,7 +16,7 @@ from assembler.diagnostics import Span, shown
 from assembler.image import ISAS
 from assembler.layout import DIRECTIVES, Layout
 from assembler.macros import Macros, miscounted
-from assembler.scopes import Argument, BlockUse, Label, Predefined, Scope
+from assembler.scopes import Argument, BlockUse, Label, Predefined, Scope, Use
 from assembler.syntax import (
     Binary,
     Block,
@@ -42,8 +42,14 @@ if TYPE_CHECKING:
     from assembler.includes import Files
 
 MAX_MACRO_DEPTH = 200
-# The library's names for the addresses of words; `n` and `step` are numbers, `L` is a place in the program.
-ADDRESS_PARAMETERS = frozenset(("a", "b", "p", "q", "i", "from", "to"))
+# What the library's parameters are, by their names; `L` is the place of a text, of an array, or to go to.
+_ROLES = {
+    **dict.fromkeys(("a", "b", "i", "from", "to"), "word"),
+    **dict.fromkeys(("p", "q"), "pointer"),
+    **dict.fromkeys(("n", "step"), "number"),
+    "c": "condition",
+    "L": "place",
+}
 BLOCK_MACRO_DIRECTIVES = (".body", ".exit", ".when", ".unless", ".label")
 _PLACED = frozenset((*ISAS, *DIRECTIVES))  # what statements say that are placed as they are
 _MAX_SUGGESTIONS = 20  # looking for a near name takes time for each name there is
@@ -247,7 +253,7 @@ class Expansion:
             self.layout.error(f"`.rept` cannot repeat {shown(times)} times", body.operands[0].span)
         elif times is not None and repetition.block:
             span = repetition.statement.span.within(self.layout.scope.calls)
-            rounds = (_Round(repetition, name and Label(name.text, index, span)) for index in range(times))
+            rounds = (_Round(repetition, name and Label(name.text, index, span, "number")) for index in range(times))
             self.opened.append(Opened(rounds, self.layout.scope, self.opened[-1].files))
 
     def _open_round(self, round: _Round) -> None:
@@ -304,6 +310,8 @@ class Expansion:
         scope = Scope(
             layout.names, {}, self.chain(statement, caller.calls), is_library, block=use, around=caller.around
         )
+        if is_library and not caller.is_library:
+            layout.called.add(statement.word)
         arguments = self.bound(definition, head.parameters, body.operands, scope)
         if not scope.has_labelled:
             arguments = ()
@@ -334,10 +342,11 @@ class Expansion:
                 name, operand, around, layout.here, None, False, None, name in signature.keeps
             )
             passed_on = around.argument(operand)
+            if scope.is_library and not around.is_library:
+                role = role_of(definition, name)
+                layout.uses.append(Use(operand, around, layout.here, role, definition, name))
             if passed_on is None:
                 layout.constants.append(argument)
-                if scope.is_library and not around.is_library and name in ADDRESS_PARAMETERS:
-                    layout.use_number(operand, True)
             elif around.has_literal:
                 scope.has_literal = True
             if operand.is_literal:
@@ -345,7 +354,7 @@ class Expansion:
             if operand.labels or (passed_on is not None and around.has_labelled):
                 scope.has_labelled = True
             if isinstance(operand.value, Condition) or (passed_on is not None and passed_on.condition):
-                self._blocks.bind_condition(layout, argument, passed_on, scope)
+                self._blocks.bind_condition(layout, definition, argument, passed_on, scope)
         scope.symbols |= arguments
         return tuple(arguments.values())
 
@@ -374,3 +383,10 @@ class Expansion:
             self.suggestions[word] = suggestions.for_unknown(self, statement, body)
         message = f"unknown {kind} `{shown(word)}`"
         self.layout.error(message, statement.span_of(body.word), self.suggestions.get(word))
+
+
+def role_of(definition: Definition, parameter: str) -> str:
+    """What a standard macro takes the operand for that it is given for a parameter; "" where that says nothing."""
+    if parameter == "L" and parameter not in definition.signature.texts:
+        return "target" if definition.head.parameters[-1].name.text == parameter else "place"
+    return _ROLES.get(parameter, "")

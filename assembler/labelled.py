@@ -19,7 +19,7 @@ def define(layout: Layout, operand: Operand, address: int) -> None:
         operand, scope = argument.operand, argument.scope
         for label in operand.labels:
             span = Span(operand.value.line, label.start, label.end, scope.calls)
-            layout.define(scope, Label(label.text, address, span))
+            layout.define(scope, Label(label.text, address, span, "operand"))
         argument = scope.argument(operand) if scope.has_labelled else None
 
 

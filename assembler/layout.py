@@ -10,8 +10,8 @@ from assembler.expressions import Evaluator
 from assembler.header import HEADER_DIRECTIVES, Header, header_value
 from assembler.image import ISAS, MAX_IMAGE_WORDS, Note
 from assembler.options import Options
-from assembler.scopes import Argument, Constant, Label, Predefined, Scope, Valued, text_help
-from assembler.syntax import Expression, Instruction, Number, Operand, Pooled, Statement, Text, Unary
+from assembler.scopes import Argument, Constant, Label, Predefined, Scope, Use, Valued, text_help
+from assembler.syntax import Expression, Instruction, Operand, Pooled, Statement, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Layout:
         self.segments = [Segment(0, 0, 0, None)]
         self.placed: list[Placed] = []
         self.notes: list[Note] = []
-        self.bare_numbers: list[tuple[Span, int, bool]] = []  # in place of addresses; whether for a standard macro
+        self.uses: list[Use] = []  # the program's operands, as far as a look at what they hold may say something
+        self.called: set[str] = set()  # the standard macros that the program's own statements call
         self.assertions: list[Assertion] = []
         self.orders: dict[str, tuple[str, Span]] = {}  # by file
         self.is_distorted = False  # an error has moved what follows it: what depends on addresses says nothing
@@ -272,8 +273,9 @@ class Layout:
                 cells[offset] = value if type(value) is Expression else self.expression(operand)
                 if operand.is_literal:
                     self._use_literal(operand)
-                if offset < 2 and not scope.is_library:
-                    self.use_number(operand, False)
+                if not scope.is_library and type(value) is Expression:
+                    if not value.is_plain or (offset == 2 and value.sole_name is not None):
+                        self.uses.append(Use(operand, scope, self.here, ("read", "changed", "target")[offset]))
                 if offset and (operand.is_literal or scope.has_literal):
                     self._check_literal(operand, is_target=offset == 2)
             if len(body.operands) == 1:
@@ -286,7 +288,7 @@ class Layout:
         for offset, operand in zip(offsets, body.operands, strict=False):
             for label in operand.labels:
                 span = Span(operand.value.line, label.start, label.end, self.scope.calls)
-                self.define(self.scope, Label(label.text, self.here + offset, span))
+                self.define(self.scope, Label(label.text, self.here + offset, span, "operand"))
             if self.scope.has_labelled:
                 from assembler import labelled
 
@@ -337,15 +339,6 @@ class Layout:
         """Goes on after the last word, whatever the last `.org` says."""
         if self.here != self.num_words:
             self._begin_segment(self.num_words, None)
-
-    def use_number(self, operand: Operand, is_library: bool) -> None:
-        """Takes in an operand that is an address, where it is a bare number."""
-        if isinstance(operand.value, Expression) and _is_number(operand.value):
-            from assembler.notes import bare_number  # many programs have none
-
-            value = bare_number(operand)
-            if value is not None:
-                self.bare_numbers.append((operand.span.within(self.scope.calls), value, is_library))
 
     def _use_literal(self, operand: Operand) -> None:
         if operand.is_literal and isinstance(operand.value, Expression):
@@ -405,11 +398,3 @@ DIRECTIVES: dict[str, Callable[[Layout, Statement, Instruction], None]] = {
     ".space": Layout._space,
     ".assert": Layout._assert,
 }
-
-
-def _is_number(expression: Expression) -> bool:
-    """Whether it begins with a number and is not -1, the console."""
-    match expression.operations:
-        case (Number(1), Unary("-")):
-            return False
-    return isinstance(expression.operations[0], Number)

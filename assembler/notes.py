@@ -1,28 +1,12 @@
 """What the assembler notes of a program that is right by the rules, and likely not what was meant."""
 
-import bisect
-
-from assembler.expressions import MAX_VALUE_BITS
 from assembler.image import INPUT_MODES, ISAS
 from assembler.layout import Layout, Placed
 from assembler.library import standard_library
-from assembler.scopes import Constant, Label
-from assembler.syntax import Expression, Instruction, Number, Operand, Unary
+from assembler.scopes import Constant
+from assembler.syntax import Expression, Instruction
 
 NO_INSTRUCTION = "the program has no instruction"
-_MOST_NUMBERS = 5  # noted of one program
-
-
-def bare_number(operand: Operand) -> int | None:
-    """The value of an operand that is a number and nothing else, not even a label on it; -1 is the console."""
-    if operand.labels or not isinstance(operand.value, Expression):
-        return None
-    match operand.value.operations:
-        case (Number(value),):
-            return value
-        case (Number(value), Unary("-")) if value != 1 and value.bit_length() < MAX_VALUE_BITS:
-            return -value
-    return None
 
 
 def note_all(layout: Layout) -> None:
@@ -31,8 +15,6 @@ def note_all(layout: Layout) -> None:
         span = layout.placed[0].span if layout.placed else None
         layout.note(NO_INSTRUCTION, span)
     _note_misspelt_settings(layout)
-    if any(isinstance(symbol, Label) and not name.startswith("__") for name, symbol in layout.names.symbols.items()):
-        _note_numbers(layout)
 
 
 def note_targets(layout: Layout, words: list[int]) -> None:
@@ -84,23 +66,3 @@ def is_one_letter_off(name: str, other: str) -> bool:
     if len(name) < len(other):
         return name[at:] == other[at + 1 :]
     return name[at + 1 :] == other[at + 1 :] or name[at:][:2][::-1] + name[at + 2 :] == other[at:]
-
-
-def _note_numbers(layout: Layout) -> None:
-    """Notes numbers in place of the addresses of words where no word is kept."""
-    placed = sorted(layout.placed, key=lambda each: each.here)
-    starts = [each.here for each in placed]
-    noted = 0
-    for span, value, is_library in layout.bare_numbers:
-        address = value % (1 << layout.word_bits)
-        index = bisect.bisect_right(starts, address) - 1
-        holder = placed[index] if index >= 0 and address < placed[index].here + placed[index].size else None
-        if holder is not None and not _is_instruction(holder):
-            continue
-        if holder is None and not is_library:
-            continue
-        noted += 1
-        if noted > _MOST_NUMBERS:
-            return
-        where = "in the middle of the instructions" if holder else "outside of the program"
-        layout.note(f"{value} is an address here, {where}; the number is written ={value}", span)

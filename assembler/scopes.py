@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from assembler.diagnostics import Span, shown
-from assembler.syntax import BlockCall, Expression, Operand, Statement, Text
+from assembler.syntax import BlockCall, Definition, Expression, Operand, Statement, Text
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name for an address, or for the number of a repetition."""
+    """A name for an address, or for a number that the assembler counts, such as that of a repetition."""
 
     name: str
     address: int
     span: Span
+    names: Literal["place", "operand", "number"] = "place"  # "operand": a word inside of an instruction
 
 
 @dataclass(slots=True, eq=False)
@@ -133,6 +135,20 @@ class BlockUse:
     outer: "BlockUse | None"
     depth: int
     exits: dict[str, tuple[Statement, Scope]] = field(default_factory=dict)  # by the statement that takes it: `.exit`
+
+
+class Use(NamedTuple):
+    """An operand of the program, and what an instruction or a standard macro takes it for.
+
+    role: of an instruction "read", "changed" or "target"; of a macro one of `uses.ROLES`' values, "target" or "place".
+    """
+
+    operand: Operand
+    scope: Scope
+    here: int
+    role: str
+    definition: Definition | None = None  # the macro's
+    parameter: str = ""  # the macro's name for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,21 @@ class Expression:
     end: int
     sole_name: Name | None = field(init=False, repr=False, compare=False)  # where it is a name and nothing else
     literal: Pooled | None = field(init=False, repr=False, compare=False)  # where it is one
+    is_plain: bool = field(init=False, repr=False, compare=False)  # a name without parentheses, or -1, the console
 
     def __post_init__(self) -> None:
         first = self.operations[0]
         is_name = isinstance(first, Name) and len(self.operations) == 1
         object.__setattr__(self, "sole_name", first if is_name else None)
         object.__setattr__(self, "literal", first if isinstance(first, Pooled) else None)
+        match self.operations:
+            case (Name(start=start),):
+                is_plain = start == self.start
+            case (Number(1), Unary("-")):
+                is_plain = True
+            case _:
+                is_plain = False
+        object.__setattr__(self, "is_plain", is_plain)
 
     @property
     def span(self) -> Span:
