@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,13 @@ from assembler.layout import Layout
 from assembler.options import Options
 from assembler.parsing import parse, parse_expression
 from assembler.scopes import Label, Scope
+
+# A comment that is likely a statement, whose ways `comments` knows.
+_MAY_HIDE = re.compile(
+    r"^[ \t]*#[dieup]"
+    r"""|^(?:[^;#"'\n]|"[^"\n]*"|'[^'\n]*')*(?<=[^\s;]);[ \t]*[A-Za-z.]""",
+    re.MULTILINE,
+)
 
 
 def assemble(
@@ -58,6 +66,10 @@ def _assembled(
     block = structured(parse(text, name), name)
     for statement in expanded(block, layout, name, *place):
         layout.place(statement)
+    if _MAY_HIDE.search(text):
+        from assembler.comments import note_hidden  # few programs have such comments
+
+        note_hidden(layout, text, name)
     image = encode(layout)
     layout.release()
     return image

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assembler.blocks import structured
+from assembler.comments import note_hidden
 from assembler.diagnostics import AssemblyError, printable, shown
 from assembler.image import MAX_IMAGE_WORDS
 from assembler.parsing import MAX_SOURCE_BYTES, decode_source, parse
@@ -13,6 +14,7 @@ from assembler.syntax import Block, Instruction, Statement
 
 if TYPE_CHECKING:
     from assembler.expansion import Expansion
+    from assembler.layout import Layout
 
 MAX_DEPTH = 32
 
@@ -71,8 +73,11 @@ class Files:
             raise IncludeError(f"it has more than {MAX_IMAGE_WORDS:,} bytes")
         return data
 
-    def block(self, path: Path) -> Block:
-        """What is in a file. Raises IncludeError where it cannot be read, AssemblyError for the errors in it."""
+    def block(self, path: Path, layout: "Layout") -> Block:
+        """What is in a file, of which `layout` takes the notes.
+
+        Raises IncludeError where it cannot be read, AssemblyError for the errors in it.
+        """
         key = _identity(path)
         if key not in self._blocks:
             name = printable(os.fspath(path))
@@ -80,7 +85,9 @@ class Files:
             read = self._texts.get(key)
             data = b"" if read is not None else _source_data(path)
             self._blocks[key] = ()  # what a file with errors counts as from then on: they are told once
-            self._blocks[key] = structured(parse(decode_source(data, name) if read is None else read, name), name)
+            text = decode_source(data, name) if read is None else read
+            self._blocks[key] = structured(parse(text, name), name)
+            note_hidden(layout, text, name)
         return self._blocks[key]
 
     def blocks(self) -> tuple[Block, ...]:
@@ -123,7 +130,7 @@ def include(expansion: "Expansion", statement: Statement, body: Instruction) -> 
             layout.add(statement, len(data), data)
             return
         opened = files.chained(expansion.opened[-1].files, path)
-        block = files.block(path)
+        block = files.block(path, layout)
     except IncludeError as error:
         expansion.lose()
         layout.error(f"cannot include `{shown(file)}`: {error}", body.operands[0].span)
