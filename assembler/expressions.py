@@ -241,7 +241,10 @@ class Evaluator:
 
     def _report_undefined(self, name: Name, scope: Scope, span: Span) -> None:
         if name.text not in self._suggestions and len(self._suggestions) < _MAX_SUGGESTIONS:
-            self._suggestions[name.text] = did_you_mean(name.text, scope.names())
+            from assembler import habits
+
+            near = did_you_mean(name.text, scope.names())
+            self._suggestions[name.text] = near or habits.help_for_name(name.text)
         self.report.add(f"undefined label `{shown(name.text)}`", span, self._suggestions.get(name.text))
 
     def _report_cycle(self, constant: Valued, under_way: list[Valued]) -> None:

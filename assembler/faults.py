@@ -30,7 +30,7 @@ def misplaced(text: str, error: UnexpectedToken) -> SyntaxFault:
     help = None
     if token.type == "DIRECTIVE" and "STRING" in error.accepts and "_COMMA" not in error.accepts:
         before = text[: start - 1].strip()
-        help = f"did you mean `{shown(before)}:`?" if before.isidentifier() else None
+        help = habits.help_for(text) or (f"did you mean `{shown(before)}:`?" if before.isidentifier() else None)
     if token.type == "$END":
         # The parser places the end on the last word: the caret goes after it.
         start, end, found = end, end + 1, "end of line"

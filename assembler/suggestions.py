@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assembler.expansion import Expansion
 
 _NUMBERS = (
+    "word",
     "data",
     "byte",
     "db",
@@ -32,8 +33,8 @@ _NUMBERS = (
     "var",
     "let",
 )
-_TEXTS = ("string", "str", "text", "char", "stringz", "strz", "asc")
-_ROOM = ("skip", "zero", "res", "resb", "resw", "ds", "block", "blkw", "fill", "bss", "array")
+_TEXTS = ("asciz", "ascii", "string", "str", "text", "char", "stringz", "strz", "asc")
+_ROOM = ("space", "skip", "zero", "res", "resb", "resw", "ds", "block", "blkw", "fill", "bss", "array")
 _MACROS = {
     "move": "mov",
     "ld": "load",
