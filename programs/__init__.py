@@ -28,6 +28,13 @@ def description(name: str, folder: str = "") -> str:
     return source(name, folder).partition("\n")[0].removeprefix(";").strip()
 
 
+def reads(name: str) -> str | None:
+    """What a bundled program reads, as the comment at its head says; None for one that reads nothing."""
+    said = re.search(r"^; Input +(.*(?:\n;  +.*)*)", source(name), re.MULTILINE)
+    text = " ".join(said[1].replace("\n;", "").split()) if said else "none"
+    return None if text == "none" else text
+
+
 def guests() -> tuple[str, ...]:
     """The names of the files that are input for the bundled interpreters, such as `primes.bas` for `basic`."""
     return tuple(sorted(entry.name for entry in files(__name__).joinpath(_GUESTS).iterdir()))

@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
                 machine.restore(resumed)
             if trace is not None:
                 machine.record_operands()
+        if given is None:
+            program_files.tell_input(options)
         watch.lap("machine")
         made = running.Execution(machine, report.of_unit(unit), options, trace, talk, watch.parts).run()
     return running.close(options, talk, made)

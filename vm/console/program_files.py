@@ -54,6 +54,15 @@ def _image(options: argparse.Namespace, folder: str) -> Image:
         return read_image(data, f"{name}.sbn", options.format or "sbn", **stated)
 
 
+def tell_input(options: argparse.Namespace) -> None:
+    """At a terminal, say what a bundled program waits for."""
+    if options.program == STDIN or is_file(options.program) or not terminal.is_conversation():
+        return
+    if reads := programs.reads(options.program):
+        more = f"`sbn programs {options.program}` tells more; Ctrl-D ends the input"
+        Talk(options.quiet).say(terminal.filled(f"input: {reads} ({more})"))
+
+
 def named(options: argparse.Namespace) -> dict[str, str]:
     """The files a program is made of, by what messages call them."""
     further = {f"image {number} of the program": path for number, path in enumerate(options.more, 2)}

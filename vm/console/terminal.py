@@ -160,7 +160,12 @@ def heading(text: str) -> None:
 
 def prose(text: str) -> None:
     """Sentences, filled to the terminal's width."""
-    write(textwrap.fill(text, min(shutil.get_terminal_size().columns, PROSE_COLUMNS)) + "\n")
+    write(filled(text) + "\n")
+
+
+def filled(text: str) -> str:
+    """Sentences as lines of the terminal's width, if that is no wider than is read with ease."""
+    return textwrap.fill(text, min(shutil.get_terminal_size().columns, PROSE_COLUMNS))
 
 
 class Talk:
