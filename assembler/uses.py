@@ -247,14 +247,13 @@ class _Uses:
         return None
 
     def _ends(self, address: int) -> bool:
-        """Whether a text comes to its 0 before the words of another label that hold no characters."""
+        """Whether a text comes to its 0 before another label, or with what follows there, if all are characters."""
         for at, cell in enumerate(self.cells(address), address):
+            if at != address and at in self.labels:
+                if not all(_has_characters(self.holder(each)) for each in (address, at)):
+                    return False
             if cell == 0 or cell is None:
                 return True
-            holder = self.holder(at)
-            if at != address and at in self.labels and holder is not None:
-                if holder.word not in (".ascii", ".asciz") and not _has_characters(holder):
-                    return False
         return False
 
 
@@ -337,9 +336,11 @@ def _place(use: Use) -> str:
     return "text" if _is_text(use) else "array"
 
 
-def _has_characters(placed: Placed) -> bool:
-    """Whether a statement's first word is written as a character."""
-    cells = placed.cells
+def _has_characters(placed: Placed | None) -> bool:
+    """Whether a statement is a text, or its first word is written as a character."""
+    cells = placed.cells if placed is not None else ()
+    if isinstance(cells, bytes):
+        return True
     first = cells[0] if isinstance(cells, tuple) and cells else None
     return isinstance(first, Expression) and first.line.text[first.start - 1 : first.start] == "'"
 

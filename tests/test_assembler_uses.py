@@ -60,6 +60,7 @@ SLIPS = [
     ('load ="text", x', 6, "`lea` gives the address of a text"),
     ("puts raw", 6, "the text at `raw` has no 0 at its end"),
     ("puts x", 6, "the text at `x` has no 0 at its end"),
+    ("puts arr", 6, "the text at `arr` has no 0 at its end"),
     ("puts =msg", 6, "`=msg` is a word that holds an address; write `msg`"),
     ("geti =arr, =0, x", 6, "`=arr` is a word that holds an address; write `arr`"),
     ("seti arr, =0, x", 11, "`=0` is a word that holds the number 0, and no array"),
