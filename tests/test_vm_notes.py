@@ -58,6 +58,20 @@ def test_a_halt_that_is_not_the_idiom_says_so() -> None:
     assert Machine(text.format(-1), "native").run().message == "halted"
 
 
+def test_a_number_written_as_a_byte_is_noted_once_and_not_where_the_input_had_that_byte() -> None:
+    [said] = notes("out n\nout n\nhalt\nn: .word 5")
+    assert said == "t.sbn:1: step 0 writes the byte 5, which no terminal shows; `putn a` writes a number in digits"
+    assert notes("out ='5'\nout =10\nout =27\nhalt") == []
+    echo = Machine(assemble("in c\nout c\nhalt\nc: .word 0", "t.sbn"), "native", input=b"\x05")
+    assert echo.run().notes == ()
+
+
+def test_the_end_of_the_input_written_as_a_byte_is_noted() -> None:
+    [said] = notes("in c\nout c\nhalt\nc: .word 0")
+    told = "writes the byte 255, as which -1 is written: reading gives -1 at the end of the input"
+    assert said == f"t.sbn:2: step 1 {told}"
+
+
 def test_messages_name_the_users_line_before_the_librarys() -> None:
     outcome = Machine(assemble("again: mov =1, x\njmp again\nx: .word 0", "t.sbn"), "native").run(2)
     assert "(t.sbn:1, in std.sbn:" in outcome.message

@@ -377,7 +377,7 @@ class Machine:
         mismatch = None
         if self._checker is not None:
             mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
-        notes = self._watch.look(job.first_step, record.pcs) if self._watch is not None else []
+        notes = self._watch.look(job.first_step, record) if self._watch is not None else []
         return _Examined(chunk, mismatch, job.console_steps, notes)
 
     def _release(self, examination: Future[_Examined] | None, on_chunk: Callable[[Chunk], None] | None) -> None:

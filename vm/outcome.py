@@ -174,6 +174,9 @@ def code_mask(image: Image, size: int) -> np.ndarray:
     return mask
 
 
+_ODD = (*range(1, 7), *range(14, 27), *range(28, 32), 255)  # bytes that a text has none of
+
+
 class Watch:
     """Looks at the steps of one machine, in their order, and notes each kind of thing once."""
 
@@ -186,18 +189,20 @@ class Watch:
         self._push, self._pop = labels.get("__push"), labels.get("__pop")
         self._room = self._stack_size(labels.get("__stack"))
         self._depth: int | None = 0 if self._room is not None else None  # None: not known, or told already
+        self._console = (1 << image.word_bits) - 1
+        self._read: set[int] | None = set() if image.input_mode == "set" else None  # bytes; None: not known, or told
 
     def restart(self) -> None:
         """The machine was put into another state: what is on its stack is not known."""
-        self._depth = None
+        self._depth = self._read = None
         self._last_pc = None
 
-    def look(self, first_step: int, pcs: np.ndarray) -> list[tuple[int, Note]]:
-        """What some steps show, each with its step. pcs: where each of them stood, unsigned [steps]."""
-        if not len(pcs):
+    def look(self, first_step: int, record: Record) -> list[tuple[int, Note]]:
+        """What some steps show, each with its step."""
+        if not len(record.pcs):
             return []
         found: list[tuple[int, Note]] = []
-        pcs = pcs.astype(np.int64)
+        pcs = record.pcs.astype(np.int64)
         if not self._executes_data:
             inside = self._code[pcs]
             if not inside.all():
@@ -206,6 +211,8 @@ class Watch:
                 found.append((first_step + at, self._data_note(first_step + at, int(pcs[at]))))
         if self._depth is not None:
             found += self._look_at_stack(first_step, pcs)
+        if self._read is not None:
+            found += self._look_at_output(first_step, record)
         self._last_pc = int(pcs[-1])
         return sorted(found, key=lambda each: each[0])
 
@@ -228,6 +235,24 @@ class Watch:
             )
         self._depth = None
         return [(step, self._placed(message, caller))]
+
+    def _look_at_output(self, first_step: int, record: Record) -> list[tuple[int, Note]]:
+        """The first byte written that the input did not have and that was likely meant as something else."""
+        assert self._read is not None, "it was not told"
+        self._read.update(np.unique(record.words[record.consumed]).tolist())
+        odd = [byte for byte in _ODD if byte not in self._read]
+        written = (record.addresses == self._console) & np.isin(record.words, odd)
+        if not written.any():
+            return []
+        self._read = None
+        at = int(np.argmax(written))
+        byte, step = int(record.words[at]), first_step + at
+        message = f"step {step:,} writes the byte {byte}, which no terminal shows; `putn a` writes a number in digits"
+        if byte == 255:
+            message = (
+                f"step {step:,} writes the byte 255, as which -1 is written: reading gives -1 at the end of the input"
+            )
+        return [(step, self._placed(message, int(record.pcs[at])))]
 
     def _data_note(self, step: int, pc: int) -> Note:
         origin = self._origin(pc)
