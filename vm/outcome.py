@@ -241,11 +241,12 @@ class Watch:
         assert self._read is not None, "it was not told"
         self._read.update(np.unique(record.words[record.consumed]).tolist())
         odd = [byte for byte in _ODD if byte not in self._read]
-        written = (record.addresses == self._console) & np.isin(record.words, odd)
-        if not written.any():
+        writes = np.flatnonzero(record.addresses == self._console)  # few of all steps
+        written = writes[np.isin(record.words[writes], odd)]
+        if not len(written):
             return []
         self._read = None
-        at = int(np.argmax(written))
+        at = int(written[0])
         byte, step = int(record.words[at]), first_step + at
         message = f"step {step:,} writes the byte {byte}, which no terminal shows; `putn a` writes a number in digits"
         if byte == 255:
