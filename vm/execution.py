@@ -117,6 +117,11 @@ class Machine:
         return bytes(self._output)
 
     @property
+    def notes(self) -> tuple[Note, ...]:
+        """What the steps showed that is no error and likely not what was meant, since this object was made."""
+        return tuple(self._notes)
+
+    @property
     def memory(self) -> np.ndarray:
         """A copy of the memory: words, int64 [size] (uint64 at 64 bits)."""
         return bits.limbs_to_words(np.asarray(self._state.memory)[: self.size], self.image.word_bits)

@@ -108,6 +108,8 @@ class WholeRun:
     uses, and for an image that names the console.
     """
 
+    notes = ()  # its steps are not looked at for what is likely not meant
+
     def __init__(self, image: Image, whole: WholeMachine, numbers: Sequence[int] = (), check: bool = True) -> None:
         spec = whole.spec
         for what, mine, theirs in (("word_bits", spec.word_bits, image.word_bits), ("isa", spec.isa, image.isa)):

@@ -16,7 +16,7 @@ from vm.console.launch import FAILED, INTERRUPTED, UsageError, stated_by_user
 from vm.console.terminal import Talk
 
 if TYPE_CHECKING:
-    from assembler import Image, Note
+    from assembler import Image
     from vm.execution import Chunk, Machine
     from vm.report import Account, Computer
     from vm.slices import Slices
@@ -176,7 +176,6 @@ class Execution:
         machine, left = self._machine, self._max_steps
         compile_seconds, run_seconds, console_steps = 0.0, 0.0, 0
         halt, message = "interrupted", ""
-        notes: list[Note] = []
         budget = _smaller(left, self._slice)
         try:
             began = time.monotonic()
@@ -189,7 +188,6 @@ class Execution:
                 finally:
                     run_seconds += time.monotonic() - began
                 console_steps += outcome.console_steps
-                notes += outcome.notes
                 left = None if left is None else left - outcome.steps
                 if outcome.halt is Halt.NEED_INPUT:
                     _feed(cast("Machine", machine), wait=left != 0)
@@ -205,7 +203,7 @@ class Execution:
             pass
         self._meter.clear()
         terminal.flush()
-        for note in notes:
+        for note in machine.notes:  # those of a run that Ctrl-C ended, too
             self._talk.say(f"note: {note}")
         if machine.divergence is None:
             self._save(0, 0.0)
@@ -235,7 +233,7 @@ class Execution:
             start_seconds=self._start_seconds,
             compile_seconds=compile_seconds,
             run_seconds=run_seconds,
-            notes=tuple(str(note) for note in (*machine.image.notes, *notes)),
+            notes=tuple(str(note) for note in (*machine.image.notes, *machine.notes)),
         )
 
     def _release(self, chunk: Chunk) -> None:
