@@ -1,9 +1,13 @@
 """What a run notes, and the stop where nothing can change any more."""
 
+from pathlib import Path
+
 import pytest
 
 from assembler import assemble
-from vm import Halt, Machine
+from vm import Halt, Machine, cli
+from vm.console import running
+from vm.outcome import Chunk
 
 
 def notes(text: str, max_steps: int = 2_000) -> list[str]:
@@ -70,6 +74,31 @@ def test_the_end_of_the_input_written_as_a_byte_is_noted() -> None:
     [said] = notes("in c\nout c\nhalt\nc: .word 0")
     told = "writes the byte 255, as which -1 is written: reading gives -1 at the end of the input"
     assert said == f"t.sbn:2: step 1 {told}"
+
+
+def test_a_program_that_does_not_look_for_the_end_of_its_input_is_noted() -> None:
+    text = "again: in c\nadd c, n\njmp again\nc: .word 0\nn: .word 0"
+    [said] = notes(text, 10_000)
+    assert said.startswith("t.sbn:1: step ") and "at the end of the input for the 1,000th time" in said
+    assert notes("for n, =1, =900\nin c\nend\nhalt\nc: .word 0\nn: .word 0", 30_000) == []
+
+
+def test_the_notes_of_a_run_that_ctrl_c_ended_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.sbn").write_text("again: in c\njmp again\nc: .word 0\n")
+    take = running.Execution._release
+
+    def pressed(execution: running.Execution, chunk: Chunk) -> None:
+        take(execution, chunk)
+        if execution._steps > 3_000:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(running.Execution, "_release", pressed)
+    assert cli.main(["run", str(tmp_path / "t.sbn"), "--unit", "native", "--input-text", ""]) == 130
+    note, summary = capfd.readouterr().err.splitlines()
+    assert note.startswith("note: ") and "for the 1,000th time" in note
+    assert summary.startswith("stopped: interrupted")
 
 
 def test_messages_name_the_users_line_before_the_librarys() -> None:

@@ -174,6 +174,7 @@ def code_mask(image: Image, size: int) -> np.ndarray:
     return mask
 
 
+_MOST_READS = 1_000  # that find the end of the input, before that is noted
 _ODD = (*range(1, 7), *range(14, 27), *range(28, 32), 255)  # bytes that a text has none of
 
 
@@ -191,6 +192,10 @@ class Watch:
         self._depth: int | None = 0 if self._room is not None else None  # None: not known, or told already
         self._console = (1 << image.word_bits) - 1
         self._read: set[int] | None = set() if image.input_mode == "set" else None  # bytes; None: not known, or told
+        self._reads = np.zeros(size, np.bool_)  # the words of instructions that are the address of the console
+        self._reads[: len(image.words)] = np.array(image.words, np.uint64) == self._console
+        self._reads &= self._code
+        self._left = _MOST_READS  # that may still find the end of the input
 
     def restart(self) -> None:
         """The machine was put into another state: what is on its stack is not known."""
@@ -213,6 +218,8 @@ class Watch:
             found += self._look_at_stack(first_step, pcs)
         if self._read is not None:
             found += self._look_at_output(first_step, record)
+        if self._left > 0:
+            found += self._look_at_input(first_step, pcs, record)
         self._last_pc = int(pcs[-1])
         return sorted(found, key=lambda each: each[0])
 
@@ -254,6 +261,17 @@ class Watch:
                 f"step {step:,} writes the byte 255, as which -1 is written: reading gives -1 at the end of the input"
             )
         return [(step, self._placed(message, int(record.pcs[at])))]
+
+    def _look_at_input(self, first_step: int, pcs: np.ndarray, record: Record) -> list[tuple[int, Note]]:
+        """The read that finds the end of the input once too often."""
+        vain = np.flatnonzero(self._reads[pcs] & ~record.consumed)
+        last = self._left - 1
+        self._left -= len(vain)
+        if self._left > 0:
+            return []
+        step = first_step + int(vain[last])
+        message = f"step {step:,} reads at the end of the input for the {_MOST_READS:,}th time: each such read gives -1"
+        return [(step, self._placed(message, int(pcs[vain[last]])))]
 
     def _data_note(self, step: int, pc: int) -> Note:
         origin = self._origin(pc)
