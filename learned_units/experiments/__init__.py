@@ -112,4 +112,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "aligned subtraction to 2,000 bits, with and without each ingredient of the training",
         "12 min",
     ),
+    "neural-gpu-multiplication": Experiment(
+        "neural_gpu_multiplication",
+        "multiplication learned end to end by a Neural GPU: error rate by length, from 4 to 401 bits",
+        "12 min",
+    ),
 }
