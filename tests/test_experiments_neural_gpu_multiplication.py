@@ -60,7 +60,8 @@ def test_structured_factors_are_of_five_kinds():
 
 
 def test_a_net_learns_short_products_and_forgets_them_with_a_scrambled_kernel():
-    weights = multiplying.fit(0, 60, silent)
+    short = multiplying.PHASES[0]._replace(lengths=(2,), noise=0.1, updates=60)
+    weights = multiplying.fit(0, [short], silent)
     given = every_pair(2)
 
     def wrong(weights) -> float:

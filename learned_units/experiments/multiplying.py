@@ -3,13 +3,14 @@
 The tape is that of `products_tape.py`. Bit k of the product of two numbers of n bits can stand SLACK steps after step
 n + k, when the digits have met and the carries have come up; from there on it is asked for after every step. The
 cell, the noise on the state and the optimiser are those of the unit (`learned_units/neural_gpu/`); factors grow from
-one length of STAGES to the next as soon as few bits are wrong.
+one length to the next as soon as few bits are wrong. A second phase has longer factors and more noise.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,16 +23,11 @@ from learned_units.neural_gpu import network, training
 from learned_units.neural_gpu.network import Network
 
 MAPS = 24
-STAGES = (2, 3, 5, 8, 12)  # bits of the factors, at most
-FEW = 0.05  # share of wrong bits, as a running mean, with which the next stage begins
-LEAST_UPDATES = 50  # of a stage
-MEMORY = 0.95  # of the running mean, for each update
-EARLIER = 0.3  # of the batches are of an earlier stage
 BATCH = 32
-UPDATES = 4000
-LEARNING_RATE = 0.012
-SLOWING = 0.75
-NOISE = 0.2
+FEW = 0.05  # share of wrong bits, as a running mean, with which the next length begins
+MEMORY = 0.95  # of the running mean, for each update
+LEAST_UPDATES = 50  # of a length
+EARLIER = 0.3  # of the batches are of an earlier length
 SLACK = 4  # steps
 STAYING = 3  # steps asked for after the last bit has to be right
 CELLS_AT_ONCE = 16_384  # in measuring: their states fit the caches
@@ -39,32 +35,58 @@ CELLS_AT_ONCE = 16_384  # in measuring: their states fit the caches
 Report = Callable[[float, float], None]
 
 
+class Phase(NamedTuple):
+    """A part of the training."""
+
+    lengths: tuple[int, ...]  # bits of the factors, at most: one after the other, as they are learned
+    noise: float  # half width of the uniform noise on the state
+    updates: int
+    learning_rate: float
+    slowing: float  # from that part of the updates on it falls
+
+
+PHASES = (Phase((2, 3, 5, 8, 12), 0.2, 4000, 0.012, 0.75), Phase((12, 18), 0.3, 600, 0.006, 0.5))
+
+
 def steps(length: int) -> int:
     """How many steps a tape for factors of `length` bits makes."""
     return 3 * length - 1 + SLACK + STAYING
 
 
-def fit(seed: int, updates: int, progress: Report) -> Network:
-    """A network trained on factors of up to STAGES[-1] bits. progress(part done 0..1, loss) is called now and then."""
+def fit(seed: int, phases: Sequence[Phase], progress: Report) -> Network:
+    """A network trained in these phases. progress(part done 0..1, loss) is called now and then."""
     rng = np.random.default_rng(seed)
     weights = network.initialise(jax.random.key(seed), products_tape.SYMBOLS, MAPS)
-    optimiser = training.make_optimiser(updates, LEARNING_RATE, SLOWING)
+    before, total = 0, sum(phase.updates for phase in phases)
+    for phase in phases:
+
+        def report(part: float, loss: float, before: int = before, updates: int = phase.updates) -> None:
+            progress((before + part * updates) / total, loss)
+
+        weights = _fit(weights, phase, rng, report)
+        before += phase.updates
+    return weights
+
+
+def _fit(weights: Network, phase: Phase, rng: np.random.Generator, progress: Report) -> Network:
+    """Go through one phase with weights, which are consumed."""
+    optimiser = training.make_optimiser(phase.updates, phase.learning_rate, phase.slowing)
     moments = optimiser.init(weights)
     stage, begun, wrong = 0, 0, 1.0
     losses = []
-    for update in range(updates):
+    for update in range(phase.updates):
         earlier = stage > 0 and rng.random() < EARLIER
-        longest = STAGES[rng.integers(stage)] if earlier else STAGES[stage]
+        longest = phase.lengths[rng.integers(stage)] if earlier else phase.lengths[stage]
         levels = rng.integers(0, 256, (steps(longest), BATCH, 2 * longest, MAPS), np.uint8)
-        given = batch(rng, longest), levels
+        given = batch(rng, longest), levels, np.float32(phase.noise)
         weights, moments, loss, mistakes = _update(weights, moments, *given, optimiser=optimiser)
         losses.append(float(loss))
         if not earlier:
             wrong = MEMORY * wrong + (1 - MEMORY) * float(mistakes)
-        if wrong < FEW and update - begun >= LEAST_UPDATES and stage + 1 < len(STAGES):
+        if wrong < FEW and update - begun >= LEAST_UPDATES and stage + 1 < len(phase.lengths):
             stage, begun, wrong = stage + 1, update, 1.0
         if len(losses) == training.UPDATES_PER_REPORT:
-            progress((update + 1) / updates, float(np.mean(losses)))
+            progress((update + 1) / phase.updates, float(np.mean(losses)))
             losses.clear()
     return weights
 
@@ -110,19 +132,20 @@ def _update(
     moments: optax.OptState,
     examples: Examples,
     levels: jax.Array,
+    noise: jax.Array,
     optimiser: optax.GradientTransformation,
 ) -> tuple[Network, optax.OptState, jax.Array, jax.Array]:
     """One update, with the loss and the share of wrong bits before it."""
-    (loss, mistakes), gradient = jax.value_and_grad(_loss, has_aux=True)(weights, examples, levels)
+    (loss, mistakes), gradient = jax.value_and_grad(_loss, has_aux=True)(weights, examples, levels, noise)
     with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integers and floats
         change, moments = optimiser.update(gradient, moments, weights)
     return jax.tree.map(jnp.add, weights, change), moments, loss, mistakes
 
 
-def _loss(weights: Network, examples: Examples, levels: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _loss(weights: Network, examples: Examples, levels: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Cross-entropy over the bits that can be known, after every step, and the penalty; and the share of wrong bits.
 
-    levels, uint8 [steps, count, 2 half, m], are those of the noise.
+    levels, uint8 [steps, count, 2 half, m], are those of the noise, and `noise` is its half width.
     """
     number, half = len(levels), examples.symbols.shape[1] // 4
     exact = examples.answers.astype(jnp.float32)
@@ -132,8 +155,8 @@ def _loss(weights: Network, examples: Examples, levels: jax.Array) -> tuple[jax.
 
     def advance(state: jax.Array, each: tuple[jax.Array, jax.Array, tuple[jax.Array, jax.Array]]):
         step, level, entering = each
-        noise = level.astype(jnp.float32) / np.float32(127.5) - np.float32(1)
-        state, beyond = _step(weights, state + np.float32(NOISE) * noise, entering)
+        noisy = state + noise * (level.astype(jnp.float32) / np.float32(127.5) - np.float32(1))
+        state, beyond = _step(weights, noisy, entering)
         logits = network.logits(weights, state)
         asked = (step >= known).astype(jnp.float32)
         entropy = optax.sigmoid_binary_cross_entropy(logits, exact) * asked
