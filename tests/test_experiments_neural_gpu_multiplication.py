@@ -4,7 +4,13 @@ import jax
 import numpy as np
 import pytest
 
-from learned_units.experiments import multiplying, neural_gpu_multiplication, products_tape
+from learned_units.experiments import (
+    multiplying,
+    neural_gpu_multiplication,
+    neural_gpu_string,
+    products_tape,
+    sequences,
+)
 from learned_units.neural_gpu import tape
 
 
@@ -69,6 +75,21 @@ def test_a_net_learns_short_products_and_forgets_them_with_a_scrambled_kernel():
 
     kernel = np.random.default_rng(3).permutation(np.ravel(weights.candidate_kernel)).reshape(multiplying.MAPS, -1)
     assert wrong(weights) == 0 and 0.2 < wrong(weights._replace(candidate_kernel=jax.numpy.asarray(kernel)))
+
+
+def test_the_string_has_both_factors_and_a_sign_and_its_answer_is_their_product():
+    symbols, answers = neural_gpu_string.MULTIPLY.examples(np.random.default_rng(4), 5, 30, True)
+    sign = neural_gpu_string.TIMES
+    assert symbols.shape == answers.shape == (30, neural_gpu_string.MULTIPLY.positions(5))
+    assert (symbols[:, 5] == sign).all() and sign not in (sequences.ZERO, sequences.ONE, tape.PAD)
+    first, second = (tape.to_ints(symbols[:, some] - sequences.ZERO) for some in (slice(5), slice(6, 11)))
+    assert tape.to_ints(answers) == [a * b for a, b in zip(first, second, strict=True)] and any(first)
+
+
+@pytest.mark.slow
+def test_the_quick_experiment_on_strings_has_a_row_for_each_length():
+    table = neural_gpu_string.measure(True, lambda what, part: None)
+    assert table.column("bits") == list(neural_gpu_string.QUICK_LENGTHS)
 
 
 @pytest.mark.slow

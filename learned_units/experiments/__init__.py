@@ -117,4 +117,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "multiplication learned end to end by a Neural GPU: error rate by length, from 4 to 401 bits",
         "12 min",
     ),
+    "neural-gpu-string": Experiment(
+        "neural_gpu_string",
+        'multiplication of the single string "a*b" by the Neural GPU: error rate by length, to 10 bits',
+        "4 min",
+    ),
 }
