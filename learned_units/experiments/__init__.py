@@ -115,7 +115,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "neural-gpu-multiplication": Experiment(
         "neural_gpu_multiplication",
         "multiplication learned end to end by a Neural GPU: error rate by length, from 4 to 401 bits",
-        "12 min",
+        "18 min",
     ),
     "neural-gpu-string": Experiment(
         "neural_gpu_string",
