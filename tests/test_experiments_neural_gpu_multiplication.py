@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 from marks import slow
+from safetensors.numpy import load_file
 
 from learned_units.experiments import (
     multiplying,
@@ -17,7 +18,7 @@ from learned_units.experiments import (
 from learned_units.neural_gpu import tape
 from learned_units.neural_gpu.network import Network
 
-KEPT = Path(__file__).parent / "golden" / "multiplier.npz"
+KEPT = Path(__file__).parent / "golden" / "multiplier.safetensors"
 
 
 def silent(part: float, loss: float) -> None:
@@ -79,7 +80,7 @@ def scrambled(weights: Network) -> Network:
 
 def kept() -> Network:
     """The net that the best of the trials led to."""
-    return Network(**{name: jax.numpy.asarray(array) for name, array in np.load(KEPT).items()})
+    return Network(**{name: jax.numpy.asarray(array) for name, array in load_file(KEPT).items()})
 
 
 @pytest.mark.slow
@@ -109,7 +110,8 @@ def test_the_string_has_both_factors_and_a_sign_and_its_answer_is_their_product(
 @pytest.mark.parametrize(("length", "pairs"), [(64, 10), *slow((401, 20))])
 @pytest.mark.parametrize("factors", products_tape.FACTORS.values())
 def test_the_net_kept_from_the_trials_multiplies_far_longer_numbers_than_it_was_trained_on(factors, length, pairs):
-    given = products_tape.lay_out(*factors(np.random.default_rng(length), pairs, length), length)
+    first, second = factors(np.random.default_rng(length), pairs, length)
+    given = products_tape.lay_out(first, second, length)
     assert (multiplying.answers(kept(), given.symbols) == given.answers).all()
 
 
