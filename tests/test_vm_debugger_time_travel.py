@@ -242,7 +242,7 @@ def test_every_width_goes_back_and_forward(word_bits: int) -> None:
 def test_going_back_asks_no_network() -> None:
     session = counting_session(limit=10_000)
     execute(session, "step 3000")
-    session.machine = None  # pyright: ignore[reportAttributeAccessIssue]
+    session._machine = None
     session.history.go(session.present, 17)
     assert session.present.step == 17
     assert np.count_nonzero(session.present.memory) > 0
