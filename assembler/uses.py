@@ -323,7 +323,7 @@ def _text(expression: Expression) -> str:
 
 
 def _is_call(value: Expression) -> bool:
-    """Whether parentheses stand around the only operand and right behind the word, as in `putn(x)`."""
+    """Whether the word is followed at once by parentheses around its only operand, as in `putn(x)`."""
     text = value.line.text
     return text[value.start - 2 : value.start - 1].isalnum() and not text[value.end - 1 :].lstrip().startswith(",")
 
