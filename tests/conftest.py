@@ -47,9 +47,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
-    killed = [each for each in KEPT.parent.glob("compiling-*") if time.time() - each.stat().st_mtime > 24 * 60 * 60]
-    for folder in (os.environ["JAX_COMPILATION_CACHE_DIR"], *killed):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    for folder in KEPT.parent.glob("compiling-*"):
+        with contextlib.suppress(OSError):  # another worker ends now, and has removed its own
+            if time.time() - folder.stat().st_mtime > 24 * 60 * 60:  # of a run that was killed
+                shutil.rmtree(folder, ignore_errors=True)
     tidy(KEPT)
 
 
