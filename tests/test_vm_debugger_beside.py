@@ -51,6 +51,18 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return made
 
 
+def recording() -> tuple[Shell, list[str]]:
+    """A shell that carries nothing out, and the lines that it was given."""
+    shell = Shell(Session(IMAGE, load_unit("native")), lambda data: None)
+    done: list[str] = []
+
+    def carry_out(text: str) -> None:
+        done.append(text)
+
+    shell.take_all = carry_out
+    return shell, done
+
+
 def wait_for_text(prompts: list[Any], text: str) -> None:
     until = time.monotonic() + 30
     while prompts[0].default_buffer.text != text:
@@ -61,13 +73,7 @@ def wait_for_text(prompts: list[Any], text: str) -> None:
 def test_what_needs_the_terminal_is_done_there_once_and_the_prompt_comes_back_with_what_was_typed(
     keyboard: PipeInput, prompts: list[Any]
 ) -> None:
-    shell = Shell(Session(IMAGE, load_unit("native")), lambda data: None)
-    done: list[str] = []
-
-    def carry_out(text: str) -> None:
-        done.append(text)
-
-    shell.take_all = carry_out
+    shell, done = recording()
 
     def prepare() -> None:
         wait_for_text(prompts, "print")
@@ -85,13 +91,7 @@ def test_what_needs_the_terminal_is_done_there_once_and_the_prompt_comes_back_wi
 def test_what_a_signal_has_ended_beside_the_prompt_is_done_before_the_first_line(
     keyboard: PipeInput, prompts: list[Any]
 ) -> None:
-    shell = Shell(Session(IMAGE, load_unit("native")), lambda data: None)
-    done: list[str] = []
-
-    def carry_out(text: str) -> None:
-        done.append(text)
-
-    shell.take_all = carry_out
+    shell, done = recording()
 
     def prepare() -> None:
         while prompts[0].app.is_running:
