@@ -1,9 +1,9 @@
 """A verification cut into shards: resumable, shared by processes, recorded under the hash of the weights.
 
 A plan says what its shards are and runs one of them. Several processes (`processes.py`) take turns: in each turn every
-process runs one shard that nobody has finished, then tells the others what came of it, and writes down all that it
-knows to be finished. Each has a file of its own, which lists shards by number, a line with a checksum for each; a line
-that was damaged costs its shard, which is run again. All files of a plan that are in the cache folder are read at the
+process runs one shard that nobody has finished, then tells the others what came of it, and adds what was finished to a
+file of its own. It lists shards, a line with a checksum for each; a line that was damaged costs its shard, which is run
+again. All files of a plan that are in the cache folder are read at the
 start, and told to the others. So a killed verification loses one shard a process at most, with a folder that the hosts
 share or with one on each, and goes on with any number of processes.
 """
@@ -137,6 +137,7 @@ def verify(
         known: Finished = {}
         for theirs in processes.gather(_rows(mine)):
             known |= _from_rows(theirs)
+        _write(plan, known)
         left = [number for number in range(plan.shards) if number not in known][:most_shards]
         pace = _Pace(plan, len(left), coverage(known))
 
@@ -151,9 +152,9 @@ def verify(
                 cases, margin, example = plan.run(unit, number, alive)
                 done = {} if example else {number: (cases, margin)}
             told = processes.gather((_rows(done), example and asdict(example)))
-            for theirs, _ in told:
-                known |= _from_rows(theirs)
-            _write(plan, known)
+            finished_now = _from_rows([row for theirs, _ in told for row in theirs])
+            _add(plan, finished_now)
+            known |= finished_now
             pace.covered = coverage(known)
             wrong = [fields for _, fields in told if fields is not None]
             if wrong:
@@ -251,11 +252,23 @@ def _from_line(plan: Plan, line: str) -> tuple[int, tuple[int, float]] | None:
     return row[0], row[1:]
 
 
+def _lines(plan: Plan, known: Finished) -> bytes:
+    return "".join(f"{_line(plan, number, *row)}\n" for number, row in sorted(known.items())).encode()
+
+
 def _write(plan: Plan, known: Finished) -> None:
-    lines = [_line(plan, number, cases, margin) for number, (cases, margin) in sorted(known.items())]
-    data = "".join(f"{line}\n" for line in lines).encode()
+    """The file of this process, whole: what was damaged is left out."""
     try:
         plan.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(plan.path, data)
+        write_whole(plan.path, _lines(plan, known))
+    except OSError as error:
+        raise WeightsError(f"{plan.path} cannot be written ({error})") from None
+
+
+def _add(plan: Plan, known: Finished) -> None:
+    """Some more lines of it: a long list is not written again for each."""
+    try:
+        with plan.path.open("ab") as file:
+            file.write(_lines(plan, known))
     except OSError as error:
         raise WeightsError(f"{plan.path} cannot be written ({error})") from None
