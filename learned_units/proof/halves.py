@@ -53,7 +53,9 @@ class _Half(NamedTuple):
     cut: jax.Array  # float32 [rows, outputs]: sum_u |v_u| relu(sums)
     size: jax.Array  # float32 [rows, outputs]: sum_u |v_u| sum_p |w_pu|
     number: jax.Array  # int32 [rows], of matched templates
-    side: jax.Array  # float32 [rows, outputs, positions]: 1 where the output must be 1, else -1
+    side: (
+        jax.Array
+    )  # float32 [rows, outputs a position, positions of a word]: 1 where it must be 1, else -1; 0 elsewhere
 
 
 def count(
@@ -67,12 +69,12 @@ def count(
     Raises KeyboardInterrupt between two calls.
     """
     total = len(halves.low) * len(halves.high)
-    outer = _tiled(params.outer.reshape(template_set.output_bits, -1))
-    split = halves.low.shape[1]
+    # The product is faster with the hidden units first.
+    outer = jnp.swapaxes(_tiled(params.outer.reshape(template_set.output_bits, -1)), 1, 2)
     # Few sizes are compiled: what a half is filled up with is left out of the result.
-    low = _half(
-        template_set, params.inner[:, :split], outer, _filled(halves.low, 1 << (len(halves.low) - 1).bit_length())
-    )
+    low_rows = _filled(halves.low, 1 << (len(halves.low) - 1).bit_length())
+    split = low_rows.shape[1]
+    low = _half(template_set, params, outer, low_rows, range(split))
     at_once = devices.block_size(len(halves.high), max(1, ROWS // len(low.number)))
     wrong = left_open = 0
     smallest = nearest = np.float32(np.inf)
@@ -80,7 +82,7 @@ def count(
         interrupts.check()
         alive(start * len(halves.low), total)
         rows = halves.high[start : start + at_once]
-        high = _half(template_set, params.inner[:, split:], outer, _filled(rows, at_once))
+        high = _half(template_set, params, outer, _filled(rows, at_once), range(split, split + rows.shape[1]))
         found = _margins(low, high, outer, params.table)
         margins, surplus = (np.asarray(each)[: len(rows), : len(halves.low)] for each in found)
         wrong += int((~(margins > 0)).sum())  # a NaN is wrong
@@ -94,10 +96,14 @@ def _filled(rows: np.ndarray, length: int) -> np.ndarray:
     return np.pad(rows, ((0, length - len(rows)), (0, 0)), mode="edge")
 
 
-def _half(template_set: TemplateSet, inner: jax.Array, outer: jax.Array, rows: np.ndarray) -> _Half:
+def _half(
+    template_set: TemplateSet, params: EnsembleParams, outer: jax.Array, rows: np.ndarray, positions: range
+) -> _Half:
+    """What is known of rows at these positions. outer: [tiles, TILE, outputs]."""
     asserted = np.concatenate([template_set.assertions() > 0, np.zeros((1, len(template_set.outputs)), bool)])
-    side = np.where(np.moveaxis(asserted[rows], -1, 1), np.float32(1), np.float32(-1))
-    sums, cut, size = _sums(inner, outer, rows.astype(np.int32))
+    side = np.zeros((len(rows), len(template_set.outputs), params.inner.shape[1]), np.float32)
+    side[:, :, positions] = np.where(np.moveaxis(asserted[rows], -1, 1), 1, -1)
+    sums, cut, size = _sums(params.inner[:, positions.start : positions.stop], outer, rows.astype(np.int32))
     return _Half(sums, cut, size, jnp.asarray((rows >= 0).sum(1).astype(np.int32)), jnp.asarray(side))
 
 
@@ -113,8 +119,8 @@ def _sums(inner: jax.Array, outer: jax.Array, rows: jax.Array) -> tuple[jax.Arra
     size_of_outer = jnp.abs(outer)
     return (
         sums,
-        jnp.einsum("tru,tou->ro", jax.nn.relu(sums), size_of_outer, precision=PRECISION),
-        jnp.einsum("tru,tou->ro", sizes, size_of_outer, precision=PRECISION),
+        jnp.einsum("tru,tuo->ro", jax.nn.relu(sums), size_of_outer, precision=PRECISION),
+        jnp.einsum("tru,tuo->ro", sizes, size_of_outer, precision=PRECISION),
     )
 
 
@@ -129,43 +135,35 @@ def _tiled(rows: jax.Array) -> jax.Array:
 def _margins(low: _Half, high: _Half, outer: jax.Array, table: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The smallest margin of each input, and the smallest less what rounding can take: float32 [high rows, low rows].
 
-    outer: [tiles, outputs, TILE]. table: as in EnsembleParams.
+    outer: [tiles, TILE, outputs]. table: as in EnsembleParams.
     """
     shape = len(high.number), len(low.number)
-    tiles, outputs = outer.shape[:2]
+    tiles, _, outputs = outer.shape
 
     def add(total: jax.Array, tile: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         of_low, of_high, of_outer = tile
         hidden = jax.nn.relu(of_high[:, None] + of_low[None]).reshape(-1, TILE)
-        return total + jnp.dot(hidden, of_outer.T, precision=PRECISION), None
+        return total + jnp.dot(hidden, of_outer, precision=PRECISION), None
 
     value = jax.lax.scan(add, jnp.zeros((shape[0] * shape[1], outputs)), (low.sums, high.sums, outer))[0]
-    value = value.reshape(*shape, outputs)
+    value = value.reshape(*shape, len(table) - 1, -1)
     number = high.number[:, None] + low.number[None]
-    scale = jax.lax.rsqrt(jnp.maximum(number, 1).astype(jnp.float32))[..., None]
-    half_gap = table[0][number][..., None]
-    positions = low.side.shape[2] + high.side.shape[2]
-    threshold = jnp.repeat(jnp.moveaxis(table[1:][:, number], 0, -1), positions, axis=-1)
-    side = jnp.concatenate(
-        [
-            jnp.broadcast_to(low.side[None], (*shape, *low.side.shape[1:])),
-            jnp.broadcast_to(high.side[:, None], (*shape, *high.side.shape[1:])),
-        ],
-        axis=-1,
-    ).reshape(*shape, outputs)
-    margin = side * ((value * scale - threshold) / half_gap)
-    units = tiles * TILE
-    of_cut = _gamma(units) + _gamma(TILE + tiles)
-    of_size = 2 * 2 * _gamma(positions)
-    moved = of_cut * (high.cut[:, None] + low.cut[None]) + of_size * (high.size[:, None] + low.size[None])
-    moved = (moved * scale + SCALING * (jnp.abs(value * scale) + jnp.abs(threshold))) / half_gap
-    surplus = margin - np.float32(1.01) * moved  # the bound is rounded itself
-    return _smallest(margin), _smallest(surplus)
+    scale = jax.lax.rsqrt(jnp.maximum(number, 1).astype(jnp.float32))[..., None, None]
+    half_gap = table[0][number]
+    threshold = jnp.moveaxis(table[1:][:, number], 0, -1)[..., None]
+    of_cut = _gamma(tiles * TILE) + _gamma(TILE + tiles)
+    of_size = 2 * 2 * _gamma(value.shape[-1])
+    moved = [of_cut * each.cut + of_size * each.size for each in (low, high)]
+    moved = moved[0].reshape(1, -1, *value.shape[2:]) + moved[1].reshape(-1, 1, *value.shape[2:])
+    distance = (low.side[None] + high.side[:, None]) * (value * scale - threshold)
+    rounding = moved * scale + SCALING * (jnp.abs(value * scale) + jnp.abs(threshold))
+    surplus = distance - np.float32(1.01) * rounding  # the bound is rounded itself
+    return _smallest(distance) / half_gap, _smallest(surplus) / half_gap
 
 
 def _smallest(values: jax.Array) -> jax.Array:
-    """The smallest along the last axis, a NaN where there is one: on some devices a minimum passes over it."""
-    return jnp.where(jnp.isnan(values).any(-1), np.float32(np.nan), values.min(-1))
+    """The smallest along the last two axes, a NaN where there is one: on some devices a minimum passes over it."""
+    return jnp.where(jnp.isnan(values).any((-2, -1)), np.float32(np.nan), values.min((-2, -1)))
 
 
 def _gamma(terms: int) -> float:
