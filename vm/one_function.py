@@ -1,8 +1,9 @@
 """A loop that XLA's compiler for processors makes one function of, also where it would not do so by itself.
 
-Before jaxlib 0.11 that compiler runs a loop's body as a list of kernels, each with a start of its own, unless the loop
+Before jaxlib 0.12 that compiler runs a loop's body as a list of kernels, each with a start of its own, unless the loop
 is all of a call that is marked as small. Then a step of the closed-form unit takes a quarter of the time, and one of
-the trained unit half. From 0.12 on the mark changes nothing, and in 0.11.1 it makes loops many times slower.
+the trained unit half. From 0.12 on the mark changes nothing. In 0.11.1, which is not supported, it makes the loop of
+one machine many times slower.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _Given = TypeVar("_Given")
 _Carry = TypeVar("_Carry")
 
 _MARK: dict[str, Any] = {"xla_cpu_small_call": "true", "inlineable": "false"}
-_HELPS = tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11)
+_HELPS = tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 12)
 # What the function cannot hold: products of matrices and large reductions, which XLA leaves to a library, and whatever
 # calls one by itself.
 _REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min")
