@@ -40,6 +40,8 @@ LITERAL_UNITS = (128, 256, 512, 768, 2048, 4096, 8192)
 GROUPED_UNITS = (64, 320, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096)
 WORD_UNITS = (512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 SEEDS_TRIED = 8
+JUDGED_AT_ONCE = 2  # stored networks
+REPORT_SECONDS = 0.1  # between two reports of their progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,18 +149,34 @@ class Plan:
         raise WeightsError(f"no seed from {seed} to {last} gave acceptable weights for {self.subject}")
 
     def prove(self, tensors: Tensors, manifest: EnsembleManifest, progress: Progress) -> Fields:
-        """Judge stored networks as `make` judges its own. Returns `networks` and `verified` as found now.
+        """Judge stored networks as `make` judges its own, two at a time: one is compiled while the other computes.
 
-        Raises WeightsError for a network that is not acceptable.
+        Returns `networks` and `verified` as found now. Raises WeightsError for a network that is not acceptable.
         """
+        from concurrent.futures import ThreadPoolExecutor, wait
+
         words, wired = self.wiring()
         reports = {}
-        for name, each in self.networks.items():
+        parts = dict.fromkeys(self.networks, 0.0)
+
+        def judged(name: str, each: Planned) -> tuple[bool, dict[str, Any]]:
             inner, outer = weights_of(tensors, name, each.templates)
-            accepted, measured = each.judge()(inner, outer, functools.partial(progress, f"proving '{name}'"))
-            if not accepted:
-                raise WeightsError(f"the network '{name}' is not acceptable here: {measured}")
-            reports[name] = replace(manifest.networks[name], **measured)
+            return each.judge()(inner, outer, functools.partial(parts.__setitem__, name))
+
+        with ThreadPoolExecutor(JUDGED_AT_ONCE) as pool:
+            running = {name: pool.submit(judged, name, each) for name, each in self.networks.items()}
+            try:
+                for name, each in running.items():
+                    while wait([each], REPORT_SECONDS).not_done:
+                        progress(f"proving '{name}'", parts[name])
+                    progress(f"proving '{name}'", 1.0)
+                    accepted, measured = each.result()
+                    if not accepted:
+                        raise WeightsError(f"the network '{name}' is not acceptable here: {measured}")
+                    reports[name] = replace(manifest.networks[name], **measured)
+            except BaseException:  # Ctrl-C, too
+                pool.shutdown(cancel_futures=True)
+                raise
         return _found(reports, words, wired)
 
     def params(self, tensors: Tensors) -> dict[str, Any]:
