@@ -165,7 +165,7 @@ def test_a_network_of_noise_is_caught_and_mended_with_one_click(shown):
     assert f"Caught at step {divergence['step']:,}." in hello.text("report")
     assert divergence["machine"] != divergence["reference"]
     assert "differs since" in hello.text("lockstep")
-    hello.until("first-wrong", r"^The first prediction that is wrong: pass 1, first, output [xGP] at bit \d+")
+    hello.until("first-wrong", r"^The first prediction that is wrong: pass 0, first, output [xGP] at bit \d+")
     hello.page.click("text=Mend it and go on from there")
     hello.until("machine-state", "halted")
     assert hello.text("output") == "Hello, world!\n" and hello.ask("snapshot")["divergence"] is None

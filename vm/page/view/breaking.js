@@ -122,7 +122,7 @@ async function showFirstWrong(app, step) {
   if (wrong === null || shown === null) return;
   setText(
     shown,
-    `The first prediction that is wrong: pass ${wrong.pass + 1}, ${wrong.network}, output ${wrong.output} at bit ${wrong.bit}, ` +
+    `The first prediction that is wrong: pass ${wrong.pass}, ${wrong.network}, output ${wrong.output} at bit ${wrong.bit}, ` +
       `${decimal(wrong.prediction, 3)} where the threshold is ${decimal(wrong.threshold, 3)}.`,
   );
 }

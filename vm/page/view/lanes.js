@@ -56,7 +56,7 @@ export function passLanes(app, pass, wordBits, choose) {
   const head = element(
     "div",
     { class: "pass-head" },
-    element("strong", {}, `Pass ${pass.index + 1}: ${pass.network}`),
+    element("strong", {}, `Pass ${pass.index}: ${pass.network}`),
     element("span", { class: "kind learned" }, "learned"),
     element("span", { class: "said" }, said),
   );
@@ -99,7 +99,7 @@ function strip(pass, output, outputIndex, wordBits, near, choose) {
   smallest.style.gridColumn = String(wordBits + 2);
   const node = element(
     "div",
-    { class: "lane strip-lane", role: "group", "aria-label": `Pass ${pass.index + 1}, ${pass.network}, output ${field}` },
+    { class: "lane strip-lane", role: "group", "aria-label": `Pass ${pass.index}, ${pass.network}, output ${field}` },
     label,
     ...inOrder.map((bit) => cells.get(bit)),
     smallest,
