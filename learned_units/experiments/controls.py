@@ -10,8 +10,8 @@ thresholds m = 1/2 at every n. This is for the default unit; beside it stand mod
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -147,20 +147,28 @@ def variants(network: Trained) -> Iterator[tuple[str, predictor.NetworkParams]]:
     yield "linear, trained", trained_linear(template_set)
 
 
+def on_every_input(
+    networks: Mapping[str, Trained],
+    variants: Callable[[Trained], Iterator[tuple[str, Any]]],
+    progress: Progress,
+) -> list[tuple[Cell, ...]]:
+    """A row for each variant of each network: inputs, how many and what share are wrong, the smallest margin."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, network in networks.items():
+        for variant, params in variants(network):
+            found = enumeration.enumerate_inputs(
+                network.template_set,
+                params,
+                progress=lambda part, doing=f"'{name}', {variant}": progress(doing, part),
+            )
+            rows.append((name, variant, found.inputs, found.wrong, found.wrong / found.inputs, found.smallest_margin))
+    return rows
+
+
 def measure(quick: bool, progress: Progress) -> Table:
     """Each network with each replacement on every input it can receive; nothing is trained again but the last."""
-    rows: list[tuple[Cell, ...]] = []
     networks = default_networks()
-    for name in QUICK if quick else networks:
-        for replacement, params in variants(networks[name]):
-            found = enumeration.enumerate_inputs(
-                networks[name].template_set,
-                params,
-                progress=lambda part, doing=f"'{name}', {replacement}": progress(doing, part),
-            )
-            rows.append(
-                (name, replacement, found.inputs, found.wrong, found.wrong / found.inputs, found.smallest_margin)
-            )
+    rows = on_every_input({name: networks[name] for name in (QUICK if quick else networks)}, variants, progress)
     rows += controls_other_units.rows(progress)
     shares = ", ".join(f"{linear_share(n):.0%} at n = {n}" for n in (2, 4, 8, 16, 64))
     return Table(

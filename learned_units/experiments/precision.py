@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import jax.numpy as jnp
 import numpy as np
 
-from learned_units.experiments.controls import Trained, default_networks
-from learned_units.experiments.table import Cell, Table
+from learned_units.experiments.controls import Trained, default_networks, on_every_input
+from learned_units.experiments.table import Table
 from learned_units.networks import predictor, rounded
 from learned_units.networks.predictor import NetworkParams
-from learned_units.proof import enumeration
 from learned_units.store import Progress
 
 FLOATS = ("float16", "bfloat16")
@@ -52,16 +51,8 @@ def variants(network: Trained) -> Iterator[tuple[str, NetworkParams]]:
 
 def measure(quick: bool, progress: Progress) -> Table:
     """Each network with each kind of weights on every input it can receive."""
-    rows: list[tuple[Cell, ...]] = []
     networks = default_networks()
-    for name in QUICK if quick else networks:
-        for weights, params in variants(networks[name]):
-            found = enumeration.enumerate_inputs(
-                networks[name].template_set,
-                params,
-                progress=lambda part, doing=f"'{name}', {weights}": progress(doing, part),
-            )
-            rows.append((name, weights, found.inputs, found.wrong, found.wrong / found.inputs, found.smallest_margin))
+    rows = on_every_input({name: networks[name] for name in (QUICK if quick else networks)}, variants, progress)
     return Table(
         "The networks of the default unit with less precise weights",
         ("network", "weights", "inputs", "inputs wrong", "share", "smallest margin"),
