@@ -26,7 +26,7 @@ from learned_units.units.ntk import NtkSpec
 
 STARTS = 64
 SEED = 0
-BLOCK = 512  # cases a device runs at once
+BLOCK = 512  # cases a device runs at once, however few are left: compiling another size takes longer
 
 
 class Found(NamedTuple):
@@ -93,11 +93,8 @@ def _moves(word_bits: int, network: str) -> np.ndarray:
 def _evaluate(spec: NtkSpec, params: Mapping[str, Any], network: str, words: np.ndarray) -> np.ndarray:
     """The smallest signed margin of one network in each case, a NaN as the smallest: words uint64 [cases, 4]."""
     limbs = bits.words_to_limbs(words, spec.word_bits)
-    found = devices.in_blocks(
-        _margins, params, limbs, devices.block_size(len(limbs), BLOCK), spec=spec, network=network
-    )
-    margins = np.concatenate([margin for _, margin in found])
-    return np.where(np.isnan(margins), np.float32(-np.inf), margins)
+    found = devices.in_blocks(_margins, params, limbs, BLOCK, spec=spec, network=network)
+    return np.concatenate([margin for _, margin in found])
 
 
 def _margins(params: Mapping[str, Any], cases: jax.Array, *, spec: NtkSpec, network: str) -> jax.Array:
@@ -113,8 +110,12 @@ def _margins(params: Mapping[str, Any], cases: jax.Array, *, spec: NtkSpec, netw
 
 
 def _signed(template_set: TemplateSet, trace: PassTrace) -> jax.Array:
-    """The smallest margin of one pass in each case, negative where an output is not what the templates specify."""
+    """The smallest margin of one pass in each case, negative where an output is not what the templates specify.
+
+    A NaN is the smallest of all, which is said before the minimum: XLA's own on a CPU may drop a NaN.
+    """
     asserted = jnp.einsum("fgp...,fo->gop...", jnp.stack(trace.matched), template_set.assertions()) > 0
     if template_set.pooled:
         asserted = asserted.any(2, keepdims=True)
-    return jnp.where(trace.bits == asserted, trace.margin, -trace.margin).min((0, 1, 2))
+    signed = jnp.where(trace.bits == asserted, trace.margin, -trace.margin)
+    return jnp.where(jnp.isnan(signed), -jnp.float32(jnp.inf), signed).min((0, 1, 2))
