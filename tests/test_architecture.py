@@ -1,6 +1,7 @@
 """Who imports whom, what an import costs, and what the packages promise by name."""
 
 import ast
+import functools
 import importlib
 import re
 import subprocess
@@ -23,6 +24,7 @@ ALLOWED = {
 PACKAGES = tuple(ALLOWED)
 
 
+@functools.cache
 def imported(path: Path) -> set[str]:
     """Full names of the modules a file imports, wherever in the file."""
     names: set[str] = set()

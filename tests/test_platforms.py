@@ -56,26 +56,7 @@ select.select = no_socket
 """
 
 
-def command(arguments: list[str], folder: Path, text: str = "") -> str:
-    """What `sbn` prints on a system without what Unix has."""
-    code = f"{WITHOUT_UNIX}\nsys.argv[0] = 'sbn'\nfrom vm.__main__ import main\nsys.exit(main())"
-    ran = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=folder, input=text, capture_output=True, text=True, timeout=300
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
-def test_a_program_is_assembled_and_run_without_what_unix_has(tmp_path):
-    source = tmp_path / "digit.sbn"
-    source.write_text(" in x\n out x\n halt\nx: .word 0\n", encoding="utf-8")
-    command(["asm", "digit.sbn"], tmp_path)
-    assert command(["run", "digit.img", "--unit", "native"], tmp_path, "7\n") == "7"
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["digit.img", "digit.sbn"]
-
-
-def test_every_module_is_imported_without_what_unix_has():
-    code = f"""{WITHOUT_UNIX}
+EVERY_MODULE = """
 import importlib, pkgutil
 import assembler, learned_units, programs, vm
 for package in (assembler, learned_units, programs, vm):
@@ -83,8 +64,24 @@ for package in (assembler, learned_units, programs, vm):
         if not found.name.startswith("vm.pictures") and found.name != "vm.__main__":
             importlib.import_module(found.name)
 """
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
-    assert ran.returncode == 0, ran.stderr
+COMMANDS = """
+from vm.__main__ import main
+from vm.cli import main as command
+assert command(["asm", "digit.sbn"]) == 0
+sys.argv = ["sbn", "run", "digit.img", "--unit", "native"]
+sys.exit(main())
+"""
+
+
+def test_every_module_is_imported_and_a_program_assembled_and_run_without_what_unix_has(tmp_path):
+    source = tmp_path / "digit.sbn"
+    source.write_text(" in x\n out x\n halt\nx: .word 0\n", encoding="utf-8")
+    code = WITHOUT_UNIX + EVERY_MODULE + COMMANDS
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, input="7\n", capture_output=True, text=True, timeout=300
+    )
+    assert (ran.returncode, ran.stdout) == (0, "7"), ran.stderr
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["digit.img", "digit.sbn"]
 
 
 def test_a_file_that_cannot_be_written_whole_is_left_as_it_was_where_open_files_are_not_removed(tmp_path, monkeypatch):
