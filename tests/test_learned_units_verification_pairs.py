@@ -78,10 +78,10 @@ def test_all_pairs_of_wide_words_are_refused():
 
 @pytest.mark.parametrize(("name", "isa"), [("native", "subleq"), ("ntk-limit", "sbn")])
 def test_units_that_are_right_pass(name, isa):
-    unit = load_unit(name, 5, isa)
+    unit = load_unit(name, 6, isa)
     covered, example = shards.verify(unit, verification.plan(unit))
     assert example is None
-    assert (covered.shards, covered.cases) == (1, 1024)
+    assert (covered.shards, covered.cases) == (4, 4096)
     assert covered.smallest_margin == (float("inf") if name == "native" else pytest.approx(1, abs=1e-4))
 
 
@@ -104,8 +104,9 @@ def test_a_unit_that_is_wrong_is_told_with_operands_and_the_decision(cases):
     assert example.difference != (example.minuend - example.subtrahend) % 64 == example.exact_difference
     assert example.decision is not None
     assert covered == shards.finished(plan)
-    told = unit.subtract_branch(example.minuend, example.subtrahend, example.target, example.fall_through)
-    assert (int(told.difference), int(told.next_pc)) == (example.difference, example.next_pc)
+    words = (example.minuend, example.subtrahend, example.target, example.fall_through)
+    told = unit.subtract_branch(*(np.full(unit_module.BLOCK, word) for word in words))  # a block, as was verified
+    assert (int(told.difference[0]), int(told.next_pc[0])) == (example.difference, example.next_pc)
 
 
 @pytest.mark.slow

@@ -316,10 +316,10 @@ def test_the_command_prints_the_output_and_names_what_lies_between(capfdbinary):
 
 
 def test_the_command_tells_the_same_as_json(capfdbinary):
-    options = ["--unit", "ntk-limit", "--input-text", "5", "--json", "--no-check"]
-    assert main(["run", "--whole", "factorial", *options]) == 0
+    options = ["--unit", "ntk-limit", "--input-text", "6 7", "--json", "--no-check"]
+    assert main(["run", "--whole", "multiply", *options]) == 0
     said = json.loads(capfdbinary.readouterr().err)
-    assert (said["halt"], said["output"], said["checked"], said["agrees"]) == ("halted", 120, False, None)
+    assert (said["halt"], said["output"], said["checked"], said["agrees"]) == ("halted", 42, False, None)
 
 
 def test_a_trace_has_the_rows_of_exact_arithmetic_checked_or_not(tmp_path, capfdbinary):
