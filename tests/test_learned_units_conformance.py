@@ -104,7 +104,7 @@ def test_very_many_cases_are_exact(form, word_bits, isa, form_of):
 
 
 @pytest.mark.parametrize(
-    "form", [pytest.param(form, marks=slow if form in ("neural-gpu", "ntk-bits", ANALYTIC) else ()) for form in FORMS]
+    "form", [pytest.param(form, marks=() if form in ("ntk", "modular", "native") else slow) for form in FORMS]
 )
 def test_an_explanation_is_of_the_decisions_that_were_made(form, form_of):
     """Each on the side of its threshold that it says, and the least certain of them the one that was reported."""

@@ -61,8 +61,9 @@ def test_a_loop_is_kept_and_taken_and_does_the_same(name, cache, unit_of):
         assert len(list(cache.iterdir())) == 1
 
 
-def test_the_weights_are_no_part_of_it(cache, unit_of):
-    unit = unit_of("ntk")
+@pytest.mark.parametrize("name", ["ntk-limit", *slow("ntk")])
+def test_the_weights_are_no_part_of_it(name, cache, unit_of):
+    unit = unit_of(name)
     machine_of(unit).run()
     rng = np.random.default_rng(0)
     noise = jax.tree.map(lambda leaf: rng.permutation(np.asarray(leaf).reshape(-1)).reshape(leaf.shape), unit.params)

@@ -481,7 +481,7 @@ def reached(name: str, bodies: dict[str, str]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "word_bits", "isa"), [("ntk", 16, "sbn"), *slow(("ntk-limit", 16, "sbn"), ("native", 16, "sbn"),
+    ("name", "word_bits", "isa"), [("native", 16, "sbn"), *slow(("ntk", 16, "sbn"), ("ntk-limit", 16, "sbn"),
                                                              ("native", 64, "subleq"), ("ntk", 64, "subleq"))],
 )  # fmt: skip
 @pytest.mark.parametrize(
