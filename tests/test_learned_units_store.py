@@ -446,15 +446,15 @@ def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path,
     recipe = recipe_of("ntk")
     with resources.as_file(recipes.shipped_folder() / f"{recipe.file}.safetensors") as path:
         tensors, manifest = store.load(path, {})
-    noise = np.random.default_rng(0).normal(size=tensors["select.outer"].shape).astype(np.float32)
-    store.save(tmp_path / "shipped" / path.name, tensors | {"select.outer": noise}, manifest)
+    noise = np.random.default_rng(0).normal(size=tensors["first.outer"].shape).astype(np.float32)
+    store.save(tmp_path / "shipped" / path.name, tensors | {"first.outer": noise}, manifest)
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(recipes, "shipped_folder", lambda: tmp_path / "shipped")
     monkeypatch.setattr(ensembles.Plan, "make", _begin_training)
     heard = []
     with pytest.raises(TrainingBegan):
         load_unit("ntk", progress=lambda what, part: heard.append(what))
-    assert any("weights refused on this machine: the network 'select' is not acceptable here" in what for what in heard)
+    assert any("weights refused on this machine: the network 'first' is not acceptable here" in what for what in heard)
 
 
 @pytest.mark.slow

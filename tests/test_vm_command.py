@@ -228,14 +228,14 @@ def test_the_trace_follows_code_that_changes_itself(sbn, tmp_path):
 
 
 def test_a_divergence_is_reported_and_fails(sbn, monkeypatch, unit_of):
-    unit = unit_of("ntk-limit")
+    unit = unit_of("ntk-limit", 8)
     table = {name: params._replace(table=params.table.at[0].multiply(-1)) for name, params in unit.params.items()}
     broken = dataclasses.replace(unit, params=unit.params | {"difference": table["difference"]})
     monkeypatch.setattr(chosen_unit, "load", lambda *_: broken)
-    assert sbn("run", "fibonacci") == 1
-    assert re.match(r"step \d+ at pc \d+ \(fibonacci\.sbn:\d+\) differs\n  operands ", sbn.err)
+    assert sbn("run", "countdown") == 1
+    assert re.match(r"step \d+ at pc \d+ \(countdown\.sbn:\d+\) differs\n  operands ", sbn.err)
     assert re.match(r"stopped: the unit and the reference disagree at step \d+, as reported", sbn.err.splitlines()[-1])
-    assert sbn("run", "fibonacci", "--json") == 1
+    assert sbn("run", "countdown", "--json") == 1
     told = json.loads(sbn.err.splitlines()[-1])
     assert (told["halt"], told["agrees"]) == ("diverged", False)
 
