@@ -65,11 +65,12 @@ def cell_by_the_book(weights: Network, state: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("maps", [3, pytest.param(16, marks=slow)])
 def test_a_step_is_what_the_formulas_say(maps):
-    weights = network.initialise(jax.random.key(1), 7, maps)
-    state = np.random.default_rng(2).uniform(-1, 1, (9, maps)).astype(np.float32)
-    found, _ = network.step(weights, jnp.asarray(state))
+    rng = np.random.default_rng(2)
+    shapes = network.shapes(7, maps)
+    weights = Network(**{name: jnp.asarray(rng.uniform(-1, 1, shapes[name]), jnp.float32) for name in Network._fields})
+    state = rng.uniform(-1, 1, (9, maps)).astype(np.float32)
+    found, _ = jax.jit(network.step)(weights, state)
     assert np.abs(np.asarray(found) - cell_by_the_book(weights, state)).max() < 1e-5
-    assert {name: value.shape for name, value in weights._asdict().items()} == network.shapes(7, maps)
 
 
 @pytest.mark.slow
@@ -230,8 +231,11 @@ def test_the_unit_says_what_is_not_learned_in_it(unit_of):
 
 
 def test_untrained_weights_know_nothing_and_are_not_accepted():
-    weights = network.initialise(jax.random.key(0), tape.SUBTRACT_SBN.symbols, training.MAPS)
-    found = acceptance.examine(weights, tape.SUBTRACT_SBN, lambda what, part: None)
+    task = tape.SUBTRACT_SBN
+    weights = network.initialise(jax.random.key(0), task.symbols, training.MAPS)
+    shapes = {name: value.shape for name, value in weights._asdict().items()}
+    assert shapes == network.shapes(task.symbols, training.MAPS)
+    found = acceptance.examine(weights, task, lambda what, part: None)
     assert found.wrong > 0 and not acceptance.accepted(found)
 
 

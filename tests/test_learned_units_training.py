@@ -98,15 +98,12 @@ def test_an_unknown_initialisation_is_refused():
         two_layer.initialise(jax.random.key(0), "he", 4, 4, 1)
 
 
-@pytest.mark.parametrize(
-    "initialisation", ["mirrored", *slow(*(each for each in two_layer.INITIALISATIONS if each != "mirrored"))]
-)
-def test_the_forward_pass_is_the_definition(initialisation):
-    start = initialise(jax.random.key(3), initialisation, 64, 20, 12)
-    moved = two_layer.Network(start.hidden + 0.1 * np.float32(1), start.output * np.array([[[1.5]]], np.float32))
-    if initialisation != "plain":
-        moved = two_layer.Network(moved.hidden.at[1].add(0.3), moved.output)
-    assert np.abs(two_layer.predict_templates(moved) - predictions(moved, np.eye(20))).max() < 1e-5
+@pytest.mark.parametrize("halves", [1, 2])
+def test_the_forward_pass_is_the_definition(halves):
+    rng = np.random.default_rng(3)
+    shapes = ((halves, 32, 20), (halves, 32, 12))
+    network = two_layer.Network(*(jax.numpy.asarray(rng.normal(size=shape), np.float32) for shape in shapes))
+    assert np.abs(two_layer.predict_templates(network) - predictions(network, np.eye(20))).max() < 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +172,14 @@ def test_the_members_of_an_ensemble_differ(trained):
     assert (hidden[0] != hidden[1]).any()
 
 
+def test_training_that_comes_to_its_end_before_it_succeeds_says_so(monkeypatch):
+    monkeypatch.setattr(training, "MOST_ITERATIONS", training.ITERATIONS_PER_CALL)
+    monkeypatch.setattr(training, "TOLERANCE", 0.0)
+    with pytest.raises(training.TrainingError, match="an error of .* is left after 20 iterations .* widen the network"):
+        training.train(SETS["any"].labels(), networks=2, width=256, initialisation=ensembles.INITIALISATION, seed=5)
+
+
+@pytest.mark.slow
 def test_training_that_cannot_succeed_says_so():
     with pytest.raises(training.TrainingError, match="an error of .* is left after .* widen the networks"):
         training.train(SETS["first"].labels(), networks=1, width=2, initialisation="antisymmetric", seed=0)
