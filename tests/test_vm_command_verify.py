@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from marks import slow
 from safetensors.numpy import save_file
 
 from learned_units import catalog, store
@@ -104,7 +105,7 @@ def test_pairs_of_a_trained_unit_are_recorded_and_shown(stored, sbn):
     recipes.read(catalog.recipe_of(store.load(stored, {})[1]), stored)  # still accepted
 
 
-@pytest.mark.parametrize("unit", ["native", "ntk-limit"])
+@pytest.mark.parametrize("unit", ["native", *slow("ntk-limit")])
 def test_all_pairs_of_a_small_unit(unit, stored, sbn):
     code, out, _ = sbn("verify", "--unit", unit, "--width", "5", *(["--group", "5"] if unit == "ntk-limit" else []))
     assert code == 0
