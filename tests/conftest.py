@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import shutil
 import signal
@@ -31,6 +32,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def pytest_collection_finish() -> None:
+    # Python looks for garbage among all there is, the tests themselves among it, and jax does at every look: seldom.
+    gc.set_threshold(200_000, 50, 100)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,6 +97,14 @@ def unit_of(trained_cache: Path) -> Callable[..., "Unit"]:
     from learned_units import load_unit
 
     return functools.cache(lambda name, word_bits=16, isa="sbn": load_unit(name, word_bits, isa))
+
+
+@pytest.fixture
+def one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines of a batch stop within one chunk of steps: lanes brought closer would be another loop to compile."""
+    from vm import batch
+
+    monkeypatch.setattr(batch, "FIRST_BUDGET", batch.LARGEST_BUDGET)
 
 
 @pytest.fixture

@@ -34,12 +34,6 @@ def alone(image: Image, unit, given: bytes, size: int, max_steps=None):
     return Machine(image, unit, given, memory=size).run(max_steps)
 
 
-@pytest.fixture
-def one_chunk(monkeypatch):
-    """Machines stop within one chunk of steps: the lanes are never brought closer, which compiles more loops."""
-    monkeypatch.setattr(batch, "FIRST_BUDGET", batch.LARGEST_BUDGET)
-
-
 def facts(outcome):
     return outcome.halt, outcome.steps, outcome.console_steps, outcome.output, outcome.message
 

@@ -295,7 +295,7 @@ def test_wrong_usage_shows_the_usage(sbn, arguments):
     assert sbn.err.startswith("usage: sbn") and sbn.out == b""
 
 
-def test_a_batch_answers_its_lines_in_order(sbn, tmp_path):
+def test_a_batch_answers_its_lines_in_order(sbn, tmp_path, one_chunk):
     lines = tmp_path / "lines"
     lines.write_text("1 2\n30 4\n\n5 -6\n7 8")
     assert sbn("run", "adder", "--unit", "ntk-limit", "--batch", str(lines)) == 0
@@ -317,7 +317,7 @@ def test_a_batch_answers_its_lines_in_order(sbn, tmp_path):
     assert "machines         5 of 5 machines (5 halted)\n" in sbn.err and "steps/s\n" in sbn.err
 
 
-def test_a_line_of_a_batch_ends_at_a_newline_only_and_any_output_can_be_had_back(sbn, tmp_path):
+def test_a_line_of_a_batch_ends_at_a_newline_only_and_any_output_can_be_had_back(sbn, tmp_path, one_chunk):
     lines = tmp_path / "lines"
     lines.write_bytes(b"a\rb\n\x0b\x0c\x85\xff\r\n\r\r\nlast\r")
     expected = [b"a\rb\n", b"\x0b\x0c\x85\xff\n", b"\r\n", b"last\r"]
