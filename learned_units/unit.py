@@ -61,6 +61,15 @@ def weakness(margin: float) -> tuple[bool, float]:
     return margin == margin, margin
 
 
+def smallest_margin(margins: jax.Array, axes: tuple[int, ...] | None = None) -> jax.Array:
+    """The smallest along some axes, or all, of margins that are no less than 0; a NaN where one of them is.
+
+    In large arrays XLA's minimum passes over NaN on a processor.
+    """
+    lowest = jnp.where(jnp.isnan(margins), -jnp.inf, margins).min(axes)
+    return jnp.where(lowest == -jnp.inf, jnp.nan, lowest)
+
+
 @dataclass(frozen=True)
 class Scope:
     """What in a unit is learned, closed-form or native: printed by `sbn units` and by run summaries."""

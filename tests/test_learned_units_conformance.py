@@ -146,6 +146,14 @@ def test_noise_in_place_of_weights_breaks_most_answers(form, isa, form_of):
     assert exactness.wrong(noisy, exactness.hard_and_random(8, BLOCK)).mean() > 0.9
 
 
+@each_learned_form
+def test_weights_that_are_no_numbers_have_no_margin_however_many_cases_there_are(form, form_of):
+    good = form_of(form, 8)
+    lost = exactness.with_params(good, jax.tree.map(lambda leaf: leaf * np.float32(np.nan), good.params))
+    operands = np.arange(BLOCK, dtype=np.uint64) % 256
+    assert np.isnan(lost.subtract_branch(operands, operands, 1, 2).margin).all()
+
+
 @pytest.mark.parametrize(
     ("form", "part"),
     [

@@ -18,6 +18,7 @@ from jax.typing import ArrayLike
 from learned_units.circuits.passes import Pass, Predictor, run_pass, written_fields
 from learned_units.circuits.state_templates import NamedBit, TemplateList
 from learned_units.circuits.templates import TemplateSet
+from learned_units.unit import smallest_margin
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def run(algorithm: Algorithm, inputs: Mapping[str, jax.Array], predict: Predicto
             assert isinstance(network, TemplateSet)
             trace = run_pass(step, network, fields, predict)
             fields |= written_fields(step, network, trace)
-            margin = jnp.minimum(margin, trace.margin.min((0, 1, 2)))
+            margin = jnp.minimum(margin, smallest_margin(trace.margin, (0, 1, 2)))
         else:
             lists = [network for name in step.networks if isinstance(network := named[name], TemplateList)]
             fields, margin = _rewrite(lists, step.times, fields, margin, predict)
@@ -115,7 +116,7 @@ def _rewrite(
             state = jnp.moveaxis(jnp.concatenate([before[field] for field, _ in each.reads]), 0, -1)
             prediction = predict(each.name, (match(each, state),))
             distance = (prediction.value - prediction.threshold) / prediction.half_gap
-            margin = jnp.minimum(margin, jnp.abs(distance).min(-1))
+            margin = jnp.minimum(margin, smallest_margin(jnp.abs(distance), (-1,)))
             bits = jnp.moveaxis((distance > 0).astype(jnp.float32), -1, 0)
             start = 0
             for field, length in each.writes:

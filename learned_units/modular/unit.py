@@ -20,7 +20,7 @@ import numpy as np
 
 from learned_units import bits
 from learned_units.modular.network import Answer, Network, activate, decide
-from learned_units.unit import Decision, StepResult
+from learned_units.unit import Decision, StepResult, smallest_margin
 
 DIGIT_BITS = 4
 MODULUS = 2 << DIGIT_BITS
@@ -71,7 +71,7 @@ class ModularSpec:
         return StepResult(
             bits.bits_to_limbs(difference, self.word_bits),
             jnp.where(taken, target, fall_through),
-            trace.margin.min(),
+            smallest_margin(trace.margin),
         )
 
     def explain(

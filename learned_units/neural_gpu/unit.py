@@ -14,7 +14,7 @@ from learned_units import bits
 from learned_units.neural_gpu import network, tape
 from learned_units.neural_gpu.network import Network
 from learned_units.neural_gpu.tape import Task
-from learned_units.unit import Decision, StepResult
+from learned_units.unit import Decision, StepResult, smallest_margin
 
 TAKEN = "taken"
 
@@ -43,7 +43,7 @@ class NeuralGpuSpec:
         predicted = self._predict(params, minuend, subtrahend)
         difference = bits.bits_to_limbs(predicted[: self.word_bits] > 0, self.word_bits)
         taken = predicted[self.word_bits + self.task.ends.index(TAKEN)] > 0
-        return StepResult(difference, jnp.where(taken, target, fall_through), jnp.abs(predicted).min())
+        return StepResult(difference, jnp.where(taken, target, fall_through), smallest_margin(jnp.abs(predicted)))
 
     def explain(
         self, params: Network, minuend: jax.Array, subtrahend: jax.Array, target: jax.Array, fall_through: jax.Array

@@ -24,7 +24,7 @@ from learned_units.circuits.passes import Pass, PassTrace, Prediction
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import predictor
 from learned_units.store import Progress
-from learned_units.unit import Decision, Scope, StepResult, Unit
+from learned_units.unit import Decision, Scope, StepResult, Unit, smallest_margin
 from learned_units.weights import ensembles, recipes
 from learned_units.weights.ensembles import EnsembleManifest, Plan, Planned
 from learned_units.weights.recipes import Fields, Recipe, train_command
@@ -117,7 +117,7 @@ class WiredSpec(abc.ABC):
     def _decide(self, params: Params, *words: jax.Array) -> StepResult:
         """Words uint32 [limbs, ...] -> StepResult of arrays with the same further axes."""
         fields, traces = self._run(params, *words)
-        margins = [trace.margin.min((0, 1, 2)) for trace in traces]
+        margins = [smallest_margin(trace.margin, (0, 1, 2)) for trace in traces]
         return StepResult(
             bits.bits_to_limbs(fields["d"] > 0, self.word_bits),
             bits.bits_to_limbs(fields["pc"] > 0, self.word_bits),

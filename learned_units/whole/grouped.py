@@ -14,6 +14,7 @@ import numpy as np
 from learned_units.circuits import machine_grouped
 from learned_units.circuits.passes import PassTrace, Prediction, run_pass, written_fields
 from learned_units.networks import predictor
+from learned_units.unit import smallest_margin
 from learned_units.whole.state import Boundary, Iteration, changes
 
 
@@ -65,7 +66,7 @@ class Grouped:
         passes = self.run(params, fields)
         for each in passes:
             fields |= each.written
-        margins = [each.trace.margin.min() for each in passes]
+        margins = [smallest_margin(each.trace.margin) for each in passes]
         following = self.encode(Boundary(fields["memory"], fields["pc"], fields["fault"]))
         return following, functools.reduce(jnp.minimum, margins)
 

@@ -19,6 +19,7 @@ from learned_units.circuits import machine_one
 from learned_units.circuits.state_templates import StateTemplates
 from learned_units.networks import named_fields, predictor
 from learned_units.networks.predictor import NetworkParams
+from learned_units.unit import smallest_margin
 from learned_units.whole.state import Boundary, Iteration, changes
 
 
@@ -35,7 +36,7 @@ def iterate(templates: StateTemplates, params: NetworkParams, state: jax.Array) 
     matched = templates.match(templates.split(state))
     prediction = predictor.predict(templates, params, matched)
     distance = prediction.value - prediction.threshold
-    margin = jnp.abs(distance).min() / prediction.half_gap
+    margin = smallest_margin(jnp.abs(distance)) / prediction.half_gap
     return Step((distance > 0).astype(jnp.float32), margin, named_fields.number_matched(matched))
 
 
