@@ -45,8 +45,8 @@ def measure(weights: Network, task: Task, operands: Operands) -> Found:
 
 
 def rows_at_once(length: int) -> int:
-    """How many tapes of operands of `length` bits are evaluated together."""
-    return max(1, BLOCK_POSITIONS // length)
+    """How many tapes of operands of `length` bits are evaluated together: a power of two, for few compilations."""
+    return 1 << max(0, (BLOCK_POSITIONS // length).bit_length() - 1)
 
 
 def predictions(weights: Network, task: Task, operands: Operands) -> Iterator[tuple[slice, np.ndarray]]:
@@ -58,7 +58,7 @@ def predictions(weights: Network, task: Task, operands: Operands) -> Iterator[tu
     for begin in range(0, count, rows):
         block = slice(begin, min(begin + rows, count))
         given = symbols[block]
-        padded = min(rows, 1 << (len(given) - 1).bit_length())  # few shapes: few compilations
+        padded = 1 << (len(given) - 1).bit_length()
         given = np.pad(given, ((0, padded - len(given)), (0, 0)))
         yield block, np.asarray(_predict(weights, given))[: block.stop - begin]
 
