@@ -251,7 +251,7 @@ class _Batch:
         read, position = np.array(lanes.input_length), np.array(lanes.input_position)
         margins, consoles, lengths = (np.asarray(x) for x in (lanes.margin, lanes.console_steps, lanes.output_length))
         output = np.asarray(lanes.output) if lengths.any() else None
-        stopped: list[tuple[_Job, Outcome, np.ndarray | None]] = []
+        ended: dict[int, _Job] = {}
         refilled: dict[int, np.ndarray] = {}
         pcs = bits.limbs_to_words(np.asarray(lanes.pc), self._unit.word_bits)
         for lane, job in enumerate(self._jobs):
@@ -275,24 +275,27 @@ class _Batch:
                 halt = Halt.BUDGET if job.steps >= job.max_steps else Halt.RUNNING
             halts[lane] = halt
             if halt is not Halt.RUNNING:
-                stopped.append((job, *self._outcome(lanes, lane, job, halt, int(pcs[lane]))))
+                ended[lane] = job
                 self._jobs[lane] = None
         lanes = lanes._replace(halt=halts)
+        memories = _memories(lanes, list(ended))
+        stopped = [
+            (job, *self._outcome(job, Halt(int(halts[lane])), int(pcs[lane]), memory))
+            for (lane, job), memory in zip(ended.items(), memories, strict=True)
+        ]
         if refilled:
-            buffers, ended = np.array(lanes.input), np.array(lanes.input_ended)
+            buffers, no_more = np.array(lanes.input), np.array(lanes.input_ended)
             for lane, block in refilled.items():
                 job = self._jobs[lane]
                 buffers[lane, : len(block)] = block
                 read[lane], position[lane] = len(block), 0
-                ended[lane] = job is None or job.read >= len(job.items)
-            lanes = lanes._replace(input=buffers, input_length=read, input_position=position, input_ended=ended)
+                no_more[lane] = job is None or job.read >= len(job.items)
+            lanes = lanes._replace(input=buffers, input_length=read, input_position=position, input_ended=no_more)
         return lanes, stopped
 
-    def _outcome(
-        self, lanes: MachineState, lane: int, job: _Job, halt: Halt, pc: int
-    ) -> tuple[Outcome, np.ndarray | None]:
-        """How a machine ended, and its memory where it is looked at."""
-        memory = bits.limbs_to_words(np.asarray(lanes.memory[lane]), job.image.word_bits)
+    def _outcome(self, job: _Job, halt: Halt, pc: int, limbs: np.ndarray) -> tuple[Outcome, np.ndarray | None]:
+        """How a machine ended, and its memory, uint32 [size, limbs] before, as words where it is looked at."""
+        memory = bits.limbs_to_words(limbs, job.image.word_bits)
         message = halt_message(halt, job.image, pc, job.steps, memory, None)
         message = with_doubt(message, job.margin, verified_margin(self._unit.manifest))
         seconds = time.monotonic() - self._began
@@ -345,6 +348,23 @@ def spread_over_devices(devices: tuple[Any, ...], spec: Spec, input_mode: str) -
     """`run_lanes` with the lanes split evenly over the devices, each of which runs its own until they are done."""
     run = functools.partial(run_lanes, spec=spec, input_mode=input_mode)
     return jax.jit(spread(run, (ROWS, ROWS, WHOLE, WHOLE), devices), donate_argnums=0)
+
+
+def _memories(lanes: MachineState, wanted: list[int]) -> np.ndarray:
+    """The memories of some lanes, uint32 [wanted, size, limbs]. Few numbers of lanes are compiled: powers of 4."""
+    if not wanted:
+        return np.empty((0, *lanes.memory.shape[1:]), np.uint32)
+    filled = 1
+    while filled < len(wanted):
+        filled *= 4
+    index = np.zeros(filled, np.int32)
+    index[: len(wanted)] = wanted
+    return np.asarray(_chosen(lanes.memory, index))[: len(wanted)]
+
+
+@jax.jit
+def _chosen(memory: jax.Array, index: jax.Array) -> jax.Array:
+    return memory[index]
 
 
 @jax.jit
