@@ -62,7 +62,7 @@ def weakness(margin: float) -> tuple[bool, float]:
 
 
 def smallest_margin(margins: jax.Array, axes: tuple[int, ...] | None = None) -> jax.Array:
-    """The smallest along some axes, or all, of margins that are no less than 0; a NaN where one of them is.
+    """The smallest along some axes, or all; a NaN where one of them is NaN or -inf.
 
     In large arrays XLA's minimum passes over NaN on a processor.
     """

@@ -29,6 +29,7 @@ from learned_units import devices, interrupts
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks.ensemble import PRECISION, EnsembleParams
 from learned_units.proof.word_inputs import Halves
+from learned_units.unit import smallest_margin
 
 TILE = 512  # hidden units
 ROWS = 1 << 12  # inputs evaluated at once
@@ -53,9 +54,8 @@ class _Half(NamedTuple):
     cut: jax.Array  # float32 [rows, outputs]: sum_u |v_u| relu(sums)
     size: jax.Array  # float32 [rows, outputs]: sum_u |v_u| sum_p |w_pu|
     number: jax.Array  # int32 [rows], of matched templates
-    side: (
-        jax.Array
-    )  # float32 [rows, outputs a position, positions of a word]: 1 where it must be 1, else -1; 0 elsewhere
+    # float32 [rows, outputs a position, positions of a word]: 1 where it must be 1, else -1; 0 in the other half
+    side: jax.Array
 
 
 def count(
@@ -158,12 +158,7 @@ def _margins(low: _Half, high: _Half, outer: jax.Array, table: jax.Array) -> tup
     distance = (low.side[None] + high.side[:, None]) * (value * scale - threshold)
     rounding = moved * scale + SCALING * (jnp.abs(value * scale) + jnp.abs(threshold))
     surplus = distance - np.float32(1.01) * rounding  # the bound is rounded itself
-    return _smallest(distance) / half_gap, _smallest(surplus) / half_gap
-
-
-def _smallest(values: jax.Array) -> jax.Array:
-    """The smallest along the last two axes, a NaN where there is one: on some devices a minimum passes over it."""
-    return jnp.where(jnp.isnan(values).any((-2, -1)), np.float32(np.nan), values.min((-2, -1)))
+    return smallest_margin(distance, (-2, -1)) / half_gap, smallest_margin(surplus, (-2, -1)) / half_gap
 
 
 def _gamma(terms: int) -> float:

@@ -84,7 +84,7 @@ class Grouped:
             }
             matched = int(sum(float(each.sum()) for each in trace.matched))
             evaluations = step.groups(sets[step.network].group)
-            margin = float(trace.margin.min())
+            margin = float(smallest_margin(trace.margin))
             changed = changes(before, after, self.word_bits)
             found.append(Iteration(name, step.network, evaluations, matched, margin, changed))
             fields |= written
