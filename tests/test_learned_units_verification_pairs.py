@@ -14,6 +14,7 @@ import pytest
 from learned_units import load_unit, store
 from learned_units import unit as unit_module
 from learned_units.circuits.subtract_branch import template_sets
+from learned_units.networks import predictor
 from learned_units.proof import enumeration as proof
 from learned_units.proof import operands, shards
 from learned_units.proof import pairs as verification
@@ -302,6 +303,23 @@ def test_other_weights_have_another_plan(unit_of):
     unit = unit_of("ntk", 6)
     other = dataclasses.replace(unit, tensor_hash="0" * 64)
     assert verification.plan(unit).folder != verification.plan(other).folder
+
+
+@pytest.mark.parametrize("what", ["numbers", "spec", "version of the code", "libraries"])
+def test_what_another_evaluation_finished_does_not_count(what, monkeypatch):
+    unit = load_unit("ntk-limit", 6)
+    plan = verification.plan(unit)
+    shards.verify(unit, plan)
+    assert shards.finished(verification.plan(load_unit("ntk-limit", 6))).shards == plan.shards
+    if what == "numbers":
+        unit = limit_with_fault(6)
+    elif what == "spec":
+        unit = dataclasses.replace(unit, spec=load_unit("ntk-limit", 6, "subleq").spec)
+    elif what == "version of the code":
+        monkeypatch.setattr(predictor, "VERSION", predictor.VERSION + 1)
+    else:
+        monkeypatch.setattr(store, "origin", lambda: {"jaxlib": "of another day"})
+    assert shards.finished(verification.plan(unit)) == shards.Coverage()
 
 
 # --- claims in the manifest -------------------------------------------------------------------------------------------

@@ -96,7 +96,8 @@ def plan(unit: Unit, cases: int | None = None, seed: int = 0) -> Plan:
             "beyond that a number of cases must be given"
         )
     count = 1 << (2 * unit.word_bits) if cases is None else cases
-    return Plan(unit.name, known, unit.word_bits, unit.isa, kind, count, seed if cases is not None else 0)
+    evaluated = shards.evaluated(unit)
+    return Plan(unit.name, known, unit.word_bits, unit.isa, kind, evaluated, count, seed if cases is not None else 0)
 
 
 def _shard(plan: Plan, number: int) -> Cases:

@@ -1,4 +1,4 @@
-"""A verification cut into shards: resumable, shared by processes, recorded under the hash of the weights.
+"""A verification cut into shards: resumable, shared by processes, recorded for what was evaluated and how.
 
 A plan says what its shards are and runs one of them. Several processes (`processes.py`) take turns: in each turn every
 process runs one shard that nobody has finished, then tells the others what came of it, and adds what was finished to a
@@ -19,9 +19,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from learned_units import processes, store
+from learned_units.networks import predictor
 from learned_units.store import WeightsError
 from learned_units.unit import Unit
 from learned_units.whole_file import write_whole
@@ -44,6 +46,7 @@ class Plan(abc.ABC):
     word_bits: int
     isa: str
     operands: str  # what the cases are, in words
+    evaluated: str  # a fingerprint of what evaluates them (`evaluated`)
 
     @property
     @abc.abstractmethod
@@ -91,6 +94,18 @@ class Plan(abc.ABC):
     def path(self) -> Path:
         """The file in which this process writes what is finished."""
         return self.folder / f"{processes.index()}.txt"
+
+
+def evaluated(unit: Unit) -> str:
+    """A fingerprint of all that a unit's answers depend on: what was finished counts for this, and for nothing else.
+
+    The numbers it computes with, its spec, the design of its weights, which has the version of the code that predicts,
+    and the libraries and the platform, whose sums of floats may differ.
+    """
+    design = unit.manifest.design if unit.manifest is not None else f"predictor {predictor.VERSION}"
+    leaves = {str(number): np.asarray(leaf) for number, leaf in enumerate(jax.tree.leaves(unit.params))}
+    told = (store.tensor_hash(leaves), unit.spec, design, sorted(store.origin().items()))
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ class Plan(shards.Plan):
 def plan(unit: Unit) -> Plan:
     """What proves a unit in the paper's form. Raises ValueError where its words are too long."""
     word_inputs.check(unit.word_bits)
-    return Plan(unit.name, unit.tensor_hash or unit.detail, unit.word_bits, "-".join(ISAS), OPERANDS)
+    known = unit.tensor_hash or unit.detail
+    return Plan(unit.name, known, unit.word_bits, "-".join(ISAS), OPERANDS, shards.evaluated(unit))
 
 
 def check_composition(word_bits: int) -> None:
