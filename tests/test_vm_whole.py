@@ -180,6 +180,13 @@ def test_a_negative_pc_is_a_fixpoint(unit, form, isa):
         assert stopped_at(unit, form, isa, [0] * 32, pc).steps == 0
 
 
+@pytest.mark.parametrize("form", ["one", *slow("grouped")])
+def test_a_negative_pc_is_a_fixpoint_though_its_low_bits_name_an_instruction_with_a_bad_operand(form):
+    whole = whole_of(8, 12, "sbn", "ntk-limit", form)
+    state = whole.boot([0, 0, 0x700, 0, 0x700], 0x802)
+    assert np.array_equal(whole.spec.instruction(whole.params, state)[0], state)
+
+
 @every_machine
 @both_isas
 def test_a_pc_without_room_for_an_instruction_sets_the_fault_bit(unit, form, isa):

@@ -88,7 +88,8 @@ class _Schedule:
         found = []
         for name in "AB":
             found += self._decode("decode operands", name, f"row {name}", self.cells)
-            found.append(("decode operands", _choose(f"{name} fault", [((f"row {name} ok", 0), None, ("one", 0))])))
+            # Without an instruction its operands are no addresses either, and no fault.
+            found.append(("decode operands", _choose(f"{name} fault", [((f"row {name} ok", 0), None, ("row ok", 0))])))
         rows = [[(f"row {name}", j) for j in range(self.cells)] for name in "AB"]
         found += self._read("read operands", rows, ["b", "a"])
         faults: list[Place] = [(name, 0) for name in ("fault", "pc fault", "A fault", "B fault")]
