@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from learned_units.circuits import subtract_branch
 from learned_units.circuits.machine_one import INSTRUCTION, executable
@@ -79,9 +79,9 @@ class _Schedule:
         ]
         rows = [[self._row("row", j - k, self.places) for j in range(self.cells)] for k in range(INSTRUCTION)]
         found += self._read("fetch", rows, ["A", "B", "C"])
-        renamed = {"a": "pc", "b": "minus three", "d": "F"} | {name: f"pc {name}" for name in "xGP"}
+        names = {"a": "pc", "b": "minus three", "d": "F"} | {name: f"pc {name}" for name in "xGP"}
         steps = subtract_branch.schedule(self.word_bits, "sbn", GROUP)[:-1]
-        return found + [("pc + 3", _rename(step, renamed)) for step in steps]
+        return found + [("pc + 3", renamed(step, names)) for step in steps]
 
     def read_operands(self) -> list[tuple[str, Pass]]:
         """The cells the operands name and the words in them; whether the instruction can be executed."""
@@ -100,7 +100,7 @@ class _Schedule:
     def subtract(self, isa: str) -> list[tuple[str, Pass]]:
         """The difference and the pc after the instruction, by the passes of the units."""
         steps = subtract_branch.schedule(self.word_bits, isa, GROUP)
-        return [("subtract", _rename(step, {"pc": "target"})) for step in steps]
+        return [("subtract", renamed(step, {"pc": "target"})) for step in steps]
 
     def write_back(self) -> list[tuple[str, Pass]]:
         """Memory, pc and fault bit after the instruction; as they were if it cannot be executed."""
@@ -208,10 +208,10 @@ def _either(
     return found
 
 
-def _rename(step: Pass, names: dict[str, str]) -> Pass:
+def renamed(step: Pass, names: Mapping[str, str]) -> Pass:
     """A pass on fields of other names."""
 
-    def renamed(source: Source) -> Source:
+    def under_names(source: Source) -> Source:
         if isinstance(source, Pick):
             return Pick(
                 tuple(None if place is None else (names.get(place[0], place[0]), place[1]) for place in source.bits)
@@ -220,5 +220,5 @@ def _rename(step: Pass, names: dict[str, str]) -> Pass:
             return Spread(names.get(source.field, source.field), source.index)
         return Read(names.get(source.field, source.field), source.shift)
 
-    reads = tuple((line, renamed(source)) for line, source in step.reads)
+    reads = tuple((line, under_names(source)) for line, source in step.reads)
     return Pass(step.network, step.positions, reads, tuple((out, names.get(to, to)) for out, to in step.writes))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -255,13 +255,16 @@ MEANINGS: dict[str, Meaning] = {
 
 def check_schedule(word_bits: int, isa: str, group: int) -> None:
     """Lemma 3: the wiring of one width and instruction set. Raises VerificationError naming the pass."""
-    where = f"the {word_bits}-bit {isa} schedule"
+    check_steps(schedule(word_bits, isa, group), word_bits, isa, group, f"the {word_bits}-bit {isa} schedule")
+
+
+def check_steps(given: Iterable[Pass], word_bits: int, isa: str, group: int, where: str) -> None:
+    """The same of any passes; the error says where they stand."""
+    steps = list(given)
 
     def require(condition: bool, what: str) -> None:
         if not condition:
             raise VerificationError(f"{where}: {what}")
-
-    steps = list(schedule(word_bits, isa, group))
 
     def following(network: str) -> Pass:
         require(bool(steps) and steps[0].network == network, f"lacks the pass '{network}'")

@@ -1,7 +1,7 @@
 """The trained networks of the grouped whole machine: those of the unit `ntk`, and two of its own, made like those.
 
 What is proved of them: every input each of the seven can receive is enumerated, with a margin of at least
-`ensembles.MARGIN_FLOOR`. The wiring between them is checked by tests; see docs/whole_machine.md.
+`ensembles.MARGIN_FLOOR`. The wiring between them is proved for each size of machine (`proof/whole_wiring.py`).
 """
 
 from __future__ import annotations

@@ -108,6 +108,9 @@ def _loaded(
     cells: int, word_bits: int, isa: str, unit: str, form: str, seed: int, progress: Progress | None
 ) -> WholeMachine:
     if form == "grouped":
+        from learned_units.proof import whole_wiring
+
+        whole_wiring.check(cells, word_bits, isa)
         spec = Grouped(cells, word_bits, isa)
         if unit == "ntk-limit":
             return WholeMachine(unit, spec, grouped.limit_params(), "closed form of seven networks")
