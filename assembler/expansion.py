@@ -15,7 +15,6 @@ from assembler import parsing
 from assembler.diagnostics import Span, shown
 from assembler.image import ISAS
 from assembler.layout import DIRECTIVES, Layout
-from assembler.macros import Macros, miscounted
 from assembler.scopes import Argument, BlockUse, Label, Predefined, Scope, Use
 from assembler.syntax import (
     Binary,
@@ -40,6 +39,7 @@ from assembler.syntax import (
 
 if TYPE_CHECKING:
     from assembler.includes import Files
+    from assembler.macros import Macros
 
 MAX_MACRO_DEPTH = 200
 # What the library's parameters are, by their names; `L` is the place of a text, of an array, or to go to.
@@ -89,7 +89,6 @@ class Expansion:
         self.block = block
         self.layout = layout
         self.place = place
-        self.macros = Macros(layout)
         self.opened = [Opened(iter(block), layout.names, ())]
         self.pools: deque[Opened] = deque()
         self.pooled: set[Pool] = set()
@@ -98,6 +97,13 @@ class Expansion:
         self.branches: dict[tuple[int, str], tuple[Statement, Statement]] = {}  # by identity, and what is asked: calls
         self.chosen: dict[int, tuple[Conditional, Block]] = {}  # by identity: the branch that is always taken
         self.suggestions: dict[str, str | None] = {}
+
+    @cached_property
+    def macros(self) -> "Macros":
+        """The macros a statement may call; a program without calls does without the module, too."""
+        from assembler.macros import Macros
+
+        return Macros(self.layout)
 
     @cached_property
     def _blocks(self) -> Any:
@@ -298,9 +304,9 @@ class Expansion:
             layout.report.check()
         least = head.least
         if not least <= len(body.operands) <= len(head.parameters):
-            message = miscounted(head, least, len(body.operands))
-            from assembler import suggestions
+            from assembler import macros, suggestions
 
+            message = macros.miscounted(head, least, len(body.operands))
             help = suggestions.hidden_by_comment(statement)
             help = help or f"the macro is at {definition.statement.span_of(head.name)}"
             layout.place_unknown(statement, body)

@@ -169,6 +169,12 @@ print(sorted(name for name in sys.modules if name.startswith("learned_units.") a
     assert python(code.replace("{others}", others)) == "[]"
 
 
+def test_a_program_that_calls_no_macro_is_assembled_without_what_macros_are_made_of():
+    code = "import sys; from assembler import assemble; assemble({text!r}); print('assembler.library' in sys.modules)"
+    assert python(code.format(text=" sbn x, x, -1\nx: .word 0\n")) == "False"
+    assert python(code.format(text=" mov x, x\nx: .word 0\n")) == "True"
+
+
 def test_a_run_from_a_warm_cache_imports_few_modules(unit_of):
     unit_of("ntk")
     code = """
