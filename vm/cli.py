@@ -1,28 +1,25 @@
-"""The argument parser of `sbn`. What the commands do is in `vm.command`, imported when a command is chosen."""
+"""The argument parser of `sbn`: its commands, and the options of each.
+
+Options that several commands share are in `vm.console.options`; what a command does is in `vm.command`, imported when
+it is chosen.
+"""
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from assembler.files import FORMATS
-from assembler.image import INPUT_MODES, ISAS
-from assembler.options import DIALECTS
+from assembler.image import INPUT_MODES
 from learned_units import interrupts
-from learned_units.catalog import DEFAULT_UNIT, TASKS, UNITS
+from learned_units.catalog import TASKS, UNITS
+from vm.console import options
+from vm.console.launch import Parser, launch, parse
+from vm.console.options import INPUT_MODE_HELP, WIDTH, count, duration, number, positive
 
 SHELLS = ("bash", "zsh", "fish")
 GROWTH = ("width", "memory", "ensemble", "machines")
-WIDTH = 16
-
-WEIGHTS_HELP = (
-    "weights of the unit ntk: float32 (default), int8 (rounded, and proved so) or paper (the paper's own setting, for "
-    "words of up to 8 bits); of the unit neural-gpu: sampled (default) or every-length (a network proved for words of "
-    "every length); of the unit modular: grokked (default) or analytic"
-)
 
 EPILOG = """\
 FILE is a file (.sbn source, .img image, .dec .hex .bin words), the name of a bundled program, or - for stdin.
@@ -38,27 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from vm.console.launch import launch, parse
-
-    options = parse(made_parser(), _with_decimals(arguments))
-    if isinstance(options, int):
-        return options
-    if options.version:
-        options.command = "version"
-    return launch(options.command, options)
-
-
-class _Parser(argparse.ArgumentParser):
-    """One that does not hide that its help could not be written."""
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        if file is None or file is not sys.stdout:
-            super()._print_message(message, file)
-            return
-        from vm.console import terminal
-
-        terminal.write(message)
-        terminal.flush()
+    chosen = parse(made_parser(), _with_decimals(arguments))
+    if isinstance(chosen, int):
+        return chosen
+    if chosen.version:
+        chosen.command = "version"
+    return launch(chosen.command, chosen)
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -66,9 +48,15 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return made_parser().parse_args(_with_decimals(arguments))
 
 
+def _with_decimals(given: Sequence[str]) -> list[str]:
+    """The arguments; of a command that is given numbers, with negative ones in decimal."""
+    command = next((text for text in given if not text.startswith("-")), None)
+    return [options.as_decimal(text) for text in given] if command in ("explain", "compute", "picture") else list(given)
+
+
 def made_parser() -> argparse.ArgumentParser:
     """The parser of all commands and their options."""
-    parser = _Parser(
+    parser = Parser(
         prog="sbn",
         description="A one-instruction computer (subtract and branch if negative) that runs on trained networks.",
         epilog=EPILOG,
@@ -76,7 +64,7 @@ def made_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="show versions, device and cache folder")
-    _add_common(parser, quiet=False, traceback=False)
+    options.add_common(parser, default=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, help: str, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -88,7 +76,7 @@ def made_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        _add_common(added, quiet=argparse.SUPPRESS, traceback=argparse.SUPPRESS)
+        options.add_common(added, default=argparse.SUPPRESS)
         return added
 
     demo = command("demo", "train the default unit, prove it, run programs on it, and say what was learned")
@@ -99,9 +87,9 @@ def made_parser() -> argparse.ArgumentParser:
     new = command("new", "write a commented program to begin with")
     new.add_argument("name", metavar="NAME", help="what it is called; the file is NAME.sbn and is never overwritten")
     _add_asm(command("asm", "assemble a program into an image file"))
-    _add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")
+    options.add_program(command("dis", "disassemble an image into source that assembles back to it"), "IMAGE")
     listing = command("list", "show addresses, words and source lines side by side")
-    _add_program(listing, "FILE")
+    options.add_program(listing, "FILE")
     listing.add_argument("--source", action="store_true", help="show the lines of the source only, macros unexpanded")
     _add_debug(command("debug", "step through a program, forwards and backwards", DEBUG_EPILOG))
     _add_repl(command("repl", "assemble and execute statements as they are typed, on an empty machine", REPL_EPILOG))
@@ -112,18 +100,20 @@ def made_parser() -> argparse.ArgumentParser:
     macros = command("macros", "list the standard macros with their costs, or describe one")
     macros.add_argument("name", nargs="?", metavar="NAME", help="the macro to describe")
     train = command("train", "train a unit and store its weights")
-    train.add_argument("unit", metavar="UNIT", help=_either(name for name, unit in UNITS.items() if unit.trained))
-    _add_weights(train)
-    train.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
-    train.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    train.add_argument(
+        "unit", metavar="UNIT", help=options.either(name for name, unit in UNITS.items() if unit.trained)
+    )
+    options.add_weights(train)
+    options.add_width(train)
+    options.add_isa(train)
     train.add_argument("--force", action="store_true", help="train again even if weights are already stored")
     exported = command("export", "write a unit as files that others can use without this project", EXPORT_EPILOG)
-    exported.add_argument("unit", metavar="UNIT", help=_either(UNITS))
+    exported.add_argument("unit", metavar="UNIT", help=options.either(UNITS))
     exported.add_argument("-o", "--output", metavar="FOLDER", required=True, help="new folder, or the file of --format")
     exported.add_argument("--format", choices=("npz", "stablehlo"), help="write one file instead of the folder")
-    _add_weights(exported)
-    exported.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
-    exported.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    options.add_weights(exported)
+    options.add_width(exported)
+    options.add_isa(exported)
     _add_explain(command("explain", "show every prediction that one subtract-and-branch, A - B, rests on"))
     _add_compute(
         command("compute", "add, subtract, multiply or permute with the networks, outside the machine", COMPUTE_EPILOG)
@@ -204,156 +194,13 @@ The folder holds weights.safetensors, step.stablehlo (one step of any number of 
 vectors.npz (1,000 cases with their results by integer arithmetic) and README.md, the model card. --format stablehlo
 writes the step alone, --format npz the weights and the cases.
 """
-HISTORY = 10_000_000
-GROUP_HELP = "bit positions one network serves (default 8; in the paper's form: word)"
-INPUT_MODE_HELP = (
-    "what reading a byte does to a word: set (default), add or sub; with _numbers the console reads and writes numbers "
-    "in decimal digits; with _zero the end of the input is 0 and not -1; "
-    "with _branch_in reads branch, with _branch_io writes, too (docs/conventions.md)"
-)
-WIDTH_HELP = f"bits of a word, 4 to 64 (default {WIDTH})"
-
-
-def _either(units: Iterable[str]) -> str:
-    """Names of units in the words of a help text."""
-    *others, last = (f"{name} (default)" if name == DEFAULT_UNIT else name for name in units)
-    return f"{', '.join(others)} or {last}"
-
-
-def number(text: str) -> int:
-    """An integer in decimal, or with 0x, 0o, 0b."""
-    return int(text, 0)
-
-
-def group(text: str) -> int | str:
-    """How many bit positions a network serves: a number, or `word` for all of them."""
-    if text == "word":
-        return text
-    try:
-        return number(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of bit positions nor 'word'") from None
-
-
-def count(text: str) -> int:
-    """A number of steps: 0 or more."""
-    value = int(text, 0)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is negative")
-    return value
-
-
-def positive(text: str) -> int:
-    """A number of things: 1 or more."""
-    value = int(text, 0)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is less than 1")
-    return value
-
-
-def inches(text: str) -> tuple[float, float]:
-    """Width and height of a picture."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", text)
-    size = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
-    if not all(1 <= each <= 100 for each in size):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; give two numbers of inches from 1 to 100, such as 6x4")
-    return size
-
-
-def duration(text: str) -> float:
-    """Seconds: more than 0 and not endless."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no duration")
-    return value
-
-
-def _with_decimals(given: Sequence[str]) -> list[str]:
-    """The arguments with negative numbers in decimal, the only ones argparse does not take for options."""
-    command = next((text for text in given if not text.startswith("-")), None)
-    return [_decimal(text) for text in given] if command in ("explain", "compute", "picture") else list(given)
-
-
-def _decimal(text: str) -> str:
-    if re.fullmatch(r"-0[xXbBoO][0-9a-fA-F_]+|-[0-9][0-9_]*", text):
-        try:
-            return str(int(text, 0))
-        except ValueError:
-            return text
-    return text
-
-
-def _add_common(parser: argparse.ArgumentParser, quiet: Any, traceback: Any) -> None:
-    parser.add_argument("-q", "--quiet", action="store_true", default=quiet, help="show only errors and results")
-    parser.add_argument("--traceback", action="store_true", default=traceback, help="show tracebacks of errors")
-
-
-def _add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
-    """The program, and what may be stated about it."""
-    parser.add_argument("program", metavar=metavar, help="a file, the name of a bundled program, or -")
-    _add_more(parser)
-    parser.add_argument("--format", choices=FORMATS, help="format of the file, if its suffix does not tell")
-    _add_dialect(parser)
-    _add_stated(parser)
-
-
-def _add_more(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("more", nargs="*", metavar="FILE", help="further raw images, put after the first one")
-    parser.add_argument(
-        "-I", dest="include", action="append", default=[], metavar="DIR", help="also look for included files in DIR"
-    )
-
-
-def _add_dialect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dialect", choices=DIALECTS, help="notation of a source written for another assembler")
-
-
-def _add_stated(parser: argparse.ArgumentParser) -> None:
-    stated = parser.add_argument_group("what the program leaves open (contradicting it is an error)")
-    stated.add_argument("--isa", choices=ISAS, help="instruction set (default sbn)")
-    stated.add_argument("--width", type=number, metavar="W", help=WIDTH_HELP)
-    stated.add_argument("--memory", type=number, metavar="N", help="words of memory (default 2^W, up to 65,536)")
-    stated.add_argument("--entry", metavar="E", help="first instruction: an address or an expression of the program")
-    stated.add_argument("--input-mode", choices=INPUT_MODES, metavar="MODE", help=INPUT_MODE_HELP)
-
-
-def _add_weights(parser: argparse.ArgumentParser, also: str = "") -> None:
-    parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
-    parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
-    parser.add_argument("--weights", metavar="KIND", help=f"{WEIGHTS_HELP}{also}")
-
-
-def _add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
-    parser.add_argument("--unit", metavar="UNIT", help=_either(UNITS))
-    _add_weights(parser, also)
-
-
-def _add_renamed(parser: argparse.ArgumentParser, option: str, instead: str) -> None:
-    """An option that is gone: whoever gives it is told what to give instead."""
-
-    class Renamed(argparse.Action):
-        def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-            parser.error(f"{option} is gone: {instead}")
-
-    parser.add_argument(option, action=Renamed, nargs="?", help=argparse.SUPPRESS)
-
-
-def _add_whole(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--whole",
-        action="store_true",
-        help="let networks do fetch, reads, write-back and branch, too (--group: 8 or word)",
-    )
-    _add_renamed(parser, "--form", "`--group word` is one network, iterated, and `--group 8` is small ones")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    _add_program(parser, "FILE")
-    _add_unit(parser)
-    _add_whole(parser)
-    given = parser.add_mutually_exclusive_group()
-    given.add_argument("--input", metavar="FILE", help="the program's input, from a file")
-    given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
+    options.add_program(parser, "FILE")
+    options.add_unit(parser)
+    options.add_whole(parser)
+    options.add_input(parser)
     parser.add_argument("--max-steps", type=count, metavar="N", help="stop after N steps (default: never)")
     parser.add_argument("--no-check", action="store_true", help="do not compare the steps with the reference executor")
     parser.add_argument("--stats", action="store_true", help="also show what computed what, and how fast")
@@ -365,32 +212,21 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", metavar="FILE", help="run one machine for each line of FILE, its input, side by side"
     )
-    _add_cluster(parser, "the batch")
+    options.add_cluster(parser, "the batch")
     parser.add_argument("--resume", metavar="FILE", help="continue from a saved machine (with the same program)")
 
 
-def _add_cluster(parser: argparse.ArgumentParser, work: str) -> None:
-    parser.add_argument(
-        "--cluster",
-        metavar="HOST:PORT,COUNT,INDEX",
-        help=f"share {work} with other processes: where the first one listens, how many there are, and which one this "
-        "is, counted from 0; or auto, if a scheduler such as Slurm knows",
-    )
-
-
 def _add_debug(parser: argparse.ArgumentParser) -> None:
-    _add_program(parser, "FILE")
-    _add_unit(parser)
-    given = parser.add_mutually_exclusive_group()
-    given.add_argument("--input", metavar="FILE", help="the program's input, from a file")
-    given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
+    options.add_program(parser, "FILE")
+    options.add_unit(parser)
+    options.add_input(parser)
     parser.add_argument("--tui", action="store_true", help="show source, memory, output and margins on one screen")
-    _add_session(parser)
+    options.add_session(parser)
 
 
 def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", nargs="?", metavar="PROGRAM", help="a file, the name of a bundled program, or -")
-    _add_more(parser)
+    options.add_more(parser)
     parser.add_argument("--all", action="store_true", help="write a page for each bundled program")
     parser.add_argument(
         "-o",
@@ -399,12 +235,10 @@ def _add_page(parser: argparse.ArgumentParser) -> None:
         help="file to write, or folder with --all; - is stdout (default: PROGRAM.html)",
     )
     parser.add_argument("--format", choices=FORMATS, help="format of the program's file, if its suffix does not tell")
-    _add_dialect(parser)
-    _add_stated(parser)
-    _add_unit(parser)
-    given = parser.add_mutually_exclusive_group()
-    given.add_argument("--input", metavar="FILE", help="the program's input, from a file")
-    given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
+    options.add_dialect(parser)
+    options.add_stated(parser)
+    options.add_unit(parser)
+    options.add_input(parser)
 
 
 def _add_picture(parser: argparse.ArgumentParser) -> None:
@@ -412,84 +246,55 @@ def _add_picture(parser: argparse.ArgumentParser) -> None:
     step = kinds.add_parser(
         "step", help="draw A - B: its bits, and each prediction about its threshold", allow_abbrev=False
     )
-    _add_case(step)
-    _add_unit(step)
+    options.add_case(step)
+    options.add_unit(step)
     drawn = "draw a run: margins over time, and the words executed and written"
     run = kinds.add_parser("run", help=drawn, description=f"D{drawn[1:]}.", allow_abbrev=False)
-    _add_program(run, "PROGRAM")
-    _add_unit(run)
-    given = run.add_mutually_exclusive_group()
-    given.add_argument("--input", metavar="FILE", help="the program's input, from a file (default: none)")
-    given.add_argument("--input-text", metavar="S", help="the program's input, as it stands")
+    options.add_program(run, "PROGRAM")
+    options.add_unit(run)
+    options.add_input(run, also=" (default: none)")
     run.add_argument(
         "--max-steps", type=positive, default=100_000, metavar="N", help="stop after N steps (default 100,000)"
     )
     for each, name in ((step, "step.png"), (run, "PROGRAM.png")):
         each.add_argument("-o", "--output", metavar="FILE", help=f"file to write (default: {name})")
-        _add_look(each)
-        _add_common(each, quiet=argparse.SUPPRESS, traceback=argparse.SUPPRESS)
-
-
-def _add_look(parser: argparse.ArgumentParser) -> None:
-    """What every picture may be given."""
-    parser.add_argument("--size", type=inches, metavar="WxH", help="size of the picture in inches, such as 6x4")
-    parser.add_argument("--dpi", type=positive, metavar="N", help="dots per inch, where it has dots (default 150)")
+        options.add_look(each)
+        options.add_common(each, default=argparse.SUPPRESS)
 
 
 def _add_repl(parser: argparse.ArgumentParser) -> None:
-    _add_unit(parser)
-    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
-    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    options.add_unit(parser)
+    options.add_isa(parser)
+    options.add_width(parser)
     parser.add_argument("--memory", type=number, metavar="N", help="words of memory (default 2^W, up to 65,536)")
     parser.add_argument("--input-mode", choices=INPUT_MODES, default="set", metavar="MODE", help=INPUT_MODE_HELP)
-    _add_session(parser)
-
-
-def _add_session(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-check", action="store_true", help="do not compare the steps with the reference executor")
-    parser.add_argument(
-        "--history", type=positive, default=HISTORY, metavar="N", help=f"steps to keep for going back ({HISTORY:,})"
-    )
+    options.add_session(parser)
 
 
 def _add_asm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", metavar="FILE", help="a file, the name of a bundled program, or -")
-    _add_more(parser)
+    options.add_more(parser)
     parser.add_argument("-o", "--output", metavar="IMAGE", help="file to write; - is stdout (default: FILE with .img)")
     parser.add_argument(
         "--format", dest="output_format", choices=FORMATS, help="format of IMAGE (default: by its suffix, else img)"
     )
     parser.add_argument("--symbols", metavar="FILE", help="also write the program's names, as `.equ` lines to include")
     parser.set_defaults(format=None)
-    _add_dialect(parser)
-    _add_stated(parser)
+    options.add_dialect(parser)
+    options.add_stated(parser)
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
-    _add_case(parser)
-    _add_unit(parser)
-    _add_whole(parser)
+    options.add_case(parser)
+    options.add_unit(parser)
+    options.add_whole(parser)
     parser.add_argument("--json", action="store_true", help="write one JSON object instead of the table")
 
 
-def _add_case(parser: argparse.ArgumentParser) -> None:
-    """One subtract-and-branch."""
-    parser.add_argument("minuend", type=number, metavar="A", help="a number, such as 5, -5, 0x1F or -0x1F")
-    parser.add_argument("subtrahend", type=number, metavar="B", help="the number that is subtracted")
-    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
-    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
-    parser.add_argument(
-        "--target", type=number, default=-1, metavar="C", help="next pc if the branch is taken (default -1)"
-    )
-    parser.add_argument(
-        "--fall-through", type=number, default=3, metavar="F", help="next pc if it is not taken (default 3)"
-    )
-
-
 def _add_certify(parser: argparse.ArgumentParser) -> None:
-    _add_unit(parser)
-    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
-    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    options.add_unit(parser)
+    options.add_width(parser)
+    options.add_isa(parser)
     parser.add_argument(
         "--steps", type=positive, default=1_000_000, metavar="N", help="length of the run (default 1,000,000)"
     )
@@ -516,7 +321,7 @@ def _add_reproduce(parser: argparse.ArgumentParser) -> None:
         "--csv", metavar="FILE", help="write the table as comma-separated values; - instead of the table"
     )
     parser.add_argument("--plot", metavar="FILE", help="draw the figures (.png, .svg, .pdf); needs matplotlib")
-    _add_look(parser)
+    options.add_look(parser)
 
 
 def _add_compute(parser: argparse.ArgumentParser) -> None:
@@ -524,14 +329,13 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="A", help="a number, such as 5, -5 or 0x1F; for permute, a string of bits")
     parser.add_argument("second", metavar="B", help="a number; for permute, a permutation such as 2,0,1 or `reverse`")
     parser.add_argument(
-        "--unit", metavar="UNIT", help=_either(name for name in UNITS if name not in ("modular", "ntk-bits"))
+        "--unit", metavar="UNIT", help=options.either(name for name in UNITS if name not in ("modular", "ntk-bits"))
     )
     parser.add_argument(
         "--bits", type=positive, metavar="N", help="bits of an operand (default 16; permute: those given)"
     )
-    parser.add_argument("--seed", type=number, default=0, metavar="N", help="first seed to train with (default 0)")
-    parser.add_argument("--group", type=group, metavar="N|word", help=GROUP_HELP)
-    _add_renamed(parser, "--design", "`--group word` is the paper's design, and `--group 8` the grouped one")
+    options.add_seed_and_group(parser)
+    options.add_renamed(parser, "--design", "`--group word` is the paper's design, and `--group 8` the grouped one")
     parser.add_argument(
         "--readout",
         choices=("calibrated", "sign"),
@@ -542,11 +346,11 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    _add_unit(parser, also="; or, for the unit ntk, a safetensors file with the weights to verify")
+    options.add_unit(parser, also="; or, for the unit ntk, a safetensors file with the weights to verify")
     parser.add_argument(
         "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
     )
-    parser.add_argument("--isa", choices=ISAS, default="sbn", help="instruction set (default sbn)")
+    options.add_isa(parser)
     parser.add_argument(
         "--cases", type=positive, metavar="N", help="run N pairs: half uniform, half adversarial (--seed)"
     )
@@ -561,8 +365,8 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", metavar="FILE", help="draw the margins of every decision on every input (.png, .svg, .pdf)"
     )
-    _add_look(parser)
-    _add_cluster(parser, "the shards or inputs")
+    options.add_look(parser)
+    options.add_cluster(parser, "the shards or inputs")
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
@@ -572,7 +376,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeat", type=positive, default=3, metavar="N", help="how often each is measured (default 3)"
     )
-    parser.add_argument("--width", type=number, default=WIDTH, metavar="W", help=WIDTH_HELP)
+    options.add_width(parser)
     parser.add_argument(
         "--machines", type=count, default=1024, metavar="N", help="machines in a batch (default 1024; 0: no batch)"
     )
@@ -583,7 +387,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "--stops", action="store_true", help="measure conditional stops of the debugger on each unit, instead"
     )
     parser.add_argument("--plot", metavar="FILE", help="also draw the growth (.png, .svg, .pdf)")
-    _add_look(parser)
+    options.add_look(parser)
     parser.add_argument("--csv", action="store_true", help="write comma-separated values instead of the table")
 
 

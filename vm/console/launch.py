@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from learned_units import interrupts
 from vm.console import terminal
@@ -85,6 +86,17 @@ def _missing_device() -> str:
     except Exception:  # of whatever kind: jax has several
         return f"{', '.join(asked)}, and there is no such device here that jax can use"
     return ""
+
+
+class Parser(argparse.ArgumentParser):
+    """One that does not hide that its help could not be written."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is None or file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        terminal.write(message)
+        terminal.flush()
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace | int:
