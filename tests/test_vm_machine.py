@@ -14,8 +14,9 @@ from assembler import Image, assemble
 from assembler.image import INPUT_MODES, signed
 from learned_units import Unit, bits
 from vm import Halt, Machine
+from vm.chunk import trace_columns
 from vm.execution import TRACE_ROWS
-from vm.machine import fetch, run_chunk, step, trace_columns
+from vm.machine import fetch, run_chunk, step
 from vm.reference import ReferenceMachine
 from vm.state import MachineState, boot, make_stops
 

@@ -9,7 +9,7 @@ import pytest
 from assembler import Image, assemble
 from learned_units import load_unit
 from vm import Halt, Machine, machine
-from vm.outcome import Chunk
+from vm.chunk import Chunk
 from vm.state import Stops, make_stops
 
 SOURCE = """

@@ -6,8 +6,8 @@ import pytest
 
 from assembler import assemble
 from vm import Halt, Machine, cli
+from vm.chunk import Chunk
 from vm.console import running
-from vm.outcome import Chunk
 
 
 def notes(text: str, max_steps: int = 2_000) -> list[str]:

@@ -12,9 +12,9 @@ import programs
 from assembler import Image, Origin, assemble
 from learned_units import load_unit
 from vm import Machine
+from vm.chunk import Chunk
 from vm.cli import main
 from vm.debugger.rendering import statement
-from vm.outcome import Chunk
 from vm.slices import Slices, slices_file
 
 CALCULATOR = programs.source("calculator")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vm.batch import run_batch
+    from vm.chunk import Chunk
     from vm.execution import Machine
-    from vm.outcome import Chunk, Divergence, Outcome
+    from vm.outcome import Divergence, Outcome
     from vm.snapshot import Snapshot
     from vm.state import Halt, Stops, make_stops
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Chunk", "Divergence", "Halt", "Machine", "Outcome", "Snapshot", "Stops", "make_stops", "run_batch"]
 
 _HOME = {
-    "Chunk": "outcome",
+    "Chunk": "chunk",
     "Divergence": "outcome",
     "Halt": "state",
     "Machine": "execution",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from assembler import Image
 from learned_units.unit import Unit, weakness
+from vm.chunk import Chunk
 from vm.lockstep import Mismatch
 from vm.margin import format_margin
-from vm.outcome import Chunk, Divergence, source_line
+from vm.outcome import Divergence, source_line
 from vm.reference import ReferenceMachine
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,10 +15,11 @@ from assembler.image import INPUT_MODES, InputModeName
 from learned_units import bits, catalog
 from learned_units.store import Wanted
 from learned_units.unit import Unit
+from vm.chunk import Chunk, RawChunk, steps_until_still, trace_columns
 from vm.lockstep import Checker, Mismatch
-from vm.machine import run_chunk, trace_columns
+from vm.machine import run_chunk
 from vm.margin import verified_margin, with_doubt
-from vm.outcome import Chunk, Divergence, Outcome, Record, Watch, halt_message
+from vm.outcome import Divergence, Outcome, Watch, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
 from vm.state import INPUT_BYTES, Halt, MachineState, Stops, as_output, boot, items_to_read, position_after
@@ -36,6 +37,15 @@ REFERENCE_STOP = {
     Halt.BAD_ADDRESS: Stop.BAD_ADDRESS,
     Halt.PC_OUTSIDE: Stop.PC_OUTSIDE,
 }
+
+
+class _Examined(NamedTuple):
+    """A chunk that was decoded and compared."""
+
+    chunk: Chunk
+    mismatch: Mismatch | None
+    console_steps: int
+    notes: list[tuple[int, Note]]  # each with its step
 
 
 class Machine:
@@ -178,10 +188,10 @@ class Machine:
             first_step = self.steps
             while self.halt is Halt.RUNNING and not interrupted():
                 left = None if max_steps is None else max_steps - (self.steps - first_step)
-                job = self._advance(left, on_chunk is not None)
+                raw = self._advance(left, on_chunk is not None)
                 tell(self.steps - first_step)
                 # The chunk before this one was checked while this one ran.
-                before, self._unreleased = self._unreleased, checking.submit(self._examine, job)
+                before, self._unreleased = self._unreleased, checking.submit(self._examine, raw)
                 self._release(before, on_chunk)
                 if self.halt is not Halt.RUNNING or interrupted():
                     self._release(self._unreleased, on_chunk)  # may feed a machine that waits for input
@@ -296,7 +306,7 @@ class Machine:
         self.halt = Halt(int(state.halt))
         return state
 
-    def _advance(self, left: int | None, keep: bool) -> _Job:
+    def _advance(self, left: int | None, keep: bool) -> RawChunk:
         """Run one chunk of at most `left` steps; afterwards self.halt says whether the machine goes on."""
         budget = self._pace.steps if left is None else min(self._pace.steps, left)
         began = time.monotonic()
@@ -315,13 +325,13 @@ class Machine:
         if halt in (Halt.RUNNING, Halt.OUTPUT_FULL):
             halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
             rows = np.asarray(trace.rows)[:steps]
-            moving = _steps_until_still(rows, np.asarray(state.pc), self.image.word_bits) if steps else None
+            moving = steps_until_still(rows, np.asarray(state.pc), self.image.word_bits) if steps else None
             # A budget is a number of steps that was asked for, and is spent; without one the run would never end.
             if moving is not None and left is None:
                 steps, halt = moving, Halt.STANDS_STILL
         self._state = state
         self.halt = halt
-        job = _Job(
+        raw = RawChunk(
             first_step=self.steps,
             steps=steps,
             rows=np.array(trace.rows)[:steps] if keep or self._checker is not None else None,
@@ -331,7 +341,7 @@ class Machine:
             margin=float(state.margin),
         )
         self.steps += steps
-        return job
+        return raw
 
     def _chunk(self, budget: int) -> tuple[MachineState, Any, Any, np.int32]:
         """The traced arguments of the loop: a state that runs, room for the rows, the weights, the budget."""
@@ -364,26 +374,16 @@ class Machine:
             input_ended=np.bool_(self._input_ended and not self._unread),
         )
 
-    def _examine(self, job: _Job) -> _Examined:
+    def _examine(self, raw: RawChunk) -> _Examined:
         """Decode a chunk's rows and compare them with the reference. Runs beside the next chunk, in a thread."""
-        if job.rows is None:
-            chunk = Chunk(job.first_step, job.steps, job.margin, [], [], [], [], job.next_pc, job.output)
-            return _Examined(chunk, None, job.console_steps, [])
-        record, operands = _decode(job.rows, self.image.word_bits)
-        pcs, addresses, words, margins = (
-            column.tolist() for column in (record.pcs, record.addresses, record.words, record.margins)
-        )
-        # The bytes of the rows, which are what is compared, not those of the state's buffer.
-        sent = record.words[record.addresses == (1 << self.image.word_bits) - 1]
-        output = as_output(sent, self.input_mode, self.image.word_bits)
-        chunk = Chunk(
-            job.first_step, job.steps, job.margin, pcs, addresses, words, margins, job.next_pc, output, record, operands
-        )
+        chunk = raw.decoded(self.input_mode, self.image.word_bits)
+        if chunk.record is None:
+            return _Examined(chunk, None, raw.console_steps, [])
         mismatch = None
         if self._checker is not None:
-            mismatch = self._checker.advance(pcs, addresses, words, job.next_pc)
-        notes = self._watch.look(job.first_step, record) if self._watch is not None else []
-        return _Examined(chunk, mismatch, job.console_steps, notes)
+            mismatch = self._checker.advance(chunk.pcs, chunk.addresses, chunk.words, chunk.next_pc)
+        notes = self._watch.look(chunk.first_step, chunk.record) if self._watch is not None else []
+        return _Examined(chunk, mismatch, raw.console_steps, notes)
 
     def _release(self, examination: Future[_Examined] | None, on_chunk: Callable[[Chunk], None] | None) -> None:
         """Hand out a chunk, if there is one, once it is checked; on a mismatch put the machine back."""
@@ -407,7 +407,6 @@ class Machine:
         """Bring the machine to just before the diverging step. Returns the part of the chunk that agreed."""
         assert self._checker is not None
         k = mismatch.offset
-
         step = chunk.first_step + k
         before = self._checker.before(step)
         from vm.divergence import describe
@@ -416,19 +415,7 @@ class Machine:
         self._state = self._boot(before.memory, before.pc)
         self._unread = bytearray(before.input[before.input_position :])
         self.steps, self.halt = step, Halt.DIVERGED
-        return Chunk(
-            chunk.first_step,
-            k,
-            float(np.min(chunk.margins[:k], initial=np.inf)),  # a NaN stays
-            chunk.pcs[:k],
-            chunk.addresses[:k],
-            chunk.words[:k],
-            chunk.margins[:k],
-            before.pc,
-            output=bytes(before.output[len(self._output) :]),
-            record=None if chunk.record is None else chunk.record.first(k),
-            operands=None if chunk.operands is None else chunk.operands[:k],
-        )
+        return chunk.first(k, before.pc, bytes(before.output[len(self._output) :]))
 
     def _compare_whole(self) -> None:
         """At a final stop: the reference stops too, and the whole memories are equal."""
@@ -472,51 +459,3 @@ def check_unit(unit: Unit, image: Image) -> None:
         raise TypeError(f"unit is the name of a unit or a Unit, not {type(unit).__name__}")
     if (unit.word_bits, unit.isa) != (image.word_bits, image.isa):
         raise ValueError(f"the unit is {unit.word_bits}-bit {unit.isa} and the image {image.word_bits}-bit {image.isa}")
-
-
-def _steps_until_still(rows: np.ndarray, next_pc: np.ndarray, word_bits: int) -> int | None:
-    """The steps up to the first one after which all are the same; None where the last one goes on, or changes a word.
-
-    rows: trace rows of one step or more; next_pc: the pc after the last one, in limbs.
-    """
-    limbs = len(next_pc)
-    pc, address, word, old = (rows[-1, k * limbs : (k + 1) * limbs] for k in range(4))
-    if (pc != next_pc).any() or (word != old).any():
-        return None
-    if rows[-1, 4 * limbs + 1] or (address == bits.limb_masks(word_bits)).all():
-        return None  # in some input modes a console instruction goes to itself, but a byte was moved
-    same = [*range(4 * limbs), 4 * limbs + 1]  # all but the margin
-    others = np.flatnonzero((rows[:, same] != rows[-1, same]).any(1))
-    return int(others[-1]) + 2 if len(others) else 1
-
-
-def _decode(rows: np.ndarray, word_bits: int) -> tuple[Record, np.ndarray | None]:
-    """Trace rows as columns of unsigned words, and the operands A and C, words [steps, 2], if the rows hold them."""
-    limbs = bits.limb_count(word_bits)
-    columns = rows[:, : 4 * limbs].reshape(-1, 4, limbs)
-    pcs, addresses, words, olds = (bits.limbs_to_words(columns[:, k], word_bits) for k in range(4))
-    margins = np.ascontiguousarray(rows[:, 4 * limbs]).view(np.float32)
-    record = Record(pcs, addresses, words, olds, margins, rows[:, 4 * limbs + 1] != 0)
-    if rows.shape[1] == trace_columns(word_bits):
-        return record, None
-    return record, bits.limbs_to_words(rows[:, 4 * limbs + 2 :].reshape(-1, 2, limbs), word_bits)
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A chunk as the device left it; `rows` is None where nobody looks at the steps."""
-
-    first_step: int
-    steps: int
-    rows: np.ndarray | None
-    next_pc: int
-    output: bytes
-    console_steps: int
-    margin: float
-
-
-class _Examined(NamedTuple):
-    chunk: Chunk
-    mismatch: Mismatch | None
-    console_steps: int
-    notes: list[tuple[int, Note]]  # each with its step

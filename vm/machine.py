@@ -25,16 +25,12 @@ class Rows(NamedTuple):
 
     `rows` holds [pc, address written, word written, word that was there before, margin as raw bits, bytes of input
     consumed], words as L limbs each: uint32 [T, 4 L + 2]. Where the console was written, the word before says nothing.
-    Rows of 6 L + 2 columns hold the operands A and C as well; the operand B is the address written.
+    Rows of 6 L + 2 columns hold the operands A and C as well; the operand B is the address written. They are decoded in
+    `vm.chunk`.
     """
 
     rows: jax.Array
     steps: jax.Array  # int32 []
-
-
-def trace_columns(word_bits: int, operands: bool = False) -> int:
-    """Columns of a trace row, without the operands A and C or with them."""
-    return (6 if operands else 4) * bits.limb_count(word_bits) + 2
 
 
 def _is_negative(word: jax.Array, word_bits: int) -> jax.Array:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from assembler import Image, Note, Origin
+from vm.chunk import Record
 from vm.state import WORDS, Halt
 
 HALT_MESSAGE = {
@@ -122,44 +122,6 @@ class Outcome:
         from vm import cards
 
         return cards.outcome_card(self)
-
-
-class Record(NamedTuple):
-    """Steps as arrays with one entry for each: what it takes to undo them and to do them again."""
-
-    pcs: np.ndarray
-    addresses: np.ndarray  # written; 2^word_bits - 1 is the console
-    words: np.ndarray  # written
-    olds: np.ndarray  # the words that were there before; where the console was written, they say nothing
-    margins: np.ndarray  # float32
-    consumed: np.ndarray  # bool: whether a byte of input was consumed
-
-    def __repr__(self) -> str:
-        return f"<Record of {len(self.pcs):,} steps>"
-
-    def first(self, count: int) -> Record:
-        """The first steps of these."""
-        return Record(*(column[:count] for column in self))
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Steps that were executed and, where checking is on, agreed with the reference. Words are plain integers."""
-
-    first_step: int  # since boot, from 0
-    steps: int
-    margin: float  # smallest of theirs; +inf where no network decided
-    pcs: list[int]  # of each step, as what follows; empty where nobody looks at the steps
-    addresses: list[int]  # written; 2^word_bits - 1 is the console
-    words: list[int]  # written
-    margins: list[float]
-    next_pc: int
-    output: bytes
-    record: Record | None = None  # the same, and more; None where nobody looks at the steps
-    operands: np.ndarray | None = None  # unsigned words [steps, 2]: A and C; None unless the machine records them
-
-    def __repr__(self) -> str:
-        return f"<Chunk of {self.steps:,} steps from step {self.first_step:,}, smallest margin {self.margin:.3f}>"
 
 
 _DATA = re.compile(r"\s*(?:\w+\s*:\s*)*\.(?:word|ascii|asciz|space|\s|$)", re.IGNORECASE)

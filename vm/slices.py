@@ -16,10 +16,10 @@ import numpy as np
 
 from assembler import Image, Origin
 from learned_units.whole_file import naming, writing
+from vm.chunk import Chunk
 from vm.debugger.rendering import statement
 from vm.debugger.source import Source
 from vm.debugger.stack import Calls, Frame
-from vm.outcome import Chunk
 
 TRACK = '"pid":1,"tid":1'
 PROGRAM = -1

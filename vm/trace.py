@@ -7,8 +7,8 @@ from types import TracebackType
 
 from assembler import Image
 from learned_units.whole_file import naming, writing
+from vm.chunk import Chunk
 from vm.margin import format_margin
-from vm.outcome import Chunk
 
 COLUMNS = "step,pc,a,b,c,address,old,new,next_pc,margin"
 NONE = "-"  # old: the console holds no word

@@ -24,8 +24,9 @@ from learned_units.unit import weakness
 from learned_units.whole.machine import WholeMachine
 from learned_units.whole.state import Boundary, WholeSpec, as_words
 from vm import one_function
+from vm.chunk import Chunk, Record
 from vm.margin import format_margin, verified_margin, with_doubt
-from vm.outcome import Chunk, Divergence, Outcome, Record, halt_message, source_line
+from vm.outcome import Divergence, Outcome, halt_message, source_line
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt
 from vm.snapshot import WHOLE, Place, Snapshot, check_fits, image_digest
@@ -237,7 +238,7 @@ class WholeRun:
             self.divergence, steps = divergence, divergence.step - first
             margin = float(found.margins[:steps].min(initial=np.inf)) if found is not None else margin
         if found is None or before is None:
-            return Chunk(first, steps, margin, [], [], [], [], self.pc, b"")
+            return Chunk.unseen(first, steps, margin, self.pc, b"")
         return self._steps_of(first, margin, before, _Found(*(each[:steps] for each in found)))
 
     def _found(self, executed: Executed, steps: int) -> _Found | None:
@@ -262,19 +263,7 @@ class WholeRun:
         written = np.minimum(b, cells - 1).astype(np.int64)
         words, olds = found.memory[rows, written], memory[rows, written]
         record = Record(np.array(pcs, b.dtype), b, words, olds, found.margins, np.zeros(count, np.bool_))
-        return Chunk(
-            first,
-            count,
-            margin,
-            pcs,
-            b.tolist(),
-            words.tolist(),
-            found.margins.tolist(),
-            self.pc,
-            b"",
-            record,
-            np.stack([a, c], axis=1),
-        )
+        return Chunk.of(first, margin, record, self.pc, b"", np.stack([a, c], axis=1))
 
     def _words(self, found: Any) -> np.ndarray:
         return as_words(found, self.image.word_bits)

@@ -17,7 +17,8 @@ from vm.console.terminal import Talk
 
 if TYPE_CHECKING:
     from assembler import Image
-    from vm.execution import Chunk, Machine
+    from vm.chunk import Chunk
+    from vm.execution import Machine
     from vm.report import Account, Computer
     from vm.slices import Slices
     from vm.snapshot import Snapshot

@@ -6,10 +6,10 @@ import numpy as np
 
 from assembler import Image
 from learned_units.unit import Unit
+from vm.chunk import Chunk, Record
 from vm.debugger.present import Present
 from vm.execution import Machine
 from vm.margin import format_margin
-from vm.outcome import Chunk, Record
 
 
 class Comparison:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vm.chunk import Record
 from vm.debugger.present import Edit, Present
-from vm.outcome import Record
 
 DEFAULT_STEPS = 10_000_000
 BLOCK = 1 << 16

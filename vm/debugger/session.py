@@ -11,6 +11,7 @@ import numpy as np
 
 from assembler import Image, Origin
 from assembler.image import signed
+from vm.chunk import Chunk, Record
 from vm.debugger import history, points
 from vm.debugger.errors import CommandError, Found, Interrupted
 from vm.debugger.expressions import value_of
@@ -22,7 +23,6 @@ from vm.debugger.source import Path, Source
 from vm.debugger.stack import CallStack
 from vm.debugger.typed_lines import TypedLines
 from vm.debugger.vectors import Rows
-from vm.outcome import Chunk, Record
 from vm.state import Halt, Stops
 
 if TYPE_CHECKING:

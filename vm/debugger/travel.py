@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from assembler.image import signed
+from vm.chunk import Record
 from vm.debugger import points, rendering
 from vm.debugger.errors import CommandError
 from vm.debugger.expressions import value_of
@@ -22,7 +23,6 @@ from vm.debugger.scanning import Scanner
 from vm.debugger.session import Session
 from vm.debugger.vectors import Rows
 from vm.margin import format_margin
-from vm.outcome import Record
 from vm.run import deferred_interrupt
 from vm.state import Stops, make_stops
 

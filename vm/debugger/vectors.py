@@ -15,8 +15,8 @@ import numpy as np
 from assembler.expressions import MAX_VALUE_BITS
 from assembler.parsing import parse_expression
 from assembler.syntax import Binary, Name, Number, Unary
+from vm.chunk import Record
 from vm.debugger.expressions import PC, STEP, Parsed
-from vm.outcome import Record
 
 FITS = 1 << 63
 

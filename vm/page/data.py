@@ -275,8 +275,8 @@ def _pass(step: Pass, templates: TemplateSet) -> dict[str, Any]:
 
 def _recording(image: Image, unit: Unit, input: bytes) -> dict[str, Any]:
     """A run of RECORDED_STEPS or less, one entry a step, as the machine itself records it."""
+    from vm.chunk import Chunk
     from vm.execution import Machine
-    from vm.outcome import Chunk
     from vm.state import Halt
 
     chunks: list[Chunk] = []

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vm.chunk import Chunk
 from vm.margin import format_margin, verified_margin
-from vm.outcome import Chunk, Outcome
+from vm.outcome import Outcome
 from vm.pictures import style
 from vm.state import WORDS, Halt
 
