@@ -16,6 +16,7 @@ from assembler import Image, assemble
 from vm import Halt, Machine, batch, run_batch
 from vm.machine import run_lanes
 from vm.reference import ReferenceMachine
+from vm.state import MachineState, blank
 
 COUNTDOWN = [9, 11, -1, 10, 10, 6, 9, 10, 0, 1, 0, 4]
 CONSOLE = 0xFFFF
@@ -140,7 +141,7 @@ def test_misuse_is_refused_with_the_reason(options, reason, unit_of):
 def test_in_the_loop_no_select_touches_the_memories(unit_of):
     """What the lanes hold is written in place: no operation but the write itself makes an array of their size."""
     spec, params = unit_of("ntk-limit").spec, unit_of("ntk-limit").params
-    lanes = batch.MachineState(**jax.device_put(batch.empty_lanes(4, 999, 1)))
+    lanes = MachineState(**jax.device_put(blank((4,), 999, spec.word_bits, False, 8, 8)))
     allowance = jax.numpy.ones(4, jax.numpy.int32)
     run = batch.spread_over_devices((jax.devices()[0],), spec, "set")
     text = run.lower(lanes, allowance, params, jax.numpy.int32(1)).as_text()
@@ -153,7 +154,7 @@ def test_in_the_loop_no_select_touches_the_memories(unit_of):
 def test_the_loop_lowers_for_a_gpu_and_every_product_is_pinned_to_float32(name, multiplies, unit_of):
     """As far as this can be told without one: no product may be left to the device's own choice of precision."""
     unit = unit_of(name)
-    lanes = batch.MachineState(**jax.device_put(batch.empty_lanes(8, 64, 1)))
+    lanes = MachineState(**jax.device_put(blank((8,), 64, unit.word_bits, False, 8, 8)))
     run = jax.jit(functools.partial(run_lanes, spec=unit.spec, input_mode="set"))
     given = (lanes, jax.numpy.ones(8, jax.numpy.int32), unit.params, jax.numpy.int32(1))
     text = jax.export.export(run, platforms=["cuda"])(*given).mlir_module()

@@ -33,7 +33,7 @@ from vm.outcome import Divergence, Outcome, halt_message
 from vm.processes import share
 from vm.reference import ReferenceMachine
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
-from vm.state import WORDS, Halt, MachineState, as_output, items_to_read
+from vm.state import WORDS, Halt, MachineState, blank, halt_at_boot, items_to_read, output_held
 
 CHECKED = 16  # machines of a batch that are replayed on the reference, unless said otherwise
 LANES = 512  # a device: more of them fill no core better, and leave its caches
@@ -215,7 +215,8 @@ class _Batch:
         a_device = -(-(len(kept) + len(self._waiting)) // len(self._devices))
         places = len(self._devices) * min(1 << (a_device - 1).bit_length(), 1 << (most.bit_length() - 1))
         jobs: list[_Job | None] = [self._jobs[lane] for lane in kept]
-        fresh = empty_lanes(places, self._size, limbs, INPUT_MODES[self._input_mode].numbers)
+        numbers = INPUT_MODES[self._input_mode].numbers
+        fresh = blank((places,), self._size, self._unit.word_bits, numbers, INPUT_BYTES, OUTPUT_BYTES)
         while len(jobs) < places:
             job = self._waiting.pop() if self._waiting else None
             if job is not None:
@@ -261,9 +262,7 @@ class _Batch:
             job.console_steps += int(consoles[lane])
             job.margin = float(np.minimum(job.margin, margins[lane]))  # a NaN stays
             if output is not None:
-                sent = output[lane, : lengths[lane]]
-                words = bits.limbs_to_words(sent, self._unit.word_bits) if sent.ndim > 1 else sent
-                job.output += as_output(words, self._input_mode, self._unit.word_bits)
+                job.output += output_held(output[lane, : lengths[lane]], self._input_mode, self._unit.word_bits)
             halt = Halt(int(halts[lane]))
             if halt is Halt.NEED_INPUT:
                 refilled[lane] = job.items[job.read : job.read + INPUT_BYTES]
@@ -303,24 +302,6 @@ class _Batch:
         return made, memory if job.replayed else None
 
 
-def empty_lanes(places: int, size: int, limbs: int, numbers: bool = False) -> dict[str, np.ndarray]:
-    """Lanes nobody runs in: the leaves of a MachineState, with consoles for bytes or numbers."""
-    carried = ((limbs,), np.uint32) if numbers else ((), np.uint8)
-    return {
-        "memory": np.zeros((places, size, limbs), np.uint32),
-        "pc": np.zeros((places, limbs), np.uint32),
-        "halt": np.full(places, Halt.HALTED, np.int32),
-        "margin": np.full(places, np.inf, np.float32),
-        "console_steps": np.zeros(places, np.int32),
-        "input": np.zeros((places, INPUT_BYTES, *carried[0]), carried[1]),
-        "input_position": np.zeros(places, np.int32),
-        "input_length": np.zeros(places, np.int32),
-        "input_ended": np.zeros(places, np.bool_),
-        "output": np.zeros((places, OUTPUT_BYTES + 1, *carried[0]), carried[1]),
-        "output_length": np.zeros(places, np.int32),
-    }
-
-
 @functools.lru_cache(maxsize=1)
 def _limbs_of(words: tuple[int, ...], word_bits: int) -> np.ndarray:
     return bits.words_to_limbs(np.array(words, np.uint64), word_bits)
@@ -331,11 +312,7 @@ def _boot_lane(lanes: dict[str, np.ndarray], lane: int, job: _Job) -> None:
     image = job.image
     lanes["memory"][lane, : len(image.words)] = _limbs_of(tuple(image.words), image.word_bits)
     lanes["pc"][lane] = bits.words_to_limbs(np.array(image.entry, np.uint64), image.word_bits)
-    if image.entry >> (image.word_bits - 1):
-        lanes["halt"][lane] = Halt.HALTED
-    else:
-        outside = image.entry + WORDS > lanes["memory"].shape[1]
-        lanes["halt"][lane] = Halt.PC_OUTSIDE if outside else Halt.RUNNING
+    lanes["halt"][lane] = halt_at_boot(image.entry, lanes["memory"].shape[1], image.word_bits)
     block = job.items[:INPUT_BYTES]
     job.read = len(block)
     lanes["input"][lane, : len(block)] = block

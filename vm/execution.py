@@ -22,7 +22,7 @@ from vm.margin import verified_margin, with_doubt
 from vm.outcome import Divergence, Outcome, Watch, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
-from vm.state import INPUT_BYTES, Halt, MachineState, Stops, as_output, boot, items_to_read, position_after
+from vm.state import INPUT_BYTES, Halt, MachineState, Stops, boot, items_to_read, output_held, position_after
 
 if TYPE_CHECKING:
     from vm.kept_loop import Loop
@@ -331,12 +331,13 @@ class Machine:
                 steps, halt = moving, Halt.STANDS_STILL
         self._state = state
         self.halt = halt
+        sent = np.asarray(state.output)[: int(state.output_length)]
         raw = RawChunk(
             first_step=self.steps,
             steps=steps,
             rows=np.array(trace.rows)[:steps] if keep or self._checker is not None else None,
             next_pc=self.pc,
-            output=self._sent(np.asarray(state.output)[: int(state.output_length)]),
+            output=output_held(sent, self.input_mode, self.image.word_bits),
             console_steps=int(state.console_steps),
             margin=float(state.margin),
         )
@@ -352,11 +353,6 @@ class Machine:
             output_length=np.int32(0),
         )
         return state, self._rows, self.unit.params, np.int32(budget)
-
-    def _sent(self, sent: np.ndarray) -> bytes:
-        """The output in a state's buffer."""
-        words = bits.limbs_to_words(sent, self.image.word_bits) if sent.ndim > 1 else sent
-        return as_output(words, self.input_mode, self.image.word_bits)
 
     def _fill_input(self, state: MachineState) -> MachineState | None:
         """Hand the state what comes next, or the end of the input; None where neither is there."""

@@ -89,34 +89,48 @@ def make_stops(size: int, mask: np.ndarray | None = None, margin_floor: float = 
 def boot(words: Sequence[int] | np.ndarray, pc: int, size: int, word_bits: int, numbers: bool = False) -> MachineState:
     """A machine of `size` words that holds `words` (unsigned) from address 0 on, with empty console buffers.
 
-    numbers: whether these are for numbers instead of bytes.
-
-    An instruction takes three words: a smaller memory is padded to that, and every pc is outside it. The leaves are
-    made by numpy and moved: made on the device, each would compile a kernel of its own.
+    numbers: whether these are for numbers instead of bytes. The leaves are made by numpy and moved: made on the device,
+    each would compile a kernel of its own.
     """
     import jax
 
-    memory = np.zeros((max(size, WORDS), bits.limb_count(word_bits)), np.uint32)
-    carried = ((memory.shape[1],), np.uint32) if numbers else ((), np.uint8)
-    memory[: len(words)] = bits.words_to_limbs(np.array(words, np.uint64), word_bits)
-    if pc >> (word_bits - 1):
-        halt = Halt.HALTED
-    else:
-        halt = Halt.PC_OUTSIDE if pc + WORDS > size else Halt.RUNNING
-    leaves: dict[str, np.ndarray | np.generic] = {
-        "memory": memory,
-        "pc": bits.words_to_limbs(np.array(pc, np.uint64), word_bits),
-        "halt": np.int32(halt),
-        "margin": np.float32(np.inf),
-        "console_steps": np.int32(0),
-        "input": np.zeros((INPUT_BYTES, *carried[0]), carried[1]),
-        "input_position": np.int32(0),
-        "input_length": np.int32(0),
-        "input_ended": np.bool_(False),
-        "output": np.zeros((OUTPUT_BYTES + 1, *carried[0]), carried[1]),
-        "output_length": np.int32(0),
-    }
+    leaves = blank((), size, word_bits, numbers, INPUT_BYTES, OUTPUT_BYTES)
+    leaves["memory"][: len(words)] = bits.words_to_limbs(np.array(words, np.uint64), word_bits)
+    leaves["pc"][:] = bits.words_to_limbs(np.array(pc, np.uint64), word_bits)
+    leaves["halt"][...] = halt_at_boot(pc, size, word_bits)
     return MachineState(**jax.device_put(leaves))
+
+
+def blank(
+    places: tuple[int, ...], size: int, word_bits: int, numbers: bool, input_items: int, output_items: int
+) -> dict[str, np.ndarray]:
+    """The leaves of a MachineState with this shape of machines, () for one, that have halted and hold nothing.
+
+    An instruction takes three words: a smaller memory is padded to that. input_items, output_items: what the console
+    buffers hold, bytes or numbers.
+    """
+    limbs = bits.limb_count(word_bits)
+    item, kind = ((limbs,), np.uint32) if numbers else ((), np.uint8)
+    return {
+        "memory": np.zeros((*places, max(size, WORDS), limbs), np.uint32),
+        "pc": np.zeros((*places, limbs), np.uint32),
+        "halt": np.full(places, Halt.HALTED, np.int32),
+        "margin": np.full(places, np.inf, np.float32),
+        "console_steps": np.zeros(places, np.int32),
+        "input": np.zeros((*places, input_items, *item), kind),
+        "input_position": np.zeros(places, np.int32),
+        "input_length": np.zeros(places, np.int32),
+        "input_ended": np.zeros(places, np.bool_),
+        "output": np.zeros((*places, output_items + 1, *item), kind),
+        "output_length": np.zeros(places, np.int32),
+    }
+
+
+def halt_at_boot(pc: int, size: int, word_bits: int) -> Halt:
+    """Whether a machine of `size` words that begins at this pc, unsigned, is RUNNING."""
+    if pc >> (word_bits - 1):
+        return Halt.HALTED
+    return Halt.PC_OUTSIDE if pc + WORDS > size else Halt.RUNNING
 
 
 def items_to_read(
@@ -160,3 +174,9 @@ def as_output(words: np.ndarray, input_mode: str, word_bits: int) -> bytes:
         return words.astype(np.uint8).tobytes()
     sign = 1 << word_bits - 1
     return b"".join(b"%d\n" % ((word ^ sign) - sign) for word in map(int, words))
+
+
+def output_held(buffer: np.ndarray, input_mode: str, word_bits: int) -> bytes:
+    """The output that places of a state's buffer hold: bytes, uint8 [n], or numbers, uint32 [n, limbs]."""
+    words = bits.limbs_to_words(buffer, word_bits) if INPUT_MODES[input_mode].numbers else buffer
+    return as_output(words, input_mode, word_bits)
