@@ -87,6 +87,14 @@ def test_every_way_to_stop_is_told_as_of_a_machine_alone(unit_of):
         assert [facts(each) for each in outcomes] == [facts(alone(one, unit, b"", 16, max_steps)) for one in given]
 
 
+@pytest.mark.parametrize("memory", [1, 2])
+def test_a_memory_with_no_room_for_an_instruction_has_every_pc_outside(memory, unit_of):
+    image = Image([0], memory=memory)
+    (outcome,) = run_batch(image, unit_of("native"), max_steps=5)
+    assert facts(outcome) == facts(alone(image, unit_of("native"), b"", memory, 5))
+    assert (outcome.halt, outcome.steps) == (Halt.PC_OUTSIDE, 0)
+
+
 def test_random_programs_end_as_on_the_reference(unit_of, one_chunk):
     rng = random.Random(SEED)
     images, expected = [], []

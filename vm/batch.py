@@ -123,10 +123,8 @@ def memory_size(images: Sequence[Image], requested: int | None = None) -> int:
         sizes = [image.memory_size(requested) for image in images if requested is not None or image.memory is not None]
         if len(set(sizes)) > 1:
             raise ValueError(f"the images ask for different memories: {', '.join(map(str, sorted(set(sizes))))} words")
-        size = sizes[0]
-    else:
-        size = 1 << (max(len(image.words) for image in images) - 1).bit_length()
-    return max(size, WORDS)
+        return sizes[0]
+    return max(1 << (max(len(image.words) for image in images) - 1).bit_length(), WORDS)
 
 
 @dataclass
@@ -220,7 +218,7 @@ class _Batch:
         while len(jobs) < places:
             job = self._waiting.pop() if self._waiting else None
             if job is not None:
-                _boot_lane(fresh, len(jobs), job)
+                _boot_lane(fresh, len(jobs), job, self._size)
             jobs.append(job)
         self._jobs = jobs
         if lanes is None:
@@ -293,8 +291,8 @@ class _Batch:
         return lanes, stopped
 
     def _outcome(self, job: _Job, halt: Halt, pc: int, limbs: np.ndarray) -> tuple[Outcome, np.ndarray | None]:
-        """How a machine ended, and its memory, uint32 [size, limbs] before, as words where it is looked at."""
-        memory = bits.limbs_to_words(limbs, job.image.word_bits)
+        """How a machine ended, and its memory, uint32 [size or more, limbs] before, as words where it is looked at."""
+        memory = bits.limbs_to_words(limbs[: self._size], job.image.word_bits)
         message = halt_message(halt, job.image, pc, job.steps, memory, None)
         message = with_doubt(message, job.margin, verified_margin(self._unit.manifest))
         seconds = time.monotonic() - self._began
@@ -307,12 +305,12 @@ def _limbs_of(words: tuple[int, ...], word_bits: int) -> np.ndarray:
     return bits.words_to_limbs(np.array(words, np.uint64), word_bits)
 
 
-def _boot_lane(lanes: dict[str, np.ndarray], lane: int, job: _Job) -> None:
-    """Put a machine into a lane."""
+def _boot_lane(lanes: dict[str, np.ndarray], lane: int, job: _Job, size: int) -> None:
+    """Put a machine of `size` words into a lane."""
     image = job.image
     lanes["memory"][lane, : len(image.words)] = _limbs_of(tuple(image.words), image.word_bits)
     lanes["pc"][lane] = bits.words_to_limbs(np.array(image.entry, np.uint64), image.word_bits)
-    lanes["halt"][lane] = halt_at_boot(image.entry, lanes["memory"].shape[1], image.word_bits)
+    lanes["halt"][lane] = halt_at_boot(image.entry, size, image.word_bits)
     block = job.items[:INPUT_BYTES]
     job.read = len(block)
     lanes["input"][lane, : len(block)] = block
