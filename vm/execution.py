@@ -1,4 +1,4 @@
-"""Running an image on a unit: the chunk loop, the host's side of the console, and checking."""
+"""Running an image on a unit: the chunk loop, and checking."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vm.margin import verified_margin, with_doubt
 from vm.outcome import Divergence, Outcome, Watch, halt_message
 from vm.reference import ReferenceMachine, Stop
 from vm.run import Pace, check_budget, deferred_interrupt, shown_steps
-from vm.state import INPUT_BYTES, Halt, MachineState, Stops, boot, items_to_read, output_held, position_after
+from vm.state import Halt, Input, MachineState, Stops, boot, output_held
 
 if TYPE_CHECKING:
     from vm.kept_loop import Loop
@@ -87,13 +87,12 @@ class Machine:
         self.halt = Halt.RUNNING
         self.divergence: Divergence | None = None
         self._output = bytearray()
-        self._unread = bytearray(input or b"")
-        self._given = None if input is None else bytes(input)
-        self._received = len(self._unread)  # bytes of input since boot, read or not
         self._written = 0  # bytes of output before those in _output: none, but in a restored machine
-        self._handed = b""  # of it, what the state holds
-        self._input_ended = input is not None
-        self._checker = self._check_from(image.words, image.entry) if check else None
+        self._given = None if input is None else bytes(input)
+        text = bytes(input or b"")
+        self._input = Input(text, input is not None, self.input_mode, image.word_bits)
+        self._received = len(text)  # bytes of input since boot, read or not
+        self._checker = self._check_from(image.words, image.entry, text) if check else None
         self._watch = Watch(image, self.size) if image.source_map is not None else None
         self._state = self._boot(image.words, image.entry)
         self._pace = Pace(FIRST_BUDGET, TRACE_ROWS)
@@ -143,9 +142,9 @@ class Machine:
 
     def feed(self, data: bytes) -> None:
         """Give an interactive console more bytes to read. Raises ValueError once its input has ended."""
-        if self._input_ended:
+        if self._input.ended:
             raise ValueError("the machine's input has ended")
-        self._unread += data
+        self._input.append(data)
         self._received += len(data)
         if self._checker is not None:
             self._checker.append_input(data)
@@ -154,7 +153,7 @@ class Machine:
 
     def end_input(self) -> None:
         """Tell an interactive console that no more bytes will come: reads give -1 from here on."""
-        self._input_ended = True
+        self._input.ended = True
         if self.halt is Halt.NEED_INPUT:
             self.halt = Halt.RUNNING
 
@@ -242,9 +241,7 @@ class Machine:
         self._release(self._unreleased, None)  # a chunk that `on_chunk` did not come to hear of
         if self.halt is Halt.DIVERGED:
             raise ValueError("a machine that diverged has no state to save")
-        state = self._state
-        read = position_after(self._handed, 0, int(state.input_position), self.input_mode)
-        unread = self._handed[read:] + bytes(self._unread)
+        unread = self._input.unread(self._state)
         place = Place(
             image=image_digest(self.image),
             unit=self.unit.name,
@@ -255,9 +252,9 @@ class Machine:
             steps=self.steps,
             bytes_read=self._received - len(unread),
             bytes_written=self._written + len(self._output),
-            input_ended=self._input_ended,
+            input_ended=self._input.ended,
         )
-        return Snapshot(place, np.asarray(state.memory)[: self.size], unread)
+        return Snapshot(place, np.asarray(self._state.memory)[: self.size], unread)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot. Raises SnapshotError, and changes nothing, if it does not fit this machine."""
@@ -280,8 +277,8 @@ class Machine:
         self._unreleased = None
         self.steps = steps
         self._output = bytearray()
-        self._unread, self._input_ended = bytearray(unread), input_ended
-        self._checker = self._check_from(memory.tolist(), pc) if check else None
+        self._input = Input(unread, input_ended, self.input_mode, self.image.word_bits)
+        self._checker = self._check_from(memory.tolist(), pc, unread) if check else None
         if self._watch is not None:
             self._watch.restart()
         self._state = self._boot(memory, pc)
@@ -293,14 +290,13 @@ class Machine:
         self.unit = unit
         self._kept_loop = None
 
-    def _check_from(self, words: Sequence[int], pc: int) -> Checker:
-        """A checker that starts from this memory and pc, with the input that is there and unread."""
+    def _check_from(self, words: Sequence[int], pc: int, unread: bytes) -> Checker:
+        """A checker that starts from this memory and pc, with this input."""
         image = self.image
-        start = ReferenceMachine(words, image.word_bits, image.isa, pc, self.size, self.input_mode, bytes(self._unread))
+        start = ReferenceMachine(words, image.word_bits, image.isa, pc, self.size, self.input_mode, unread)
         return Checker(start, self.steps)
 
     def _boot(self, words: Sequence[int] | np.ndarray, pc: int) -> MachineState:
-        self._handed = b""
         numbers = INPUT_MODES[self.input_mode].numbers
         state = boot(words, pc, self.size, self.image.word_bits, numbers)
         self.halt = Halt(int(state.halt))
@@ -320,7 +316,7 @@ class Machine:
         self._pace.measure(steps, time.monotonic() - began)
         self._rows = trace.rows
         halt = Halt(int(state.halt))
-        if halt is Halt.NEED_INPUT and (filled := self._fill_input(state)) is not None:
+        if halt is Halt.NEED_INPUT and (filled := self._input.refilled(state)) is not None:
             state, halt = filled, Halt.RUNNING
         if halt in (Halt.RUNNING, Halt.OUTPUT_FULL):
             halt = Halt.BUDGET if left is not None and steps == left else Halt.RUNNING
@@ -353,22 +349,6 @@ class Machine:
             output_length=np.int32(0),
         )
         return state, self._rows, self.unit.params, np.int32(budget)
-
-    def _fill_input(self, state: MachineState) -> MachineState | None:
-        """Hand the state what comes next, or the end of the input; None where neither is there."""
-        items, used = items_to_read(self._unread, INPUT_BYTES, self._input_ended, self.input_mode, self.image.word_bits)
-        if not len(items) and not self._input_ended:
-            return None
-        self._handed = bytes(self._unread[:used])
-        del self._unread[:used]
-        buffer = np.zeros(state.input.shape, items.dtype)
-        buffer[: len(items)] = items
-        return state._replace(
-            input=buffer,
-            input_position=np.int32(0),
-            input_length=np.int32(len(items)),
-            input_ended=np.bool_(self._input_ended and not self._unread),
-        )
 
     def _examine(self, raw: RawChunk) -> _Examined:
         """Decode a chunk's rows and compare them with the reference. Runs beside the next chunk, in a thread."""
@@ -409,7 +389,8 @@ class Machine:
 
         self.divergence = describe(self.image, self.unit, before, chunk, mismatch)
         self._state = self._boot(before.memory, before.pc)
-        self._unread = bytearray(before.input[before.input_position :])
+        unread = bytes(before.input[before.input_position :])
+        self._input = Input(unread, self._input.ended, self.input_mode, self.image.word_bits)
         self.steps, self.halt = step, Halt.DIVERGED
         return chunk.first(k, before.pc, bytes(before.output[len(self._output) :]))
 

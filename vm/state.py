@@ -151,6 +151,42 @@ def items_to_read(
     return bits.words_to_limbs(words, word_bits).reshape(len(found), bits.limb_count(word_bits)), used
 
 
+class Input:
+    """What one machine is given to read: the bytes that its state holds, and those outside that follow them."""
+
+    def __init__(self, text: bytes, ended: bool, input_mode: str, word_bits: int) -> None:
+        """The state holds nothing yet. ended: whether the end of the input follows the text."""
+        self.ended = ended
+        self._outside = bytearray(text)
+        self._handed = b""
+        self._input_mode, self._word_bits = input_mode, word_bits
+
+    def append(self, data: bytes) -> None:
+        """Take in more of it."""
+        self._outside += data
+
+    def refilled(self, state: MachineState) -> MachineState | None:
+        """The state, which has read all it held, with what comes next, or the end; None where neither is there."""
+        items, used = items_to_read(self._outside, INPUT_BYTES, self.ended, self._input_mode, self._word_bits)
+        if not len(items) and not self.ended:
+            return None
+        self._handed = bytes(self._outside[:used])
+        del self._outside[:used]
+        buffer = np.zeros(state.input.shape, items.dtype)
+        buffer[: len(items)] = items
+        return state._replace(
+            input=buffer,
+            input_position=np.int32(0),
+            input_length=np.int32(len(items)),
+            input_ended=np.bool_(self.ended and not self._outside),
+        )
+
+    def unread(self, state: MachineState) -> bytes:
+        """All that the machine has not read."""
+        read = position_after(self._handed, 0, int(state.input_position), self._input_mode)
+        return self._handed[read:] + bytes(self._outside)
+
+
 def position_after(text: bytes | bytearray, position: int, count: int, input_mode: str) -> int:
     """Where in the text a machine is that was at a position and has read `count` times since."""
     if not INPUT_MODES[input_mode].numbers:
