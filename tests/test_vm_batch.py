@@ -10,6 +10,7 @@ import jax
 import jax.export
 import pytest
 from marks import slow
+from small_images import CONSOLE, COUNTDOWN, ECHO
 
 import programs
 from assembler import Image, assemble
@@ -17,10 +18,6 @@ from vm import Halt, Machine, batch, run_batch
 from vm.machine import run_lanes
 from vm.reference import ReferenceMachine
 from vm.state import MachineState, blank
-
-COUNTDOWN = [9, 11, -1, 10, 10, 6, 9, 10, 0, 1, 0, 4]
-CONSOLE = 0xFFFF
-ECHO = [CONSOLE, 9, 3, 9, CONSOLE, 6, 10, 11, 0, 0, 0, -1]
 
 SEED = 9
 

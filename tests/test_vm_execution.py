@@ -1,41 +1,22 @@
-"""Running a machine: budgets, the console's host side, interrupts, checking, and what a divergence leaves behind."""
+"""Running a machine: budgets, what it is made of, the console's host side, chunks and interrupts."""
 
-import functools
 import os
 import signal
 import threading
 
-import jax
 import numpy as np
 import pytest
 from marks import slow
+from small_images import CONSOLE, COUNTDOWN, COUNTDOWN_STEPS, COUNTER, ECHO, SIZE, machine_of
 
 import programs
 from assembler import AssemblyError, Image, SourceMap, assemble
 from assembler.image import Origin, SourceRun
-from learned_units import Unit
 from vm import Chunk, Halt, Machine, execution
 from vm.reference import ReferenceMachine
 from vm.state import INPUT_BYTES, OUTPUT_BYTES
 
-CONSOLE = 0xFFFF
-# 0: sbn one, n, -1 · 3: sbn zero, zero · 6: sbn one, zero, 0 — 3 n + 1 steps
-COUNTDOWN = [9, 11, -1, 10, 10, 6, 9, 10, 0, 1, 0, 4]
-COUNTDOWN_STEPS = 13
-# 0: copy a byte, and again from 3 on: sbn minus, minus leaves 0; 0 - one is negative: to 0
-ECHO = [CONSOLE, 9, 3, 9, CONSOLE, 6, 10, 11, 0, 0, 0, -1]  # 11 holds -1, minus 0: stays negative, to 0
-SIZE = 16
-
 quick_units = pytest.mark.parametrize("name", ["native", "ntk-limit"])
-
-
-def machine_of(words, unit, memory: int | None = SIZE, **options) -> Machine:
-    return Machine(Image(words), unit, memory=memory, **options)
-
-
-def counter() -> list[int]:
-    """Counts 13 down for ever: the states of a run differ, so that a step lost or done twice is seen."""
-    return [12, 13, 3, 9, 10, 0, 0, 0, 0, 0, -1, 0, 1, 0]
 
 
 @pytest.fixture
@@ -78,7 +59,7 @@ def test_a_budget_of_nothing_runs_nothing(native):
 
 def test_a_budget_longer_than_a_chunk_is_kept_to_the_step(native):
     for steps in (execution.FIRST_BUDGET - 1, execution.FIRST_BUDGET + 1, 200_001):
-        machine = machine_of(counter(), native)
+        machine = machine_of(COUNTER, native)
         outcome = machine.run(steps)
         assert (outcome.halt, outcome.steps, machine.steps) == (Halt.BUDGET, steps, steps)
         assert int(machine.memory[13]) == -((steps + 1) // 2) % 65_536
@@ -263,10 +244,10 @@ def test_input_given_at_the_start_ends_and_interactive_input_does_not(native):
 @quick_units
 def test_the_chunks_tell_every_step_once_and_in_order(name, check, unit_of):
     chunks: list[Chunk] = []
-    machine = machine_of(counter(), unit_of(name), check=check)
+    machine = machine_of(COUNTER, unit_of(name), check=check)
     machine.run(20_000, chunks.append)
     machine.run(7, chunks.append)
-    reference = ReferenceMachine(counter(), memory_size=SIZE)
+    reference = ReferenceMachine(COUNTER, memory_size=SIZE)
     run = reference.run(20_007)
     assert [pc for chunk in chunks for pc in chunk.pcs] == run.pcs
     assert [address for chunk in chunks for address in chunk.addresses] == run.addresses
@@ -345,7 +326,7 @@ def check_continues(machine: Machine) -> None:
 
 @quick_units
 def test_ctrl_c_while_a_chunk_is_handed_out_stops_the_run_and_keeps_the_machine(name, unit_of):
-    machine = machine_of(counter(), unit_of(name))
+    machine = machine_of(COUNTER, unit_of(name))
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         machine.run(on_chunk=lambda chunk: signal.raise_signal(signal.SIGINT))
@@ -356,7 +337,7 @@ def test_ctrl_c_while_a_chunk_is_handed_out_stops_the_run_and_keeps_the_machine(
 
 
 def test_ctrl_c_from_outside_stops_an_endless_run(native):
-    machine = machine_of(counter(), native)
+    machine = machine_of(COUNTER, native)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
@@ -366,7 +347,7 @@ def test_ctrl_c_from_outside_stops_an_endless_run(native):
     check_continues(machine)
 
 
-@pytest.mark.parametrize(("words", "halt"), [(COUNTDOWN, Halt.HALTED), (counter(), Halt.BUDGET)])
+@pytest.mark.parametrize(("words", "halt"), [(COUNTDOWN, Halt.HALTED), (COUNTER, Halt.BUDGET)])
 def test_ctrl_c_in_the_last_chunk_is_not_swallowed(words, halt, native):
     """A program that calls `run` for few steps at a time could not be stopped otherwise."""
     machine = machine_of(words, native)
@@ -381,7 +362,7 @@ def test_ctrl_c_in_the_last_chunk_is_not_swallowed(words, halt, native):
 
 
 def test_a_second_ctrl_c_does_not_wait(native):
-    machine = machine_of(counter(), native)
+    machine = machine_of(COUNTER, native)
 
     def twice(chunk: Chunk) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -400,204 +381,3 @@ def test_a_machine_runs_in_another_thread_too(native):
     thread.start()
     thread.join()
     assert outcomes[0].halt is Halt.HALTED
-
-
-# --- divergence -------------------------------------------------------------------------------------------------------
-
-PROGRAM = [CONSOLE, 12, 3, 12, CONSOLE, 6, 13, 14, 9, 10, 11, 0, -1, 1, 0, 0]  # echo, count 14 down, again
-
-
-def planted(monkeypatch, fault) -> None:
-    """Let `fault(rows, state, first step of the chunk)` change what the device is seen to have done."""
-    done = [0]
-
-    def faulty(state, rows, params, budget, **static):
-        state, trace = run_chunk(state, rows, params, budget, **static)
-        changed = np.array(trace.rows)
-        state = fault(changed, state, done[0], int(trace.steps)) or state
-        done[0] += int(trace.steps)
-        return state, trace._replace(rows=changed)
-
-    run_chunk = execution.run_chunk
-    monkeypatch.setattr(execution, "run_chunk", faulty)
-
-
-def at_step(step: int, column: int, change: int):
-    def fault(rows, state, first, count):
-        if first <= step < first + count:
-            rows[step - first, column] ^= change
-
-    return fault
-
-
-def check_put_back(machine: Machine, words, step: int, input: bytes = b"") -> None:
-    """The machine stands where the reference is after `step` steps."""
-    reference = ReferenceMachine(words, memory_size=SIZE, input=input)
-    assert len(reference.run(step).pcs) == step
-    assert machine.steps == step
-    assert machine.memory.tolist() == reference.memory
-    assert (machine.pc, machine.output) == (reference.pc, bytes(reference.output))
-    assert (machine.halt, machine.run(5).steps, machine.run().halt) == (Halt.DIVERGED, 0, Halt.DIVERGED)
-
-
-@pytest.mark.parametrize("step", [0, 1, 7, 1023, 1024, 4321])
-@pytest.mark.parametrize(("column", "what"), [(1, "address"), (2, "word")])
-def test_a_wrong_address_or_word_is_reported_at_its_step(step, column, what, native, monkeypatch):
-    planted(monkeypatch, at_step(step, column, 4))
-    machine = machine_of(counter(), native)
-    chunks: list[Chunk] = []
-    outcome = machine.run(10_000, chunks.append)
-    assert (outcome.halt, outcome.steps) == (Halt.DIVERGED, step)
-    assert outcome.divergence is not None and outcome.divergence is machine.divergence
-    assert outcome.divergence.step == step
-    pc = 0 if step % 2 == 0 else 3
-    report = str(outcome.divergence)
-    assert report.startswith(f"step {step:,} at pc {pc} differs")
-    assert outcome.message == f"diverged: {report}"
-    word = -(step // 2 + 1) % 65_536 if pc == 0 else 65_535
-    address = 13 if pc == 0 else 10
-    seen = (address ^ 4, word) if what == "address" else (address, word ^ 4)
-    assert f"operands   [{address}] = " in report
-    assert f"reference  [{address}] <- {word}, next pc {3 - pc}" in report
-    assert f"machine    [{seen[0]}] <- {seen[1]}, next pc {3 - pc}" in report
-    if what == "word":
-        assert "not what the machine recorded" in report
-    assert sum(len(chunk.pcs) for chunk in chunks) == step
-    check_put_back(machine, counter(), step)
-
-
-def test_a_wrong_next_pc_at_the_end_of_a_chunk_is_reported(native, monkeypatch):
-    def fault(rows, state, first, count):
-        if first == 0:
-            return state._replace(pc=state.pc + np.uint32(1))
-
-    planted(monkeypatch, fault)
-    machine = machine_of(counter(), native)
-    outcome = machine.run(10_000)
-    last = execution.FIRST_BUDGET - 1
-    assert (outcome.halt, outcome.steps) == (Halt.DIVERGED, last)
-    assert "next pc 0\n" in str(outcome.divergence) and "next pc 1" in str(outcome.divergence)
-    check_put_back(machine, counter(), last)
-
-
-def test_a_memory_that_changes_unseen_is_found_at_the_end(native, monkeypatch):
-    def fault(rows, state, first, count):
-        return state._replace(memory=state.memory.at[14, 0].add(1))
-
-    planted(monkeypatch, fault)
-    machine = machine_of(COUNTDOWN, native)
-    outcome = machine.run()
-    assert outcome.halt is Halt.DIVERGED
-    assert "after 13 equal steps the memories differ at address 14" in outcome.message
-    assert machine.run().halt is Halt.DIVERGED
-
-
-def test_a_machine_that_stops_where_the_reference_does_not_diverges(native, monkeypatch):
-    def fault(rows, state, first, count):
-        return state._replace(halt=np.int32(Halt.BAD_ADDRESS))
-
-    planted(monkeypatch, fault)
-    outcome = machine_of(counter(), native).run(5)
-    assert outcome.halt is Halt.DIVERGED
-    assert "the machine stops at pc 3 and the reference does not" in outcome.message
-
-
-@pytest.mark.parametrize("step", [0, 1, 2, 5, 6, 13])
-def test_the_console_is_put_back_with_the_rest(step, native, monkeypatch):
-    data = b"abcdefgh"
-    planted(monkeypatch, at_step(step, 2, 1))
-    machine = machine_of(ECHO, native, input=data)
-    pieces = []
-    outcome = machine.run(500, lambda chunk: pieces.append(chunk.output))
-    assert (outcome.halt, outcome.steps) == (Halt.DIVERGED, step)
-    assert outcome.output == b"".join(pieces) == machine.output == data[: (step + 1) // 3]
-    assert outcome.console_steps <= step
-    check_put_back(machine, ECHO, step, data)
-
-
-def test_what_ran_after_a_divergence_is_not_told(unit_of, monkeypatch):
-    """Steps, console steps, margin and output are those of the steps that agreed."""
-    planted(monkeypatch, at_step(4, 2, 1))
-    machine = machine_of(ECHO, unit_of("ntk-limit"), input=b"abcdefgh" * 40)
-    outcome = machine.run(900)
-    assert (outcome.steps, outcome.console_steps, outcome.output) == (4, 3, b"a")
-    assert 1 - 1e-4 <= outcome.margin < float("inf")
-
-
-def test_without_checking_nothing_is_noticed(native, monkeypatch):
-    planted(monkeypatch, at_step(3, 2, 1))
-    assert machine_of(COUNTDOWN, native, check=False).run().halt is Halt.HALTED
-
-
-def broken(unit: Unit, change) -> Unit:
-    """The unit with other weights, which nobody verified."""
-    return Unit(unit.name, unit.spec, change(unit.params), unit.scope)
-
-
-def noise(params):
-    rng = np.random.default_rng(0)
-
-    def like(weights):
-        return {
-            field: np.float32(rng.normal(0, np.std(np.asarray(getattr(weights, field))), getattr(weights, field).shape))
-            for field in ("inner", "outer")
-        }
-
-    return {name: weights._replace(**like(weights)) for name, weights in params.items()}
-
-
-def eight_bits(unit: Unit, **options) -> Machine:
-    """The countdown on words of 8 bits and all their memory, for which other files compile the same loop."""
-    return Machine(Image(COUNTDOWN, 8), unit, **options)
-
-
-def test_a_machine_on_noise_diverges_with_a_report(unit_of):
-    good = unit_of("ntk", 8)
-    machine = eight_bits(broken(good, noise))
-    outcome = machine.run(100)
-    assert (outcome.halt, outcome.steps) == (Halt.DIVERGED, 0)
-    report = str(outcome.divergence)
-    for line in ("step 0 at pc 0 differs", "operands   [11] = 4, minus [9] = 1, target 255",
-                 "reference  [11] <- 3, next pc 3", "machine    [11] <- ", "smallest margin "):  # fmt: skip
-        assert line in report
-    assert "evaluated again" not in report  # it is, in the form that ran, and comes out the same
-    assert eight_bits(good).run(100).halt is Halt.HALTED
-
-
-@pytest.mark.slow
-def test_a_machine_on_a_wrong_closed_form_diverges(unit_of):
-    def spoil(params):
-        form = params["first"]
-        return params | {"first": form._replace(table=form.table.at[0].multiply(-1))}
-
-    outcome = machine_of(COUNTDOWN, broken(unit_of("ntk-limit"), spoil)).run(100)
-    assert outcome.halt is Halt.DIVERGED
-    assert "smallest margin" in outcome.message
-    assert "evaluated again" not in str(outcome.divergence)
-
-
-@pytest.mark.parametrize(
-    ("network", "tensor", "factor"),
-    [("first", "outer", 0.4), ("difference", "outer", 0.4), ("select", "inner", 0.4), ("prefix", "outer", 0.3)],
-)
-def test_one_scaled_tensor_is_caught_on_a_bundled_program(network, tensor, factor, unit_of):
-    def scale(params):
-        weights = params[network]
-        return params | {network: weights._replace(**{tensor: getattr(weights, tensor) * np.float32(factor)})}
-
-    name = "multiply"
-    image = assemble(programs.source(name))
-    unit = unit_of("ntk", image.word_bits, image.isa)
-    run = functools.partial(Machine, image, input=programs.sample_input(name), memory=1 << 13)  # as in lockstep
-    assert run(broken(unit, scale)).run(20_000).halt is Halt.DIVERGED
-    right = run(unit).run(20_000)
-    assert (right.halt, right.output) == (Halt.HALTED, programs.sample_output(name))
-
-
-def test_margins_that_are_no_numbers_are_told(unit_of):
-    def spoil(params):
-        return jax.tree.map(lambda leaf: leaf * np.float32(np.nan), params)
-
-    spoiled = broken(unit_of("ntk", 8), spoil)
-    assert np.isnan(eight_bits(spoiled, check=False).run(20).margin)
-    assert eight_bits(spoiled).run(20).halt is Halt.DIVERGED
