@@ -118,3 +118,15 @@ def sbn(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Callable[..., str]:
+    """source(text): the name of a file that holds it."""
+
+    def write(text: str, name: str = "program.sbn") -> str:
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+
+    return write

@@ -1,69 +1,18 @@
-"""What each command writes, and its exit code."""
+"""`sbn run`: what it writes, and its exit code; and what any command refuses."""
 
 import base64
-import csv
 import dataclasses
-import io
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
-from marks import slow
+from sbn_command import DECREMENTS, Sbn
 
 import programs
-from vm.benchmark import growth, start
-from vm.cli import main
-from vm.command import bench
 from vm.console import chosen_unit
 
-WEIGHTS = "weights"
-
-
-class Sbn:
-    """Runs commands in this process. Afterwards `out` (bytes) and `err` are what they wrote."""
-
-    def __init__(self, capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capture = capture
-        self._monkeypatch = monkeypatch
-        self.out, self.err = b"", ""
-
-    def __call__(self, *arguments: str, stdin: bytes = b"") -> int:
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin))))
-        try:
-            code = main(arguments)
-        except SystemExit as leaving:
-            assert isinstance(leaving.code, int)
-            code = leaving.code
-        captured = self._capture.readouterr()
-        self.out, self.err = captured.out, captured.err.decode()
-        return code
-
-    @property
-    def text(self) -> str:
-        return self.out.decode()
-
-
-@pytest.fixture
-def sbn(capsysbinary, monkeypatch):
-    return Sbn(capsysbinary, monkeypatch)
-
-
-@pytest.fixture
-def source(tmp_path):
-    """source(text): the name of a file that holds it."""
-
-    def write(text: str, name: str = "program.sbn") -> str:
-        path = tmp_path / name
-        path.write_text(text)
-        return str(path)
-
-    return write
-
-
 LOOP = "loop: sbn one, zero, loop\none: .word 1\nzero: .word 0\n"
-DECREMENTS = " sbn one, x\n sbn one, x\n sbn one, x, -1\none: .word 1\nx: .word 2\n"  # three steps to a halt
 READS = """
 again:  sbn -1, x
         sbn one, x, -1          ; below 0, as the end of the input is: halt
@@ -74,6 +23,11 @@ one:    .word 1
 zero:   .word 0
 x:      .word 0
 """
+
+
+@pytest.fixture
+def sbn(capsysbinary, monkeypatch):
+    return Sbn(capsysbinary, monkeypatch)
 
 
 # --- run --------------------------------------------------------------------------------------------------------------
@@ -392,261 +346,6 @@ def test_an_unexpected_error_is_one_line_unless_a_traceback_is_asked_for(sbn, mo
     assert sbn.err == "sbn: internal error: ZeroDivisionError: out of order; run again with --traceback\n"
     assert sbn("programs", "--traceback") == 1
     assert sbn.err.startswith("Traceback ") and sbn.err.endswith("run again with --traceback\n")
-
-
-# --- asm, dis, list, programs -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("suffix", ["img", "dec", "hex", "bin", "sbn"])
-def test_an_assembled_program_runs_the_same_from_every_format(sbn, tmp_path, suffix):
-    path = tmp_path / f"greeting.{suffix}"
-    assert sbn("asm", "hello", "-o", str(path)) == 0
-    assert sbn.out == b"" and sbn.err.startswith(f"{path}: 43 words, 16-bit sbn, entry 0")
-    assert sbn("run", str(path), "--unit", "native") == 0
-    assert sbn.out == b"Hello, world!\n"
-
-
-def test_an_image_goes_to_the_program_s_name_and_never_over_the_program(sbn, source, tmp_path):
-    assert sbn("asm", source(DECREMENTS)) == 0
-    image = tmp_path / "program.img"
-    assert image.exists()
-    assert sbn("asm", str(image)) == 2
-    assert "is the program itself" in sbn.err
-    assert sbn("asm", str(image), "-o", str(tmp_path / "unnamed")) == 0
-    assert (tmp_path / "unnamed").read_bytes() == image.read_bytes()
-
-
-def test_an_image_can_be_piped(sbn, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert sbn("asm", "hello", "-o", "-") == 0
-    image = sbn.out
-    assert sbn("run", "-", "--format", "img", "--unit", "native", stdin=image) == 0
-    assert sbn.out == b"Hello, world!\n"
-    assert sbn("asm", "-", stdin=programs.source("hello").encode()) == 0
-    assert sbn.out.splitlines()[0] == image.splitlines()[0]
-    assert not list(tmp_path.iterdir())
-
-
-def test_words_alone_come_with_the_options_they_need(sbn, tmp_path):
-    path = str(tmp_path / "greeting.hex")
-    assert sbn("asm", "hello_subleq", "-o", path) == 0
-    assert sbn.err.endswith("to use it, also give --isa subleq\n")
-    assert sbn("run", path, "--isa", "subleq", "--unit", "native") == 0
-
-
-def test_a_new_program_assembles_without_a_note_runs_and_is_never_overwritten(sbn, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert sbn("new", "sums") == 0
-    assert sbn.err == "sums.sbn: a program to begin with; `sbn run sums.sbn` runs it\n"
-    assert sbn("run", "sums.sbn", "--unit", "native", stdin=b"100\n") == 0
-    assert sbn.out == b"How far? The sum is 5050\n"
-    assert "note:" not in sbn.err
-    (tmp_path / "sums.sbn").write_text("mine")
-    assert sbn("new", "sums.sbn") == 2
-    assert "sums.sbn is there already and stays as it is" in sbn.err
-    assert (tmp_path / "sums.sbn").read_text() == "mine"
-    assert sbn("new", "no/where") == 2
-    assert sbn("new", ".sbn/") == 2
-
-
-def test_the_names_of_a_program_can_be_included_in_another(sbn, source, tmp_path):
-    names, image = str(tmp_path / "names.sbn"), str(tmp_path / "p.img")
-    assert sbn("asm", source(".equ N, -3\nhalt\nmul =2, x\nx: .word 1\n"), "-o", image, "--symbols", names) == 0
-    text = (tmp_path / "names.sbn").read_text()
-    assert text == "        .equ    N, -3\n        .equ    x, 19  ; address\n"
-    (tmp_path / "here").mkdir()
-    other = source('.include "names.sbn"\n.word x, N\n', "here/other.sbn")
-    assert sbn("list", other) == 2
-    assert sbn("list", other, "-I", str(tmp_path)) == 0
-    assert re.search(r" 0 +19 +-3 ", sbn.text)
-    assert sbn("asm", "hello", "-o", image, "--symbols", image) == 2
-    assert "that is the file of -o, too" in sbn.err
-
-
-def test_raw_images_are_run_one_after_the_other(sbn, source):
-    files = source("9 -1 3 10 -1\n", "a.dec"), source("6 0 1 -1 65 10 # AB", "b.dec")
-    assert sbn("run", *files, "--unit", "native") == 0
-    assert sbn.out == b"A\n"
-    assert sbn("run", *files, "7.sbn", "--unit", "native") == 2
-    assert "7.sbn: only raw images" in sbn.err
-
-
-def test_a_disassembled_image_assembles_to_the_same(sbn, source, tmp_path):
-    assert sbn("asm", "sort", "-o", str(tmp_path / "sort.dec")) == 0
-    assert sbn("dis", str(tmp_path / "sort.dec")) == 0
-    assert sbn("asm", source(sbn.text, "again.sbn"), "-o", str(tmp_path / "again.dec")) == 0
-    assert (tmp_path / "again.dec").read_text() == (tmp_path / "sort.dec").read_text()
-
-
-def test_the_listing_shows_address_words_and_source(sbn, source):
-    assert sbn("list", source("sbn x, x, -1 ; done\nx: .word 7\n")) == 0
-    assert re.search(r"^ +0 +3 +3 +-1 +1  sbn x, x, -1 ; done$", sbn.text, re.MULTILINE)
-
-
-def test_the_programs_are_listed_with_what_they_do_and_printed(sbn):
-    assert sbn("programs") == 0
-    listed, whole, guests = (part.splitlines() for part in sbn.text.split("\n\n"))
-    assert [line.split()[0] for line in listed] == list(programs.names())
-    assert [line.split()[0] for line in whole[1:]] == list(programs.names(programs.WHOLE))
-    assert [line.split()[0] for line in guests[1:]] == list(programs.guests())
-    assert programs.description("gcd") in sbn.text
-    assert programs.guest_description("primes.bas") == "The primes up to N, by the sieve of Eratosthenes"
-    assert sbn("programs", "primes.bas") == 0
-    assert sbn.text == programs.guest("primes.bas")
-    assert sbn("programs", "whole/primesum") == 0
-    assert sbn.text == programs.source("primesum", programs.WHOLE)
-    assert sbn("programs", "gcd") == 0
-    assert sbn.text == programs.source("gcd")
-
-
-# --- units, train, explain, bench, demo -------------------------------------------------------------------------------
-
-
-def test_units_says_what_is_learned_and_refuses_damaged_weights_by_name(sbn, unit_of, trained_cache):
-    unit = unit_of("ntk")
-    damaged = trained_cache / WEIGHTS / "ntk-g3-seed7.safetensors"
-    damaged.write_bytes(b"not weights")
-    try:
-        assert sbn("units") == 0
-    finally:
-        damaged.unlink()
-    assert re.search(r"^ntk \(default\) +learned +learned +learned +template matching", sbn.text, re.MULTILINE)
-    assert re.search(r"^native +native +native +native +all$", sbn.text, re.MULTILINE)
-    assert "ntk-g3-seed7.safetensors: refused: damaged" in sbn.text
-    assert unit.tensor_hash in sbn.text
-    assert "every input enumerated" in sbn.text
-
-
-@pytest.mark.slow
-def test_train_prints_sizes_margins_and_where_the_weights_are(sbn, trained_cache):
-    arguments = ("train", "ntk", "--group", "2", "--seed", "1")
-    assert sbn(*arguments) == 0
-    assert "training 'first'" in sbn.err.splitlines()
-    path = trained_cache / WEIGHTS / "ntk-g2-seed1.safetensors"
-    assert path.exists() and str(path) in sbn.text
-    for network in ("first", "prefix", "difference", "select", "any"):
-        assert re.search(rf"^{network} +2 x \d+ .*, all +\d\.\d\d$", sbn.text, re.MULTILINE)
-    first = sbn.text
-    assert sbn(*arguments) == 0
-    assert (sbn.text, sbn.err) == (first, "these weights were trained and stored already; --force trains them again\n")
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
-    assert sbn(*arguments, "-q") == 0
-    assert sbn.err.count("weights refused") == 1 and "sbn: warning: " in sbn.err
-    assert sbn.text == first
-    assert sbn(*arguments, "-q", "--force") == 0
-    assert (sbn.text, sbn.err) == (first, "")
-
-
-@pytest.mark.slow
-def test_explain_shows_each_decision_and_the_result(sbn):
-    assert sbn("explain", "-5", "3", "--unit", "ntk-limit", "--width", "8") == 0
-    lines = sbn.text.splitlines()
-    assert lines[0].split() == "pass network output bit matched prediction threshold value margin".split()
-    differences = [line.split() for line in lines if " difference " in line]
-    assert [row[7] for row in differences] == [*"00011111"]  # -8, lowest bit first
-    assert lines[-1].startswith("-5 - 3 = -8 (unsigned 248), next pc -1 (unsigned 255) (ntk-limit, 8-bit sbn); exact")
-    assert "exact arithmetic agrees; smallest margin 1.0" in lines[-1]
-
-
-def test_explain_takes_negative_numbers_in_every_base(sbn):
-    assert sbn("explain", "-0x10", "0b11", "--unit", "native", "--target", "-0x2", "--isa", "subleq") == 0
-    assert sbn.text.startswith("-16 - 3 = -19 (unsigned 65517), next pc -2 (unsigned 65534)")
-    assert sbn("explain", "7", "-0o7", "--unit", "native", "--fall-through", "12") == 0
-    assert sbn.text.startswith("7 - -7 = 14, next pc 12 ")
-
-
-def test_only_explain_reads_arguments_as_numbers(sbn):
-    assert sbn("run", "cat", "--unit", "native", "--input-text=-0x10") == 0
-    assert sbn.out == b"-0x10"
-
-
-def test_explain_as_json_holds_the_decisions(sbn, unit_of):
-    assert sbn("explain", "5", "3", "--width", "8", "--unit", "ntk-limit", "--json") == 0
-    told = json.loads(sbn.out)
-    assert told["result"] == told["exact"] == {"difference": 2, "next_pc": 3}
-    assert told["agrees"] and 0 < told["margin"] == min(each["margin"] for each in told["decisions"])
-
-
-def test_explain_fails_where_exact_arithmetic_disagrees(sbn, monkeypatch, unit_of):
-    unit = unit_of("ntk-limit", 8)
-    params = {name: each._replace(table=each.table.at[0].multiply(-1)) for name, each in unit.params.items()}
-    monkeypatch.setattr(chosen_unit, "load", lambda *_: dataclasses.replace(unit, params=params))
-    assert sbn("explain", "5", "3", "--width", "8") == 1
-    assert "exact arithmetic DISAGREES: 2, next pc 3" in sbn.text
-
-
-QUICK = ("--seconds", "0.002", "--repeat", "1")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("ntk", "ntk-limit"),
-        pytest.param(bench.UNITS, marks=pytest.mark.slow),
-    ],
-)
-def test_bench_compares_units_alone_in_batches_and_whole_machines_with_the_reference(sbn, names, unit_of, monkeypatch):
-    monkeypatch.setattr(bench, "UNITS", names)
-    monkeypatch.setattr(bench, "WHOLE", names[1:2])
-    for name in names:
-        unit_of(name)
-    assert sbn("bench", *QUICK, "--machines", "4", "--csv", "-q") == 0
-    head, *rows = list(csv.reader(sbn.text.splitlines()))
-    assert head == list(bench.COLUMNS) and sbn.err == ""
-    ways = (["1", "off"], ["1", "on"], ["4", "off"], ["4", "on"])
-    assert [row[:3] for row in rows] == [
-        ["reference", "1", ""],
-        *([name, *way] for name in names for way in ways),
-        *([f"{names[1]} whole machine", *way] for way in ways[:2]),
-    ]
-    assert all(float(row[3]) > 0 for row in rows) and float(rows[0][4]) == 1
-    assert all((row[5] == "") == (row[2] != "on") for row in rows)
-
-
-@pytest.mark.slow
-def test_bench_says_what_the_networks_use_of_the_machine(sbn, unit_of, monkeypatch):
-    monkeypatch.setattr(bench, "UNITS", ("ntk",))
-    monkeypatch.setattr(bench, "WHOLE", ())
-    unit_of("ntk")
-    assert sbn("bench", *QUICK, "--machines", "0", "--no-start") == 0
-    lines = sbn.text.splitlines()
-    assert lines[0].split()[:3] == ["executor", "machines", "lockstep"]
-    assert lines[-1].startswith("one machine") and "measured peaks" in sbn.err.splitlines()[-1]
-
-
-@pytest.mark.slow
-def test_bench_says_what_a_start_consists_of():
-    cold, warm = start.measure(1, lambda *_: None)
-    assert (cold.kind, warm.kind) == ("cold", "warm")
-    for each in (cold, warm):
-        assert list(each.parts) == ["assembling", "importing", "weights", "machine", "loop", "running", start.REST]
-        assert sum(each.parts.values()) == pytest.approx(each.total)
-        assert all(seconds > 0 for seconds in each.parts.values())
-    assert cold.parts["weights"] > 2 * warm.parts["weights"]  # in a cold start they are proved
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("what", ["width", *slow("memory", "ensemble", "machines")])
-def test_bench_measures_and_draws_growth(sbn, unit_of, what, monkeypatch, tmp_path):
-    unit_of("ntk")
-    monkeypatch.setitem(growth.SIZES, what, growth.SIZES[what][:2])
-    monkeypatch.setattr(growth, "GROWN", ("ntk",))
-    assert sbn("bench", *QUICK, "--growth", what, "--csv", "--plot", str(tmp_path / "p.svg")) == 0
-    head, *rows = list(csv.reader(sbn.text.splitlines()))
-    assert head[1:] == ["executor", "steps/s"] and len(rows) == 2
-    assert b"<svg" in (tmp_path / "p.svg").read_bytes()
-    assert all(name == "ntk" and float(speed) > 0 for _, name, speed in rows)
-
-
-@pytest.mark.slow
-def test_the_demo_trains_proves_runs_and_breaks_the_unit(sbn, unit_of):
-    unit_of("ntk")  # the shipped weights, which the demo does not take
-    assert sbn("demo", "-q") == 0
-    assert "1. Trained in" in sbn.text and "2,200,027 in all (while it was trained" in sbn.text.replace("\n", " ")
-    assert sbn.text.count("agrees on every step") == 5
-    assert re.search(r"The reference catches it at step \d+", sbn.text)
-    assert sbn.err == ""
 
 
 def test_the_version_names_jax_device_and_cache(sbn, trained_cache):

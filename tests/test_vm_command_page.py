@@ -1,37 +1,19 @@
 """`sbn page` and `Machine.page`: what is written, and what is refused. What the page does is in test_vm_page."""
 
-import io
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sbn_command import Sbn
 
 import programs
 from vm import Machine
-from vm.cli import main
 from vm.debugger import commands
 from vm.page import document, gallery
 
 LIMIT = 1_200_000
-
-
-class Sbn:
-    """Runs commands in this process. Afterwards `out` and `err` are what they wrote."""
-
-    def __init__(self, capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capture = capture
-        self._monkeypatch = monkeypatch
-        self.out, self.err = "", ""
-
-    def __call__(self, *arguments: str, stdin: bytes = b"") -> int:
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin))))
-        code = main(arguments)
-        captured = self._capture.readouterr()
-        self.out, self.err = captured.out.decode(), captured.err.decode()
-        return code
 
 
 @pytest.fixture
@@ -51,7 +33,7 @@ def data_of(page: str) -> dict[str, Any]:
 def test_a_bundled_program_is_written_to_its_name(sbn):
     assert sbn("page", "primes") == 0
     page = Path("primes.html").read_text(encoding="utf-8")
-    assert sbn.out == "" and sbn.err == f"primes.html: {len(page.encode()):,} bytes\n"
+    assert sbn.text == "" and sbn.err == f"primes.html: {len(page.encode()):,} bytes\n"
     data = data_of(page)
     assert data["name"] == "primes" and data["description"] == programs.description("primes")
     assert data["source"]["files"][data["source"]["main"]]["text"] == programs.source("primes")
@@ -66,7 +48,7 @@ def test_a_page_has_at_most_1_200_000_bytes(sbn, name):
 
 def test_a_page_goes_to_stdout_and_its_source_comes_from_stdin(sbn):
     assert sbn("page", "-", "-o", "-", "--input-text", "17", stdin=b"x: .word 1\n") == 0
-    data = data_of(sbn.out)
+    data = data_of(sbn.text)
     assert data["name"] == "program" and data["input"] == {"bytes": "MTc=", "ended": True}
 
 
