@@ -6,12 +6,12 @@ size and the same number of updates; every seed is reported.
 
 from __future__ import annotations
 
-from learned_units.experiments import ingredients, limits, sequences
+from learned_units.experiments import by_seed, ingredients, limits, sequences
+from learned_units.experiments.by_seed import SEEDS, TRAINED
 from learned_units.experiments.ingredients import CELL, RELAXED, Ingredients
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.store import Progress
 
-SEEDS = (0, 1, 2)
 UPDATES = 800
 QUICK_UPDATES = 20
 LENGTHS = {20: 500, 256: 50, 2000: 2}  # bits, and adversarial pairs for each seed
@@ -63,16 +63,15 @@ def measure(quick: bool, progress: Progress) -> Table:
 
 def row(name: str, updates: int, lengths: dict[int, int], progress: Progress) -> tuple[Cell, ...]:
     """What one training leads to, with every seed."""
-    (kind, given), nets = NAMED[name], []
-    for k, seed in enumerate(SEEDS):
-
-        def report(part: float, loss: float, k: int = k, seed: int = seed) -> None:
-            progress(f"training '{name}', seed {seed}: loss {loss:.4f}", (k + part) / (len(SEEDS) + 1))
-
-        nets.append(ingredients.fit(kind, sequences.SUBTRACT, given, seed, updates, report))
+    kind, given = NAMED[name]
+    nets = by_seed.trained(
+        lambda seed, report: ingredients.fit(kind, sequences.SUBTRACT, given, seed, updates, report),
+        f"training '{name}', seed",
+        progress,
+    )
     cells: list[Cell] = [name]
     for length, cases in lengths.items():
-        progress(f"measuring '{name}': {length:,} bits", len(SEEDS) / (len(SEEDS) + 1))
+        progress(f"measuring '{name}': {length:,} bits", TRAINED)
         wrong = [ingredients.wrong(kind, net, sequences.SUBTRACT, length, cases, TEST_SEED) for net in nets]
         rates = [100 * each / cases for each in wrong]
         cells += [*rates, 100 * limits.upper(sum(wrong), cases * len(nets))]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from learned_units.experiments import limits, multiplying, products_tape
+from learned_units.experiments import by_seed, limits, multiplying, products_tape
+from learned_units.experiments.by_seed import SEEDS, TRAINED
 from learned_units.experiments.multiplying import Phase
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.neural_gpu.network import Network
 from learned_units.store import Progress
 
-SEEDS = (0, 1, 2)
 QUICK_PHASES = (multiplying.PHASES[0]._replace(updates=20),)
 LENGTHS = {4: 1000, 8: 1000, 16: 500, 32: 200, 64: 100, 128: 40, 256: 20, 401: 15}  # bits, and pairs for each seed
 QUICK_LENGTHS = {4: 20, 8: 10}
@@ -34,17 +34,11 @@ LEAST_PERCENT = 0.05  # below it the axis is linear
 def measure(quick: bool, progress: Progress) -> Table:
     """Train each seed; one row for each kind of factors and length."""
     phases, lengths = (QUICK_PHASES, QUICK_LENGTHS) if quick else (multiplying.PHASES, LENGTHS)
-    nets = []
-    for k, seed in enumerate(SEEDS):
-
-        def report(part: float, loss: float, k: int = k, seed: int = seed) -> None:
-            progress(f"training seed {seed}: loss {loss:.4f}", (k + part) / (len(SEEDS) + 1))
-
-        nets.append(multiplying.fit(seed, phases, report))
+    nets = by_seed.trained(lambda seed, report: multiplying.fit(seed, phases, report), "training seed", progress)
     rows: list[tuple[Cell, ...]] = []
     for name in products_tape.FACTORS:
         for length, pairs in lengths.items():
-            progress(f"measuring {name} factors of {length:,} bits", len(SEEDS) / (len(SEEDS) + 1))
+            progress(f"measuring {name} factors of {length:,} bits", TRAINED)
             rows.append(by_length(nets, name, length, pairs))
     return Table(
         "Multiplication learned end to end by a Neural GPU, by length",

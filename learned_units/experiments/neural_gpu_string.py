@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from learned_units.experiments import ingredients, limits
+from learned_units.experiments import by_seed, ingredients, limits
+from learned_units.experiments.by_seed import SEEDS, TRAINED
 from learned_units.experiments.ingredients import CELL, Ingredients
 from learned_units.experiments.sequences import ZERO, SequenceTask
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.neural_gpu import tape
 from learned_units.store import Progress
 
-SEEDS = (0, 1, 2)
 UPDATES = 3000
 QUICK_UPDATES = 20
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10)  # bits of a factor; tapes of training have up to 22 positions: 10 bits
@@ -46,16 +46,14 @@ MULTIPLY = SequenceTask("multiply", lambda length: 2 * length + 1, _multiplied)
 def measure(quick: bool, progress: Progress) -> Table:
     """Train each seed; one row for each length."""
     updates, lengths, cases = (QUICK_UPDATES, QUICK_LENGTHS, QUICK_CASES) if quick else (UPDATES, LENGTHS, CASES)
-    nets = []
-    for k, seed in enumerate(SEEDS):
-
-        def report(part: float, loss: float, k: int = k, seed: int = seed) -> None:
-            progress(f"training seed {seed}: loss {loss:.4f}", (k + part) / (len(SEEDS) + 1))
-
-        nets.append(ingredients.fit(CELL, MULTIPLY, Ingredients(curriculum=True), seed, updates, report))
+    nets = by_seed.trained(
+        lambda seed, report: ingredients.fit(CELL, MULTIPLY, Ingredients(curriculum=True), seed, updates, report),
+        "training seed",
+        progress,
+    )
     rows: list[tuple[Cell, ...]] = []
     for length in lengths:
-        progress(f"measuring {length} bits", len(SEEDS) / (len(SEEDS) + 1))
+        progress(f"measuring {length} bits", TRAINED)
         wrong = [ingredients.wrong(CELL, weights, MULTIPLY, length, cases, TEST_SEED) for weights in nets]
         total, pairs = sum(wrong), cases * len(nets)
         rows.append((length, pairs, *wrong, total / pairs, limits.upper(total, pairs)))

@@ -6,13 +6,13 @@ strings of up to 2,000 bits. Nothing is selected: every seed is reported.
 
 from __future__ import annotations
 
-from learned_units.experiments import ingredients, limits, sequences
+from learned_units.experiments import by_seed, ingredients, limits, sequences
+from learned_units.experiments.by_seed import SEEDS, TRAINED
 from learned_units.experiments.ingredients import CELL, PLAIN, Ingredients
 from learned_units.experiments.sequences import SequenceTask
 from learned_units.experiments.table import Cell, Curve, Panel, Table
 from learned_units.store import Progress
 
-SEEDS = (0, 1, 2)
 UPDATES = 800
 QUICK_UPDATES = 20
 LENGTHS = {20: 1000, 50: 300, 100: 100, 500: 10, 2000: 2}  # bits, and strings for each seed
@@ -61,16 +61,15 @@ def by_length(
     task: SequenceTask, name: str, updates: int, lengths: dict[int, int], progress: Progress
 ) -> list[tuple[Cell, ...]]:
     """The rows of one task and kind of network."""
-    kind, nets = KINDS[name], []
-    for k, seed in enumerate(SEEDS):
-
-        def report(part: float, loss: float, k: int = k, seed: int = seed) -> None:
-            progress(f"training {task.name}, {name}, seed {seed}: loss {loss:.4f}", (k + part) / (len(SEEDS) + 1))
-
-        nets.append(ingredients.fit(kind, task, Ingredients(), seed, updates, report))
+    kind = KINDS[name]
+    nets = by_seed.trained(
+        lambda seed, report: ingredients.fit(kind, task, Ingredients(), seed, updates, report),
+        f"training {task.name}, {name}, seed",
+        progress,
+    )
     rows = []
     for length, cases in lengths.items():
-        progress(f"measuring {task.name}, {name}: {length:,} bits", len(SEEDS) / (len(SEEDS) + 1))
+        progress(f"measuring {task.name}, {name}: {length:,} bits", TRAINED)
         wrong = [ingredients.wrong(kind, weights, task, length, cases, TEST_SEED) for weights in nets]
         total, strings = sum(wrong), cases * len(nets)
         rows.append((task.name, name, length, strings, *wrong, total / strings, limits.upper(total, strings)))
