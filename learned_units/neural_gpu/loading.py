@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from learned_units import store
-from learned_units.neural_gpu import acceptance, network, one_sided_loading, operands, tape, training
+from learned_units.neural_gpu import acceptance, making, network, one_sided_loading, operands, tape, training
 from learned_units.neural_gpu.network import Network
 from learned_units.neural_gpu.tape import Task
 from learned_units.neural_gpu.unit import NeuralGpuSpec
@@ -147,39 +147,33 @@ def report(manifest: NeuralGpuManifest) -> Report:
 
 def _make(task: Task, seed: int, progress: Progress) -> Made:
     """Train until a net is accepted, seed after seed. Raises WeightsError if none is."""
-    for tried in range(seed, seed + SEEDS_TRIED):
-        doing = f"training '{task.name}'" + (f", seed {tried}" if tried > seed else "")
-        trained = training.train(
-            task, tried, lambda part, loss, doing=doing: progress(f"{doing}: loss {loss:.4f}", part)
-        )
-        found = acceptance.examine(trained, task, progress)
-        if acceptance.accepted(found):
-            tensors = {name: np.asarray(tensor) for name, tensor in trained._asdict().items()}
-            fields = {
-                "seed_used": tried,
-                "maps": training.MAPS,
-                "parameters": sum(tensor.size for tensor in tensors.values()),
-                "updates": training.UPDATES,
-                "verified": _verified(found),
-            }
-            return Made(tensors, fields)
-    raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave an acceptable net for '{task.name}'")
+    return making.make(
+        training,
+        task,
+        range(seed, seed + SEEDS_TRIED),
+        lambda trained: _judged(task, trained, progress),
+        f"an acceptable net for '{task.name}'",
+        progress,
+    )
 
 
 def _prove(task: Task, tensors: Mapping[str, np.ndarray], manifest: NeuralGpuManifest, progress: Progress) -> Fields:
     del manifest
-    found = acceptance.examine(as_network(task, tensors), task, progress)
+    return _judged(task, as_network(task, tensors), progress)
+
+
+def _judged(task: Task, trained: Network, progress: Progress) -> Fields:
+    """What is known of a network, as it is written. Raises WeightsError for one that is not accepted."""
+    found = acceptance.examine(trained, task, progress)
     if not acceptance.accepted(found):
         raise WeightsError(f"the network for '{task.name}' is not acceptable here: {found}")
-    return {"verified": _verified(found)}
-
-
-def _verified(found: acceptance.Found) -> dict[str, Any]:
     return {
-        "kind": f"every pair of up to {acceptance.EXHAUSTIVE} bits, adversarial and uniform pairs of "
-        + " and ".join(map(str, acceptance.SAMPLED)),
-        "cases": found.cases,
-        "smallest_margin": found.smallest_margin,
+        "verified": {
+            "kind": f"every pair of up to {acceptance.EXHAUSTIVE} bits, adversarial and uniform pairs of "
+            + " and ".join(map(str, acceptance.SAMPLED)),
+            "cases": found.cases,
+            "smallest_margin": found.smallest_margin,
+        }
     }
 
 

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from learned_units import store
-from learned_units.neural_gpu import every_length, one_sided, one_sided_training, tape
-from learned_units.neural_gpu.every_length import Closed, NotProvedError
+from learned_units.neural_gpu import every_length, making, one_sided, one_sided_training, tape
+from learned_units.neural_gpu.every_length import NotProvedError
 from learned_units.neural_gpu.one_sided import OneSided
 from learned_units.neural_gpu.tape import Task
 from learned_units.neural_gpu.unit import NeuralGpuSpec
@@ -139,41 +139,29 @@ def report(manifest: EveryLengthManifest) -> Report:
 
 def _make(task: Task, seed: int, progress: Progress) -> Made:
     """Train until a net is proved, seed after seed. Raises WeightsError if none is."""
-    for tried in range(seed, seed + SEEDS_TRIED):
-        doing = f"training '{task.name}'" + (f", seed {tried}" if tried > seed else "")
-        trained = one_sided_training.train(
-            task, tried, lambda part, loss, doing=doing: progress(f"{doing}: loss {loss:.4f}", part)
-        )
-        try:
-            closed = every_length.prove(trained, task, progress)
-        except NotProvedError:
-            continue
-        if closed.smallest_margin < MARGIN_FLOOR:
-            continue
-        tensors = {name: np.asarray(tensor) for name, tensor in trained._asdict().items()}
-        fields = {
-            "seed_used": tried,
-            "maps": one_sided_training.MAPS,
-            "parameters": sum(tensor.size for tensor in tensors.values()),
-            "updates": one_sided_training.UPDATES,
-        }
-        return Made(tensors, fields | _found(closed))
-    raise WeightsError(f"no seed from {seed} to {seed + SEEDS_TRIED - 1} gave a net for '{task.name}' that is proved")
+    return making.make(
+        one_sided_training,
+        task,
+        range(seed, seed + SEEDS_TRIED),
+        lambda trained: _judged(task, trained, progress),
+        f"a net for '{task.name}' that is proved",
+        progress,
+    )
 
 
 def _prove(task: Task, tensors: Mapping[str, np.ndarray], manifest: EveryLengthManifest, progress: Progress) -> Fields:
     del manifest
+    return _judged(task, as_network(task, tensors), progress)
+
+
+def _judged(task: Task, trained: OneSided, progress: Progress) -> Fields:
+    """What is known of a network, as it is written. Raises WeightsError for one that is not proved."""
     try:
-        closed = every_length.prove(as_network(task, tensors), task, progress)
+        closed = every_length.prove(trained, task, progress)
     except NotProvedError as error:
         raise WeightsError(f"the network for '{task.name}' is not proved: {error}") from None
     if not closed.smallest_margin >= MARGIN_FLOOR:
         raise WeightsError(f"the network for '{task.name}' is not acceptable here: {closed}")
-    return _found(closed)
-
-
-def _found(closed: Closed) -> Fields:
-    """What is known of a network that is proved, as it is written."""
     return {
         "windows": closed.windows,
         "cells": closed.cells,
