@@ -18,7 +18,6 @@ ISAS = ("sbn", "subleq")
 WEIGHTS = ("grokked", "analytic")
 WIDTHS = (4, 5, 6, 7, 8, 9, 11, 12, 16, 17, 24, 31, 32, 33, 48, 63, 64)
 slow = pytest.mark.slow
-BY_DEFAULT = {("grokked", 16, "sbn"), ("analytic", 64, "subleq")}
 both_isas = pytest.mark.parametrize("isa", ISAS)
 both_weights = pytest.mark.parametrize("weights", WEIGHTS)
 

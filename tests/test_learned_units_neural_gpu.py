@@ -22,8 +22,6 @@ SEED = 20_151_125
 slow = pytest.mark.slow
 ISAS = ("sbn", "subleq")
 each_task = pytest.mark.parametrize("task", tape.TASKS.values(), ids=tape.TASKS)
-# The default suite trains one net, of the unit for sbn; whatever needs another is slow.
-each_isa = pytest.mark.parametrize("isa", ["sbn", pytest.param("subleq", marks=slow)])
 
 
 @pytest.fixture(scope="module")

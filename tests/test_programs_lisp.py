@@ -13,7 +13,6 @@ from vm import Halt, Machine
 from vm.reference import ReferenceMachine, Stop
 
 FEW = 260  # cells with which all of them are soon used up
-FACTORIAL = "(define (f n) (if (= n 0) 1 (* n (f (- n 1)))))"
 
 
 @functools.cache

@@ -15,7 +15,6 @@ SCOPES = [
     {"name": "Symbols", "presentationHint": "locals", "variablesReference": SYMBOLS, "expensive": False},
     {"name": "Last learned step", "variablesReference": LEARNED, "expensive": True},
 ]
-STATE = ("$pc", "$step")
 
 
 def of(session: Session, reference: int) -> list[dict[str, Any]]:

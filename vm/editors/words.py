@@ -11,7 +11,6 @@ OPERATION, DIRECTIVE, RELATION = "operation", "directive", "relation"
 NUMBER, STRING, COMMENT = "number", "string", "comment"
 DEFINITIONS = (LABEL, CONSTANT, MACRO, PARAMETER)
 RELATIONS = ("lt", "le", "gt", "ge", "eq", "ne", "not")
-CONDITIONAL = ("if", "while", "until", ".when", ".unless")
 _TOKEN = re.compile(
     r"""(?P<string>"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)|(?P<comment>(?:;|\#|//).*)"""
     r"""|(?P<directive>\.[A-Za-z_]\w*)|(?P<name>[A-Za-z_]\w*)(?P<colon>[ \t]*:)?|(?P<number>\d\w*)""",
