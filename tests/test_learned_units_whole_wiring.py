@@ -7,15 +7,14 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from bit_formulas import value
 from marks import slow
 
 from learned_units.circuits.machine_grouped import schedule, template_sets
 from learned_units.circuits.passes import Pass, Pick, Read, Spread, run_schedule
 from learned_units.proof import whole_wiring
 from learned_units.proof.enumeration import VerificationError
-from learned_units.proof.whole_wiring import All, Bit, Choice, Formula, Not
+from learned_units.proof.formulas import symbols
 from learned_units.whole import grouped
 
 SIZES = [(3, 4), (15, 4), (5, 5), (8, 8), (32, 8), (9, 9), (33, 12), (16, 17), (3, 64)]
@@ -106,56 +105,11 @@ def test_two_rows_at_once_are_refused():
         whole_wiring.check_passes(steps, 5, 4, "sbn")
 
 
-# --- formulas ---------------------------------------------------------------------------------------------------------
-
-
-def value(formula: Formula, known: dict[str, np.ndarray]) -> bool:
-    """What a formula is where all fields are known."""
-    if isinstance(formula, int):
-        return bool(formula)
-    if isinstance(formula, Bit):
-        return bool(known[formula.field][formula.index])
-    if isinstance(formula, Not):
-        return not value(formula.of, known)
-    if isinstance(formula, Choice):
-        return value(formula.yes if value(formula.flag, known) else formula.no, known)
-    of = (value(each, known) for each in formula.of)
-    return all(of) if isinstance(formula, All) else any(of)
-
-
-made = st.recursive(
-    st.one_of(st.sampled_from([0, 1]), st.builds(Bit, st.just("x"), st.integers(0, 3))),
-    lambda inner: st.one_of(
-        st.builds(whole_wiring.opposite, inner),
-        st.builds(whole_wiring.all_of, st.lists(inner, max_size=3)),
-        st.builds(whole_wiring.some_of, st.lists(inner, max_size=3)),
-        st.builds(whole_wiring.choice, inner, inner, inner),
-    ),
-    max_leaves=12,
-)
-
-
-@given(made, made, made, st.lists(st.booleans(), min_size=4, max_size=4))
-def test_a_formula_that_is_simplified_says_the_same(one, other, third, x):
-    known = {"x": np.array(x)}
-    of = [value(each, known) for each in (one, other, third)]
-    assert value(whole_wiring.opposite(one), known) is not of[0]
-    assert value(whole_wiring.all_of((one, other, third)), known) is all(of)
-    assert value(whole_wiring.some_of((one, other, third)), known) is any(of)
-    assert value(whole_wiring.choice(one, other, third), known) is (of[1] if of[0] else of[2])
-
-
-@given(st.integers(0, 15), st.integers(0, 15))
-def test_a_word_equals_a_number_where_all_its_bits_do(word, number):
-    known = {"x": np.array([word >> i & 1 for i in range(4)])}
-    assert value(whole_wiring.equals(whole_wiring.symbols("x", 4), number), known) is (word == number)
-
-
 @pytest.mark.parametrize(("cells", "word_bits"), [(11, 9), *slow((5, 4), (40, 12))])
 def test_the_formulas_of_a_pass_are_what_the_networks_write(cells, word_bits):
     steps = schedule(cells, word_bits, "sbn")
     run = whole_wiring._Run(steps, "it", word_bits)
-    run.fields = {"pc": whole_wiring.symbols("pc", word_bits), "one": [1]}
+    run.fields = {"pc": symbols("pc", word_bits), "one": [1]}
     run.passes("decode pc")
     pcs = np.array([0, 1, cells - 3, cells - 2, cells, 1 << (word_bits - 1), (1 << word_bits) - 1])
     counters = (pcs >> np.arange(word_bits)[:, None] & 1).astype(np.float32)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -163,6 +163,21 @@ class StateTemplates:
                     rows[first + asserted, place[asserted]] = 1
         return rows
 
+    def listed(self) -> Iterator[tuple[list[tuple[int, int]], list[int]]]:
+        """Template by template: the state bits it needs, each with its value, and those it asserts.
+
+        One that needs a 1 outside its field never matches, and is left out.
+        """
+        for family in self.families:
+            index = np.indices(family.axes).reshape(len(family.axes), -1)
+            needs = [self._places(condition, index) for condition in family.when]
+            gives = [self._places(assertion, index) for assertion in family.then]
+            for column in range(family.size):
+                needed = [pair for each in needs for pair in _said(each, column)]
+                if (-1, 1) not in needed:
+                    asserted = [place for each in gives for place, value in _said(each, column) if value and place >= 0]
+                    yield [pair for pair in needed if pair[0] >= 0], asserted
+
     def label_counts(self) -> np.ndarray:
         """How many templates assert each bit (c in the formulas): int [state_bits]."""
         counts = np.zeros(self.state_bits, int)
@@ -245,6 +260,12 @@ class StateTemplates:
                 here = at % length
                 counted = _window(jnp.expand_dims(counted, dimension), dimension, -here, length)
         return counted
+
+
+def _said(term: tuple[np.ndarray, np.ndarray], column: int) -> list[tuple[int, int]]:
+    """What a term says of state bits at one index: (bit, or -1 outside its field; 1 or 0)."""
+    places, values = (each[:, column].tolist() for each in term)
+    return [(place, int(value > 0)) for place, value in zip(places, values, strict=True) if value]
 
 
 def _window(field: jax.Array, dimension: int, shift: int, length: int) -> jax.Array:

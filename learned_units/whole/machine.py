@@ -107,15 +107,16 @@ def load_whole(
 def _loaded(
     cells: int, word_bits: int, isa: str, unit: str, form: str, seed: int, progress: Progress | None
 ) -> WholeMachine:
-    if form == "grouped":
-        from learned_units.proof import whole_wiring
+    from learned_units.proof import whole_templates, whole_wiring
 
+    if form == "grouped":
         whole_wiring.check(cells, word_bits, isa)
         spec = Grouped(cells, word_bits, isa)
         if unit == "ntk-limit":
             return WholeMachine(unit, spec, grouped.limit_params(), "closed form of seven networks")
         params, manifest = whole_grouped.obtain(seed, progress)
         return WholeMachine(unit, spec, params, whole_grouped.describe(manifest), manifest.seed_used, manifest)
+    whole_templates.check(cells, word_bits, isa)
     spec = OneNetwork(cells, word_bits, isa)
     if unit == "ntk":
         params, manifest = whole_one.obtain(spec, seed, progress)
