@@ -57,6 +57,7 @@ def test_the_unit_that_is_given_bits_is_proved_listed_and_certified(stored_of, s
     code, out, _ = sbn("verify", "--unit", "ntk-bits")
     text = " ".join(out.split())
     assert (code, "11,681 in all" in text, "docs/ntk_bits.md has the argument" in text) == (0, True, True)
+    assert "(in another order of float32 sums, less by 0.1" in text
     claim = store.load(stored, {})[1]["claims"]["proof"]
     assert (claim["cases"], claim["smallest_margin"] >= 0.25) == (11_681, True)
     code, out, _ = sbn("units")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from learned_units.store import Manifest
 
-# Two orders of summation of one decision differ by less than this. Margins are in half gaps, 0.03 at the smallest; sums
-# of up to 10^4 float32 terms of order 1e-2 differ by less than 1e-5, which is 3e-4 of that.
+# What is put down to the order of summation, in half gaps. Measured, float32 differs from real numbers by less than a
+# hundredth of this; the bound for all orders (`proof/rounding.py`) is larger, but a run that comes near it is suspect.
 MARGIN_ROUNDING = 1e-3
 
 OTHER_WEIGHTS = "these are not the weights that were verified"

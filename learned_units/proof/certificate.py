@@ -27,7 +27,7 @@ from learned_units.circuits.algorithm import Algorithm, Rewrite
 from learned_units.circuits.state_templates import TemplateList
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks import kernel, limit
-from learned_units.proof import counting
+from learned_units.proof import counting, rounding
 from learned_units.unit import Unit
 from learned_units.units.ntk import NtkSpec, WiredSpec
 from learned_units.weights.ensembles import EnsembleManifest
@@ -220,10 +220,23 @@ def of_unit(unit: Unit, steps: int) -> Certificate | None:
             0.0,
             f"every output of the {verified.inputs:,} inputs the networks can receive, composed at "
             f"{'4 to 64' if unit.spec.enumerable else unit.word_bits} bits",
-            f"float32 sums in another order differ by less than the smallest margin, {verified.smallest_margin:.2g} "
-            "half gaps",
+            _rounding(unit),
         )
     return estimate(sampled_loads(unit), {name: [z] for name, z in _sampled(unit).items()}, steps)
+
+
+def _rounding(unit: Unit) -> str:
+    """What a proof by enumeration takes for granted of float32, wherever the unit runs."""
+    assert unit.manifest is not None
+    margins = {name: each["smallest_margin"] for name, each in unit.manifest.written["networks"].items()}
+    smallest = unit.manifest.verified.smallest_margin
+    taken = rounding.in_any_order(margins, unit.params)
+    if taken is None:
+        return f"float32 sums in another order differ by less than the smallest margin, {smallest:.2g} half gaps"
+    return (
+        f"float32, with sums in any order: another order changes a margin by {taken:.2g} half gaps at most, and the "
+        f"smallest margin is {smallest:.2g}"
+    )
 
 
 def sampled_loads(unit: Unit) -> list[Load]:

@@ -3,16 +3,10 @@
 The hidden sums of a half are added up once. An input then costs one addition, the cut at 0 and the output layer, in
 tiles of hidden units that stay in the caches.
 
-How far rounding can move a margin. Let F be the prediction in real numbers, of the float32 weights, times the root of
-n. Sums of k float32 terms, in whatever order, differ from the real sum by at most gamma(k) = k u / (1 - k u) times the
-sum of absolute values, u = 2^-24. So the hidden layer and the output layer together differ from F by at most
-
-    gamma(units) * sum_u |v_u| h_u  +  2 gamma(positions) * sum_u |v_u| sum_p |w_pu|
-
-for any order of summation. The first sum is at most that of the low half alone and that of the high half alone, as
-relu(l + h) <= relu(l) + relu(h); the second is theirs added. The unit itself may sum in any order; the sums made here
-are of TILE terms and then of the tiles. A decision is settled where its margin here exceeds both bounds together (and
-the few roundings of the scaling and the threshold): then it is right in whatever order the unit adds.
+How far rounding can move a margin is told by `rounding.py`, here for each input: the sum over |v_u| h_u is at most that
+of the low half alone and that of the high half alone, and the other one is theirs added. The unit itself may sum in any
+order; the sums made here are of TILE terms and then of the tiles. A decision is settled where its margin here exceeds
+the bounds of both together: then it is right in whatever order the unit adds.
 """
 
 from __future__ import annotations
@@ -28,13 +22,12 @@ import numpy as np
 from learned_units import devices, interrupts
 from learned_units.circuits.templates import TemplateSet
 from learned_units.networks.ensemble import PRECISION, EnsembleParams
+from learned_units.proof.rounding import SCALING, gamma
 from learned_units.proof.word_inputs import Halves
 from learned_units.unit import smallest_margin
 
 TILE = 512  # hidden units
 ROWS = 1 << 12  # inputs evaluated at once
-UNIT_ROUNDOFF = 2.0**-24
-SCALING = 64 * UNIT_ROUNDOFF  # of scaling, threshold and division on either side, relative to what is subtracted
 
 
 class Counted(NamedTuple):
@@ -151,16 +144,11 @@ def _margins(low: _Half, high: _Half, outer: jax.Array, table: jax.Array) -> tup
     scale = jax.lax.rsqrt(jnp.maximum(number, 1).astype(jnp.float32))[..., None, None]
     half_gap = table[0][number]
     threshold = jnp.moveaxis(table[1:][:, number], 0, -1)[..., None]
-    of_cut = _gamma(tiles * TILE) + _gamma(TILE + tiles)
-    of_size = 2 * 2 * _gamma(value.shape[-1])
+    of_cut = gamma(tiles * TILE) + gamma(TILE + tiles)
+    of_size = 2 * 2 * gamma(value.shape[-1])
     moved = [of_cut * each.cut + of_size * each.size for each in (low, high)]
     moved = moved[0].reshape(1, -1, *value.shape[2:]) + moved[1].reshape(-1, 1, *value.shape[2:])
     distance = (low.side[None] + high.side[:, None]) * (value * scale - threshold)
     rounding = moved * scale + SCALING * (jnp.abs(value * scale) + jnp.abs(threshold))
     surplus = distance - np.float32(1.01) * rounding  # the bound is rounded itself
     return smallest_margin(distance, (-2, -1)) / half_gap, smallest_margin(surplus, (-2, -1)) / half_gap
-
-
-def _gamma(terms: int) -> float:
-    """How far a float32 sum can be from the real one, relative to the sum of absolute values, in any order."""
-    return terms * UNIT_ROUNDOFF / (1 - terms * UNIT_ROUNDOFF)

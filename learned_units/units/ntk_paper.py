@@ -35,7 +35,7 @@ WIDTH = 256  # of each network; at half of it gradient descent fails
 NETWORKS_TRIED = (30, 100, 200, 300, 600, 1000)  # in turn, for each ensemble
 BLOCK = 256  # inputs predicted at once: what their hidden units take is 0.1 GB at most
 # In half gaps. Where one template is matched, what it does not assert stands the tolerance, 0.002 half gaps, from the
-# threshold. Two orders of summation differ by less than a tenth of the floor.
+# threshold. Orders of summation that were tried differ by a fiftieth of the floor; the bound for all is above it.
 MARGIN_FLOOR = 1e-3
 SEEDS_TRIED = 4
 

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 NETWORKS = 2  # networks in an ensemble: of the same total width, fewer and wider ones are closer to their limit
 INITIALISATION = "mirrored"
 ENUMERABLE_GROUP = 8  # positions a network may serve for its inputs to be enumerated
-# Margins are measured in half gaps between 0 and 1 matched template. A decision made with a margin of a quarter keeps
-# its side under any error below a quarter of the half gap, which at n = 8 is 0.03: float32 sums of up to 10^4 terms of
-# order 1e-2, in whatever order, differ by less than 1e-5.
+# Margins are measured in half gaps between 0 and 1 matched template. What another order of float32 sums can change of
+# them is bounded (`proof/rounding.py`), and below 0.13 for the shipped weights.
 MARGIN_FLOOR = 0.25
 Z_FLOOR = 8.0
 LARGEST_ERROR = 0.9  # of a prediction at finite width, in half gaps, where inputs are sampled

@@ -164,8 +164,9 @@ def _prove(unit: Unit, spec: WiredSpec, floor: float | None, talk: Talk) -> dict
     claim = _claim(found.values())
     terminal.prose(
         f"Proved in {time.monotonic() - began:.1f} s: each network gives the right answer on every input it can "
-        f"receive, {claim['cases']:,} in all, smallest margin {format_margin(claim['smallest_margin'], 3)}, "
-        f"and {schedules} schedules (4 to 64 bits, both instruction sets) compose them to subtraction and branch; "
+        f"receive, {claim['cases']:,} in all, smallest margin {format_margin(claim['smallest_margin'], 3)} "
+        f"({_in_any_order(found, unit.params)}), and {schedules} schedules (4 to 64 bits, both instruction sets) "
+        "compose them to subtraction and branch; "
         f"{ARGUMENTS.get(unit.name, 'docs/verification.md')} has the argument."
     )
     return claim
@@ -216,6 +217,16 @@ def _enumerate(
     return found, None
 
 
+def _in_any_order(found: Mapping[str, Enumeration], params: Mapping[str, Any]) -> str:
+    """What the order in which float32 sums are made can change of margins, in words."""
+    from learned_units.proof import rounding
+
+    taken = rounding.in_any_order({name: each.smallest_margin for name, each in found.items()}, params)
+    if taken is None:
+        return "as float32 sums are made here; for other orders this is no proof"
+    return f"in another order of float32 sums, less by {format_margin(taken, 3)} at most"
+
+
 def _claim(found: Iterable[Enumeration]) -> dict[str, Any]:
     """What the enumeration of some networks shows, for a manifest."""
     from learned_units.unit import weakness
@@ -258,9 +269,10 @@ def _run_whole(options: argparse.Namespace, talk: Talk) -> int:
     terminal.prose(
         f"Proved in {time.monotonic() - began:.1f} s: each network of the whole machine gives the right answer on "
         f"every input it can receive, {claim['cases']:,} in all, smallest margin "
-        f"{format_margin(claim['smallest_margin'], 3)}; and the passes make one instruction of them, for every memory, "
-        f"pc and fault bit, at {sizes} sizes from 3 cells of 4 bits to 256 of 16, both instruction sets. Any other "
-        "size is checked when it is loaded. docs/whole_machine.md has the argument."
+        f"{format_margin(claim['smallest_margin'], 3)} ({_in_any_order(found, params)}); and the passes make one "
+        f"instruction of them, for every memory, pc and fault bit, at {sizes} sizes from 3 cells of 4 bits to 256 of "
+        "16, both instruction sets. Any other size is checked when it is loaded. docs/whole_machine.md has the "
+        "argument."
     )
     shared_sets = [name for name in sets if name not in own]
     files = [
