@@ -226,7 +226,7 @@ def test_a_literal_set_with_any_one_fault_is_refused(mutant):
 
 
 def rewired(steps: tuple[Pass, ...]):
-    """Every schedule with one pass left out or shortened, or one wire moved or cut."""
+    """Every schedule with one pass left out or shortened, or one wire moved, cut or added."""
     for k, step in enumerate(steps):
         before, after = steps[:k], steps[k + 1 :]
         yield (*before, *after)
@@ -247,6 +247,7 @@ def rewired(steps: tuple[Pass, ...]):
             changed.append(
                 dataclasses.replace(step, writes=(*step.writes[:w], (output, f"{field}'"), *step.writes[w + 1 :]))
             )
+            changed.append(dataclasses.replace(step, writes=(*step.writes[:w], (output, "C"), *step.writes[w:])))
         for each in changed:
             yield (*before, each, *after)
 

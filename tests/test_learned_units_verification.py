@@ -100,7 +100,7 @@ def test_the_paper_form_is_wired_right_at_every_width():
 
 
 def rewired(steps: tuple[Pass, ...]):
-    """Every schedule with one pass left out, doubled, renamed or shortened, or one wire moved, swapped or cut."""
+    """Every schedule with one pass left out, doubled, renamed or shortened, or one wire moved, cut or added."""
     for k, step in enumerate(steps):
         before, after = steps[:k], steps[k + 1 :]
         yield f"pass {k} left out", (*before, *after)
@@ -119,6 +119,10 @@ def rewired(steps: tuple[Pass, ...]):
             writes = [*step.writes]
             writes[w] = (output, field + "'")
             changed.append((f"{output} written elsewhere", dataclasses.replace(step, writes=tuple(writes))))
+            for other in ("a", "x", "C"):  # the last one of an output would be what a dictionary of them says
+                if other != field:
+                    writes = (*step.writes[:w], (output, other), *step.writes[w:])
+                    changed.append((f"{output} written to {other} too", dataclasses.replace(step, writes=writes)))
         for what, mutant in changed:
             yield f"pass {k} {what}", (*before, mutant, *after)
     yield "select again", (*steps, steps[-1])

@@ -176,7 +176,7 @@ def weakest(template_set: TemplateSet | LiteralSet, params: Any, inputs: np.ndar
 def check_specifications(
     sets: Mapping[str, TemplateSet | LiteralSet], meanings: Mapping[str, Meaning] | None = None
 ) -> int:
-    """Lemma 2: each set says what its name says, over every assignment of its lines. Returns their number.
+    """Lemma 5: each set says what its name says, over every assignment of its lines. Returns their number.
 
     meanings: those of the template sets, unless others are given.
 
@@ -253,8 +253,13 @@ MEANINGS: dict[str, Meaning] = {
 }
 
 
+def only(wires: Iterable[tuple[str, Any]], wanted: Mapping[str, Any]) -> bool:
+    """Whether the wires of a pass are these and no more: an output can be written to a second field, too."""
+    return set(wires) == set(wanted.items())
+
+
 def check_schedule(word_bits: int, isa: str, group: int) -> None:
-    """Lemma 3: the wiring of one width and instruction set. Raises VerificationError naming the pass."""
+    """Lemma 7: the wiring of one width and instruction set. Raises VerificationError naming the pass."""
     check_steps(schedule(word_bits, isa, group), word_bits, isa, group, f"the {word_bits}-bit {isa} schedule")
 
 
@@ -273,42 +278,42 @@ def check_steps(given: Iterable[Pass], word_bits: int, isa: str, group: int, whe
     first = following("first")
     require(first.positions == word_bits, "does not begin with first on all bits")
     below = {"a": Read("a"), "b": Read("b"), "a_below": Read("a", 1), "b_below": Read("b", 1)}
-    require(dict(first.reads) == below and dict(first.writes) == {"x": "x", "G": "G", "P": "P"}, "miswires first")
+    require(only(first.reads, below) and only(first.writes, {"x": "x", "G": "G", "P": "P"}), "miswires first")
     span = FIRST_SPAN
     while steps and steps[0].network == "prefix":
         step = steps.pop(0)
         wanted = {f"{name}{t}": Read(name, t * span) for t in range(RADIX) for name in "GP"}
-        require(step.positions == word_bits and dict(step.reads) == wanted, f"miswires prefix at span {span}")
-        require(dict(step.writes) == {"G": "G", "P": "P"}, f"loses the prefix at span {span}")
+        require(step.positions == word_bits and only(step.reads, wanted), f"miswires prefix at span {span}")
+        require(only(step.writes, {"G": "G", "P": "P"}), f"loses the prefix at span {span}")
         span *= RADIX
     step = following("difference")
     wanted = {f"{name}{t}": Read(name, 1 + t * span) for t in range(DIFFERENCE_TERMS) for name in "GP"}
     wanted.pop(f"P{DIFFERENCE_TERMS - 1}")
     require(step.positions == word_bits, "does not compute every bit of d")
-    require(dict(step.reads) == wanted | {"x": Read("x")} and dict(step.writes) == {"d": "d"}, "miswires difference")
+    require(only(step.reads, wanted | {"x": Read("x")}) and only(step.writes, {"d": "d"}), "miswires difference")
     require(DIFFERENCE_TERMS * span >= word_bits - 1, f"leaves borrows over {DIFFERENCE_TERMS * span} bits out")
     taken = Spread("d", word_bits - 1)
     if isa == "subleq":
         count, source = word_bits, "x"
         while steps and steps[0].network == "any":
             step = steps.pop(0)
-            wired = dict(step.reads) == {"bit": Read(source)} and dict(step.writes) == {"some": "nonzero"}
+            wired = only(step.reads, {"bit": Read(source)}) and only(step.writes, {"some": "nonzero"})
             require(wired and step.positions == count, f"miswires the zero flag over {count} bits")
             count, source = -(-count // any_group(group)), "nonzero"
         require(count == 1, f"leaves {count} zero flags")
         step = following("select")
         wanted = {"flag": Spread("nonzero", 0), "yes": Read("d", 1 - word_bits), "no": Read("one")}
-        require(step.positions == 1 and dict(step.reads) == wanted, "miswires the branch decision")
-        require(dict(step.writes) == {"chosen": "taken"}, "loses the branch decision")
+        require(step.positions == 1 and only(step.reads, wanted), "miswires the branch decision")
+        require(only(step.writes, {"chosen": "taken"}), "loses the branch decision")
         taken = Spread("taken", 0)
     step = following("select")
     wanted = {"flag": taken, "yes": Read("C"), "no": Read("F")}
     require(step.positions == word_bits and not steps, "does not end with one select of every bit of pc")
-    require(dict(step.reads) == wanted and dict(step.writes) == {"chosen": "pc"}, "miswires the next pc")
+    require(only(step.reads, wanted) and only(step.writes, {"chosen": "pc"}), "miswires the next pc")
 
 
 def check_composition(group: int) -> int:
-    """Lemmas 2 and 3 at every width this group serves and for both instruction sets. Returns the number of schedules.
+    """Lemmas 5 and 7 at every width this group serves and for both instruction sets. Returns the number of schedules.
 
     A group that serves a whole word is checked at that width alone.
     """

@@ -26,7 +26,7 @@ from learned_units.catalog import ISAS
 from learned_units.circuits.literals import LiteralSet
 from learned_units.circuits.majorities import GROUP, literal_sets, schedule
 from learned_units.circuits.passes import Pass, Prediction, Read, Source, Spread
-from learned_units.proof.enumeration import Meaning, VerificationError, check_specifications
+from learned_units.proof.enumeration import Meaning, VerificationError, check_specifications, only
 
 
 class Specified(NamedTuple):
@@ -104,7 +104,7 @@ def check_schedule(word_bits: int, isa: str) -> None:
     def following(network: str, positions: int, reads: dict[str, Source], writes: dict[str, str], what: str) -> None:
         require(bool(steps) and steps[0].network == network, f"lacks {what}")
         step: Pass = steps.pop(0)
-        right = step.positions == positions and dict(step.reads) == reads and dict(step.writes) == writes
+        right = step.positions == positions and only(step.reads, reads) and only(step.writes, writes)
         require(right, f"miswires {what}")
 
     def choice(positions: int, flag: Spread, yes: Read, no: Read, chosen: str, what: str) -> None:

@@ -272,7 +272,7 @@ def _report(word_bits: int, manifest: PaperManifest) -> Report:
 
 
 def _check_composition(word_bits: int) -> int:
-    """Lemmas 2 and 3 of `proof/enumeration.py` for words of this width. Returns the number of schedules."""
+    """Lemmas 5 and 7 of docs/verification.md for words of this width. Returns the number of schedules."""
     from learned_units.proof import enumeration
 
     enumeration.check_specifications(subtract_branch.template_sets(word_bits))
