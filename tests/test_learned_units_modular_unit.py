@@ -11,6 +11,7 @@ from learned_units import Unit, WeightsError, catalog, load_unit
 from learned_units.modular import loading
 from learned_units.modular.network import answers, every_input
 from learned_units.modular.unit import MODULUS, ModularSpec
+from learned_units.proof import rounding
 from learned_units.weights import recipes as weights_by_recipe
 
 SEED = 240_603_495
@@ -42,6 +43,16 @@ def test_the_expert_is_right_on_every_input_it_can_receive(weights, modular):
     classes, margins = answers(modular(weights).params, rows)
     assert np.asarray(classes).tolist() == [(a - b) % 32 for a, b in rows.tolist()]
     assert np.asarray(margins).min() >= loading.MARGIN_FLOOR
+
+
+@both_weights
+def test_no_order_of_summation_changes_an_answer(weights, modular):
+    """Two sums of one output in float32, each in any order, differ by less than a thousandth of the gap."""
+    inner, outer = (np.asarray(each, np.float64) for each in modular(weights).params[:2])
+    squares = (inner[0][:, None] + inner[1][None]) ** 2  # [a, b, units]; each is rounded three times
+    *_, second, first = np.moveaxis(np.sort(squares @ outer, axis=-1), -1, 0)
+    apart = 2 * rounding.gamma(len(outer) + 3) * (squares @ np.abs(outer)).max(-1)
+    assert 0 < (apart / (first - second)).max() < 1e-3
 
 
 def test_the_digits_compose_to_a_difference_whatever_the_borrow():

@@ -129,7 +129,7 @@ def test_training_and_the_list_of_units_say_what_was_never_trained_on(sbn):
     assert code == 0 and "512 of 1,024" in out and "1,024, all" in out and "were never trained on" in out
     code, out, _ = sbn("units")
     assert code == 0 and "modular-seed0.safetensors: any word width, seed 0, 256 units" in out
-    assert "borrow threading" in out
+    assert "borrow threading, zero test" in out
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,14 @@ FRACTION = 0.5  # of the table of a - b, trained on
 MARGIN_FLOOR = 0.25  # of the smallest margin over the whole table: room for any order of summation, and to spare
 SEEDS_TRIED = 8
 
-GLUE = "digit slicing, readings of the one-hot output, borrow threading, select"
+GLUE = "digit slicing, readings of the one-hot output, borrow threading, zero test, select"
 GROKKED = Scope(
     sentence=(
         "One two-layer network with quadratic activation, trained by gradient descent on half of the table of a - b "
         "modulo 32 until it was right on all of it (grokked), computes every digit of the difference in base 16 in two "
-        "evaluations. The digit, its borrow, the sign and the zero test are sums over the network's one-hot output. "
-        "Cutting words into digits, handing on the borrow and choosing the next pc by the decision are not learned."
+        "evaluations. The digit, its borrow and the sign are sums over the network's one-hot output. Cutting words "
+        "into digits, handing on the borrow, telling a difference of 0 from its bits (for subleq) and choosing the "
+        "next pc by the decision are not learned."
     ),
     difference="learned",
     decision="learned",
@@ -41,8 +42,8 @@ GROKKED = Scope(
 ANALYTIC = Scope(
     sentence=(
         "The same network with weights that were written down, not trained: cosines of random phases, a draw that was "
-        "checked on every input. Cutting words into digits, handing on the borrow and choosing the next pc by the "
-        "decision are native."
+        "checked on every input. Cutting words into digits, handing on the borrow, telling a difference of 0 from "
+        "its bits (for subleq) and choosing the next pc by the decision are native."
     ),
     difference="analytic",
     decision="analytic",

@@ -5,7 +5,7 @@ For digit k of A - B:    t_k = a_k - b_k mod 32         all digits at once
 a_k - b_k - borrow_k lies in -16 .. 15, so modulo 32 nothing is lost: the digit of the difference is u_k mod 16 and the
 borrow into the next digit is u_k >= 16. Both evaluations are of the same network. Its outputs become a one-hot vector
 (the threshold), and everything else is read off that vector by sums of its entries: the one-hot input of the next
-evaluation, the bits of the digit, the borrow, and whether the digit is 0.
+evaluation, the bits of the digit, the borrow. That all bits are 0, which subleq asks for, is told natively.
 """
 
 from __future__ import annotations
