@@ -127,7 +127,7 @@ def rounding_bound(network: OneSided) -> float:
 
     With u = 2^-24, m maps and A the largest sum of sizes of the weights of one output: a sum z is off by
     e = (2 m + 3) u A at most, a gate by e/2 + u, the product r z_c by e + A (e/2 + u) + u A, and a mixture of numbers
-    in -1..1 by that, twice a gate's error and 4 u. Derived in docs/neural_gpu.md.
+    in -1..1 by that, twice a gate's error and 8 u. Derived in docs/neural_gpu.md.
     """
     maps = network.embedding.shape[1]
     wide = _wide(network)
