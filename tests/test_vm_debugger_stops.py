@@ -71,6 +71,19 @@ def test_every_kind_of_stop_comes_back_with_its_commands_its_ignored_hits_and_wh
     assert {point.kind for point in other.points} == {"break", "watch", "value", "rwatch", "margin", "divergence"}
 
 
+def test_that_divergence_is_not_stopped_at_is_saved_too(file: str) -> None:
+    session, other = session_of(), session_of()
+    for command in ("break loop", "delete divergence", f"save {file}"):
+        execute(session, command)
+    execute(other, f"source {file}")
+    assert stops_of(other) == stops_of(session) and not other.checks
+    execute(other, f"source {file}")  # where it is deleted already
+    execute(other, "break divergence")
+    execute(other, f"save {file}")
+    execute(session, f"source {file}")
+    assert other.checks and "divergence" not in Path(file).read_text()
+
+
 def test_hits_that_were_counted_off_before_saving_stay_counted_off(file: str) -> None:
     session, other = session_of(), session_of()
     execute(session, "break loop")

@@ -191,8 +191,9 @@ TABLE: tuple[Command, ...] = (
         "commands 2 print [counter]; continue", stopping.commands, STOPPING,
     ),
     Command(
-        "delete", ("d",), "delete N|all", "Delete one breakpoint or watch, or all of them.", "delete all",
-        stopping.delete, STOPPING, ("all",),
+        "delete", ("d",), "delete N|divergence|all",
+        "Delete one breakpoint or watch, or all of them; or the stop at divergence, and with it the comparison.",
+        "delete all", stopping.delete, STOPPING, ("all", "divergence"),
     ),
     Command(
         "disable", (), "disable N|all", "Pass over a stop, or all of them but divergence, until it is enabled again.",

@@ -16,7 +16,8 @@ MAX_DEPTH = 10  # of scripts that read scripts
 def save(session: Session, text: str) -> str:
     if not text:
         raise CommandError("`save` needs a file", "usage: save FILE")
-    lines = []
+    # That one is there from the start, so only its absence is told.
+    lines = [] if session.checks else [f"delete {points.DIVERGENCE}"]
     for point in session.points:
         if point.kind == points.DIVERGENCE:
             continue

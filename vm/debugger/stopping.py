@@ -137,8 +137,12 @@ def delete(session: Session, text: str) -> str:
         for point in [point for point in session.points if point not in kept]:
             session.delete_point(point.number)
         return "nothing is stopped at any more" + (" but divergence" if kept else "")
+    if text == points.DIVERGENCE:
+        text = next((str(point.number) for point in session.points if point.kind == points.DIVERGENCE), "")
+        if not text:
+            return "divergence is not stopped at"  # no error: what `save` wrote may be carried out twice
     if text != points.LAST and not re.fullmatch("[0-9]{1,9}", text):
-        raise CommandError("`delete` needs the number of a stop, or `all`", "`info` lists them")
+        raise CommandError("`delete` needs the number of a stop, `divergence` or `all`", "`info` lists them")
     was_checking = session.checks
     number = session.point(text).number
     session.delete_point(number)
