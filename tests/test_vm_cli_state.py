@@ -64,7 +64,7 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "saved to" in said, said
+    assert process.returncode == 130 and f"saved to {state}; go on with --resume {state}" in said, said
     assert main(["run", str(source), "--resume", str(state), "--max-steps", "10"]) == 1
 
 

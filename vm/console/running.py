@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -128,6 +129,8 @@ def close(options: argparse.Namespace, talk: Talk, made: Account) -> int:
     from vm import report
 
     made = report.without_refuted_claims(made)
+    if made.halt == "interrupted" and made.machines is None and options.save_state is None:
+        made = replace(made, message=f"{made.message}; with --save-state FILE, Ctrl-C keeps the machine for --resume")
     if options.json:
         talk.report(report.as_json(made))
     else:
@@ -210,7 +213,7 @@ class Execution:
             self._save(0, 0.0)
             if self._state_file is not None:
                 done = f"state after {machine.steps:,} steps saved to {self._state_file}"
-                self._talk.say(f"{done}; go on with --resume")
+                self._talk.say(f"{done}; go on with --resume {self._state_file}")
         else:
             self._talk.report(machine.divergence.report)
         if halt == "budget":
