@@ -1,6 +1,8 @@
 """Stops with all that was said of them: saved and made again, disabled, met by `run` at the first instruction."""
 
 import dataclasses
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from assembler import assemble
 from learned_units import load_unit
 from vm.debugger.commands import execute
+from vm.debugger.errors import CommandError
 from vm.debugger.points import StopPoint
 from vm.debugger.session import Session
 
@@ -82,6 +85,23 @@ def test_that_divergence_is_not_stopped_at_is_saved_too(file: str) -> None:
     execute(other, f"save {file}")
     execute(session, f"source {file}")
     assert other.checks and "divergence" not in Path(file).read_text()
+
+
+def test_a_file_of_stops_that_cannot_be_written_again_stays_as_it_was(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    session = session_of()
+    execute(session, "break loop")
+    execute(session, f"save {file}")
+    kept = Path(file).read_text()
+    execute(session, "watch n")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CommandError, match=r"stops\.txt: No space left on device"):
+        execute(session, f"save {file}")
+    assert Path(file).read_text() == kept
 
 
 def test_hits_that_were_counted_off_before_saving_stay_counted_off(file: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from learned_units.whole_file import write_whole
 from vm.debugger import points
 from vm.debugger.errors import CommandError
 from vm.debugger.rendering import counted
@@ -25,7 +26,7 @@ def save(session: Session, text: str) -> str:
     lines += [f"display {expression}" for expression in session.displays]
     try:
         session.check_output(text)
-        Path(text).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        write_whole(text, "".join(f"{line}\n" for line in lines).encode())
     except (OSError, ValueError) as error:
         raise _refused(error, text) from None
     return f"saved in {text}, {counted(len(lines), 'line')}; `source {text}` makes the same stops again"
