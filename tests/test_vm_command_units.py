@@ -32,6 +32,13 @@ def test_units_says_what_is_learned_and_refuses_damaged_weights_by_name(sbn, uni
     assert "every input enumerated" in sbn.text
 
 
+def test_units_fills_its_sentences_to_the_width_of_the_terminal(sbn, trained_cache, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert sbn("units") == 0
+    sentences = sbn.text.partition("\nntk: ")[2].partition("Weights in ")[0]
+    assert 50 < max(map(len, sentences.splitlines())) <= 60
+
+
 @pytest.mark.slow
 def test_train_prints_sizes_margins_and_where_the_weights_are(sbn, trained_cache):
     arguments = ("train", "ntk", "--group", "2", "--seed", "1")

@@ -13,8 +13,6 @@ from vm.margin import format_margin
 if TYPE_CHECKING:
     from learned_units.store import Claim
 
-TEXT_COLUMNS = 100
-
 
 def run(options: argparse.Namespace) -> int:
     """Print the table, and a line for each stored file; damaged ones are named."""
@@ -29,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         rows.append((shown, scope.difference, scope.decision, scope.select, scope.glue))
     terminal.write_table(rows)
     for name, scope in scopes.items():
-        terminal.write("\n" + textwrap.fill(f"{name}: {scope.sentence}", TEXT_COLUMNS, subsequent_indent="  ") + "\n")
+        terminal.write(f"\n{terminal.filled(f'{name}: {scope.sentence}', indent='  ')}\n")
     folder = recipes.folder()
     stored = sorted(folder.glob("*.safetensors"))
     terminal.write(f"\nWeights in {folder}:{'' if stored else ' none yet; `sbn train ntk` makes some'}\n")

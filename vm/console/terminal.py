@@ -163,9 +163,12 @@ def prose(text: str) -> None:
     write(filled(text) + "\n")
 
 
-def filled(text: str) -> str:
-    """Sentences as lines of the terminal's width, if that is no wider than is read with ease."""
-    return textwrap.fill(text, min(shutil.get_terminal_size().columns, PROSE_COLUMNS))
+def filled(text: str, indent: str = "") -> str:
+    """Sentences as lines of the terminal's width, if that is no wider than is read with ease.
+
+    indent: what all lines but the first begin with.
+    """
+    return textwrap.fill(text, min(shutil.get_terminal_size().columns, PROSE_COLUMNS), subsequent_indent=indent)
 
 
 class Talk:
