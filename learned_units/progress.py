@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import inspect
 import os
 import sys
 import time
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 SOON = 0.5  # seconds: work that is done sooner shows nothing
 REDRAW_SECONDS = 0.1
 BAR_CELLS = 20
-WARNINGS = ("weights refused", "record damaged")  # so begin reports of progress that are warnings
+WARNINGS = (
+    "weights refused",
+    "weights are not kept",
+    "record damaged",
+)  # so begin reports of progress that are warnings
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Line(Protocol):
@@ -49,6 +55,14 @@ def shown() -> Iterator[Callable[[str, float | None], None] | None]:
         display.close()
 
 
+def warn(what: str) -> None:
+    """A warning that names the line outside of this package from which it was called."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(what, stacklevel=level + 1)
+
+
 class Display:
     """Takes in reports of progress, and draws some of them on a line made when there is something to draw."""
 
@@ -61,7 +75,7 @@ class Display:
 
     def __call__(self, what: str, part: float | None) -> None:
         if what.startswith(WARNINGS):
-            warnings.warn(what, stacklevel=7)  # whoever called load_unit
+            warn(what)
             return
         self._what, now = what, time.monotonic()
         if now < self._next:

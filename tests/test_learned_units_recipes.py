@@ -172,8 +172,9 @@ def test_without_weights_and_without_training_there_is_no_unit(cache):
 def test_a_cache_that_cannot_be_written_costs_a_warning_and_names_the_way_out(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "file"))
-    with pytest.warns(UserWarning, match=r"weights are not kept: .* cannot be written .* SBN_CACHE_DIR"):
+    with pytest.warns(UserWarning, match=r"weights are not kept: .* cannot be written .* SBN_CACHE_DIR") as warned:
         unit = load_unit("modular")
+    assert warned[0].filename == __file__
     assert int(unit.subtract_branch(5, 9, 1, 2).difference) == 2**16 - 4
     recipe = ntk.recipe(16, "sbn", 0, 2)
     with pytest.raises(WeightsError, match=r"cannot be written .* SBN_CACHE_DIR"):
@@ -235,7 +236,10 @@ def test_shipped_weights_that_do_not_hold_on_this_machine_are_not_used(tmp_path,
     heard = []
     with pytest.raises(TrainingBegan):
         load_unit("ntk", progress=lambda what, part: heard.append(what))
-    assert any("weights refused on this machine: the network 'first' is not acceptable here" in what for what in heard)
+    refused = "weights refused on this machine: the network 'first' is not acceptable here"
+    assert any(refused in what for what in heard)
+    with pytest.warns(UserWarning, match=refused), pytest.raises(TrainingBegan):
+        load_unit("ntk")
 
 
 @pytest.mark.slow

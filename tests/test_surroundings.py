@@ -68,6 +68,14 @@ def test_a_program_runs_whatever_the_environment_asks_of_the_libraries(settings)
     assert (done.returncode, done.stdout) == (0, b"Hello, world!\n"), done.stderr
 
 
+def test_a_cache_that_cannot_be_written_is_one_line_of_warning(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SBN_CACHE_DIR", str(tmp_path / "file"))
+    assert cli.main(["explain", "5", "9", "--unit", "modular"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "not kept" in line]
+    assert len(told) == 1 and told[0].startswith("sbn: warning: weights are not kept: ") and "SBN_CACHE_DIR" in told[0]
+
+
 @pytest.mark.parametrize(
     ("name", "command"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -86,12 +86,12 @@ def obtain(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
     with contextlib.ExitStack() as held:
         with contextlib.suppress(store.UnwritableError):  # what is made will say so when it is to be stored
             held.enter_context(_locked(recipe, progress))
-        alive = progress or _silent
         if recipe.path.exists():
             found = _cached(recipe, progress)
         if found is not None and _holds_here(found[1]):
             return found
-        return _prove(recipe, found or _shipped(recipe, progress), alive) or _make(recipe, alive, _save_or_warn)
+        keep = functools.partial(_save_or_warn, progress)
+        return _prove(recipe, found or _shipped(recipe, progress), progress) or _make(recipe, progress, keep)
 
 
 def train(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
@@ -107,7 +107,7 @@ def train(recipe: Recipe[M], progress: Progress | None) -> tuple[Tensors, M]:
         return found
     store.check_writable(recipe.path)
     with _locked(recipe, progress):
-        return _make(recipe, progress or _silent, store.save)
+        return _make(recipe, progress, store.save)
 
 
 def remake(recipe: Recipe[M], progress: Progress | None = None) -> M:
@@ -117,7 +117,7 @@ def remake(recipe: Recipe[M], progress: Progress | None = None) -> M:
     """
     store.check_writable(recipe.path)
     with _locked(recipe, progress):
-        return _make(recipe, progress or _silent, store.save)[1]
+        return _make(recipe, progress, store.save)[1]
 
 
 def read(recipe: Recipe[M], path: Path) -> tuple[Tensors, M]:
@@ -178,36 +178,36 @@ def _holds_here(manifest: Manifest) -> bool:
     return all(manifest.written.get(name) == value for name, value in store.origin().items())
 
 
-def _prove(recipe: Recipe[M], found: tuple[Tensors, M] | None, progress: Progress) -> tuple[Tensors, M] | None:
+def _prove(recipe: Recipe[M], found: tuple[Tensors, M] | None, progress: Progress | None) -> tuple[Tensors, M] | None:
     """Weights from elsewhere, judged on this machine and stored with what was found; None where they do not hold."""
     if found is None:
         return None
     tensors, manifest = found
     try:
-        proved = recipe.prove(tensors, manifest, progress)
+        proved = recipe.prove(tensors, manifest, progress or _silent)
     except WeightsError as error:
         _warn(f"weights refused on this machine: {error}", progress)
         return None
     kept = {name: value for name, value in manifest.written.items() if name != "claims"}
-    written = _save_or_warn(recipe.path, tensors, {**kept, **store.origin(), **proved})
+    written = _save_or_warn(progress, recipe.path, tensors, {**kept, **store.origin(), **proved})
     return tensors, recipe.kind.read(written)
 
 
-def _make(recipe: Recipe[M], progress: Progress, save: Callable[..., Fields]) -> tuple[Tensors, M]:
+def _make(recipe: Recipe[M], progress: Progress | None, save: Callable[..., Fields]) -> tuple[Tensors, M]:
     from learned_units.weights import refuted
 
-    made = recipe.make(progress)
+    made = recipe.make(progress or _silent)
     written = save(recipe.path, made.tensors, {**recipe.expected, **store.origin(), **made.fields})
     refuted.forget(written["tensor_hash"])  # they were judged now
     return made.tensors, recipe.kind.read(written)
 
 
-def _save_or_warn(path: Path, tensors: Tensors, manifest: Fields) -> Fields:
+def _save_or_warn(progress: Progress | None, path: Path, tensors: Tensors, manifest: Fields) -> Fields:
     """Store the weights, or say that the next run must do without. Returns the manifest as it would be stored."""
     try:
         return store.save(path, tensors, manifest)
     except store.UnwritableError as error:
-        _warn(f"weights are not kept: {error}", None)
+        _warn(f"weights are not kept: {error}", progress)
         return store.seal(tensors, manifest)
 
 
@@ -226,7 +226,9 @@ def _silent(what: str, part: float) -> None:
 def _warn(message: str, progress: Progress | None) -> None:
     """Tell whoever asked for weights: through their progress, or as a warning."""
     if progress is None:
-        warnings.warn(message, stacklevel=6)  # whoever called load_unit
+        from learned_units.progress import warn
+
+        warn(message)
     else:
         progress(message, 0.0)
 
