@@ -1,6 +1,7 @@
 """The panes of the full screen: what stands out in them, what they follow, and that they keep their places."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from test_vm_debugger_session import session_on, wrong_unit
@@ -11,6 +12,7 @@ from learned_units import load_unit
 from vm.debugger import panes
 from vm.debugger.commands import execute
 from vm.debugger.errors import CommandError
+from vm.debugger.screen import Screen
 from vm.debugger.session import Session
 from vm.debugger.shell import fitted
 
@@ -101,6 +103,21 @@ def test_a_toolbar_leaves_out_what_matters_least_where_it_does_not_fit() -> None
     assert fitted(whole, len(whole)) == whole
     assert fitted(whole, len(whole) - 1) == "pc 3 (loop) · step 1 of 2 · ntk"
     assert fitted(whole, 3) == "pc 3 (loop)"
+
+
+@pytest.mark.parametrize("rows", [9, 10, 12, 24])
+def test_the_line_where_the_machine_stands_is_in_view_however_few_the_rows(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(assemble(" sbn z\n" * 40 + "z: .word 0\n", "main.sbn"), load_unit("native"))
+    screen = Screen(session)
+    output = SimpleNamespace(get_size=lambda: SimpleNamespace(rows=rows, columns=40))
+    monkeypatch.setattr(screen, "_app", SimpleNamespace(output=output, invalidate=lambda: None))
+    for motion in ("goto 0", "step", "step 20", "step 18"):
+        execute(session, motion)
+        lines = "".join(text for _, text in screen.pane("source")).splitlines()
+        assert len(lines) <= rows - 8, "the frame has six rows, output and result one each"
+        assert [line.split()[1] for line in lines if line.startswith("=>")] == [str(session.present.step + 1)]
 
 
 @pytest.mark.slow

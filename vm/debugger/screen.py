@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prompt_toolkit import Application
 
 FRAME_ROWS = 6  # toolbar, three rules, command line, keys
-LEAST_ROWS = 5  # of the source, on however small a screen
+LEAST_ROWS = 5  # of the source, before output and result have more than one each
 MOST_ROWS = 4  # of the output, and of the result
 BESIDE_COLUMNS, BESIDE_ROWS = 70, 7  # what the screen needs for memory and margins beside the source
 KEYS = {
@@ -180,7 +180,7 @@ class Screen:
     def _rows(self) -> int:
         """Rows of the panes above."""
         rows = self._app.output.get_size().rows - FRAME_ROWS
-        return max(LEAST_ROWS, rows - self._output_rows() - self._result_rows())
+        return max(1, rows - self._output_rows() - self._result_rows())
 
     def _has_beside(self) -> bool:
         """Whether memory and margins stand beside the source."""
