@@ -180,6 +180,28 @@ def test_a_macro_assembled_in_the_middle_puts_what_it_shares_behind_the_program(
     assert changed == list(range(len(changed))), "only the words of the call stand in the program"
 
 
+@pytest.mark.parametrize(
+    ("line", "help"),
+    [
+        ("help", "the command is `:help`"),
+        ("print n", "the command is `:print`"),
+        ("pc = 0", "the command is `:pc`"),
+        ("while n", "blocks and macros need a file"),
+        ("again: if n eq =2", "blocks and macros need a file"),
+        (".macro twice a", "blocks and macros need a file"),
+        ("x = 5", None),  # a label, more likely than the command
+        ("add n", None),
+    ],
+)
+def test_a_statement_that_is_refused_says_what_else_may_have_been_meant(line: str, help: str | None) -> None:
+    shell, written = make_shell(statements=True)
+    shell.take("n: .word 2")
+    shell.take(line)
+    said = written.decode().splitlines()[-1]
+    assert said.startswith("error: ")
+    assert said.endswith(help) if help is not None else "command" not in said and "a file" not in said
+
+
 def test_a_branch_that_is_taken_says_where_it_leads() -> None:
     shell, written = make_shell(statements=True)
     for line in ("x: .word 0", "one: .word 1", "sbn one, x, 0"):

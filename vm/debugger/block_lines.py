@@ -8,6 +8,8 @@ from functools import cache
 from assembler import library
 from vm.debugger.rendering import statement
 
+_DIRECTIVES = (".if", ".macro", ".pool", ".rept")
+
 
 def block_macros(lines: Iterable[str]) -> dict[str, str]:
     """The macros defined in some lines that take a body, each with the word that closes it."""
@@ -33,6 +35,11 @@ def block_macros(lines: Iterable[str]) -> dict[str, str]:
 @cache
 def _library() -> dict[str, str]:
     return block_macros(library.text().splitlines())
+
+
+def opens_block(line: str) -> bool:
+    """Whether a line opens a block of the library's, or of the assembler's own, such as `.macro … .endm`."""
+    return statement(line).lower().partition(" ")[0] in {*_library(), *_DIRECTIVES}
 
 
 def end_of_block(lines: Mapping[int, str], first: int) -> int | None:

@@ -81,6 +81,11 @@ def find(name: str) -> Command:
     raise CommandError(f"there is no command `{name}`", f"did you mean `{near[0]}`?" if near else "`help` lists them")
 
 
+def is_name(word: str) -> bool:
+    """Whether it is the whole name of a command, but for `x`, which may as well be a label."""
+    return len(word) > 1 and any(word == command.name for command in TABLE)
+
+
 def reference() -> str:
     """All commands as a table in Markdown."""
     rows = ["| command | short | does |", "| --- | --- | --- |"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from learned_units import interrupts
 from vm.debugger import commands, completion, rendering, standing, typed
 from vm.debugger.beside import Beside, NeedsTerminal
+from vm.debugger.block_lines import opens_block
 from vm.debugger.errors import CommandError, Leave
 from vm.debugger.session import Session
 from vm.margin import format_margin
@@ -50,7 +51,7 @@ class Shell:
         self._last = line
         try:
             if self.statements and line and not line.startswith(":"):
-                self.say(typed.enter(self.session, line))
+                self.say(self._entered(line))
             else:
                 self._tell_clashes(line.lstrip(":").partition(" ")[2])
                 self.say(commands.execute(self.session, line))
@@ -65,6 +66,23 @@ class Shell:
             self.failed = True
             said = " ".join(str(error).split())
             self.say(f"error: {type(error).__name__}: {said}; this should not happen, and the session goes on")
+
+    def _entered(self, statement: str) -> str:
+        """Assemble and execute a statement; where it is refused, say also what else the user may have meant.
+
+        Raises CommandError.
+        """
+        try:
+            return typed.enter(self.session, statement)
+        except CommandError as error:
+            word = rendering.statement(statement).lower().partition(" ")[0]
+            if commands.is_name(word):
+                raise CommandError(str(error), f"the command is `:{word}`") from None
+            if opens_block(statement):
+                raise CommandError(
+                    str(error), "a line is a whole statement here: blocks and macros need a file"
+                ) from None
+            raise
 
     def take_all(self, text: str) -> None:
         """Carry out what was typed, or the lines that were pasted; Ctrl-C drops those left. Raises Leave."""
