@@ -249,6 +249,33 @@ def test_wrong_usage_shows_the_usage(sbn, arguments):
     assert sbn.err.startswith("usage: sbn") and sbn.out == b""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rnu", "hello"), "sbn: error: there is no command 'rnu'; did you mean 'run'?; `sbn --help` lists all"),
+        (("hello",), "there is no command 'hello'; to run the program, say `sbn run hello`"),
+        (
+            ("run", "hello", "--max_steps", "5"),
+            "sbn run: error: unrecognized arguments: --max_steps 5; did you mean '--max-",
+        ),
+        (("run", "hello", "--no-chek=1"), "unrecognized arguments: --no-chek=1; did you mean '--no-check'?"),
+        (("--quite", "units"), "sbn units: error: unrecognized arguments: --quite; did you mean '--quiet'?"),
+        (("picture", "hello"), "sbn picture: error: there is no command 'hello'; `sbn picture --help` lists all"),
+        (
+            ("picture", "step", "1", "2", "--sise=6x4"),
+            "sbn picture step: error: unrecognized arguments: --sise=6x4; did",
+        ),
+        (("run", "hello", "--isa", "sbm"), "invalid choice: 'sbm'; did you mean 'sbn'? (choose from"),
+        (("run",), "sbn run: error: the following arguments are required: FILE\n"),
+        (("repl", "foo"), "sbn repl: error: unrecognized arguments: foo\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_says_what_was_likely_meant(sbn, arguments, said):
+    assert sbn(*arguments) == 2
+    assert said in sbn.err.splitlines(keepends=True)[-1] and sbn.out == b""
+
+
 def test_a_batch_answers_its_lines_in_order(sbn, tmp_path, one_chunk):
     lines = tmp_path / "lines"
     lines.write_text("1 2\n30 4\n\n5 -6\n7 8")

@@ -15,7 +15,7 @@ from assembler.image import INPUT_MODES
 from learned_units import interrupts
 from learned_units.catalog import TASKS, UNITS
 from vm.console import options
-from vm.console.launch import Parser, launch, parse
+from vm.console.launch import PROG, Parser, launch, parse
 from vm.console.options import INPUT_MODE_HELP, WIDTH, count, duration, number, positive
 
 SHELLS = ("bash", "zsh", "fish")
@@ -57,7 +57,7 @@ def _with_decimals(given: Sequence[str]) -> list[str]:
 def made_parser() -> argparse.ArgumentParser:
     """The parser of all commands and their options."""
     parser = Parser(
-        prog="sbn",
+        prog=PROG,
         description="A one-instruction computer (subtract and branch if negative) that runs on trained networks.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -308,7 +308,7 @@ def _add_certify(parser: argparse.ArgumentParser) -> None:
 
 def _add_modular(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("polynomial", metavar="POLYNOMIAL", help='such as "3a^2 b + 5b + 7 mod 97"')
-    parser.add_argument("values", nargs="*", metavar="NAME=N", help="values of the variables")
+    parser.add_argument("values", nargs="*", default=[], metavar="NAME=N", help="values of the variables")
     parser.add_argument("--json", action="store_true", help="write one JSON object instead of the table")
 
 

@@ -8,12 +8,13 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from learned_units import interrupts
 from vm.console import terminal
 
+PROG = "sbn"
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = interrupts.EXIT_CODE
@@ -89,7 +90,32 @@ def _missing_device() -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """One that does not hide that its help could not be written."""
+    """One that suggests what was likely meant, and does not hide that its help could not be written."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore  (it has overloads)
+        """The options. What is left over is refused by the parser of the command, which knows its options."""
+        options, left = self.parse_known_args(args, namespace)
+        if left:
+            command = self
+            while (known := command._commands()) is not None and getattr(options, known.dest) is not None:
+                command = known.choices[getattr(options, known.dest)]
+            command.error(f"unrecognized arguments: {' '.join(left)}{_option_meant(left, command)}")
+        return options
+
+    def _commands(self) -> Any:
+        """The action that the commands are choices of; None of a command's own parser."""
+        return next((each for each in self._actions if isinstance(each, argparse._SubParsersAction)), None)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        near = _near(value, action.choices)
+        if action is not self._commands():
+            known = ", ".join(map(repr, action.choices))
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{near} (choose from {known})")
+        if not near and self.prog == PROG and (os.path.exists(value) or _is_bundled(value)):
+            near = f"; to run the program, say `{PROG} run {value}`"
+        raise argparse.ArgumentError(None, f"there is no command {value!r}{near}; `{self.prog} --help` lists all")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if file is None or file is not sys.stdout:
@@ -97,6 +123,25 @@ class Parser(argparse.ArgumentParser):
             return
         terminal.write(message)
         terminal.flush()
+
+
+def _option_meant(left: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """A suggestion for the first of the arguments left over that begins as an option does."""
+    given = next((each.partition("=")[0] for each in left if each.startswith("--")), "")
+    return _near(given, parser._option_string_actions)
+
+
+def _near(given: str, known: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(given, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _is_bundled(name: str) -> bool:
+    import programs
+
+    return name in programs.names()
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace | int:

@@ -110,7 +110,9 @@ def add_program(parser: argparse.ArgumentParser, metavar: str) -> None:
 
 def add_more(parser: argparse.ArgumentParser) -> None:
     """Further files that the program is made of."""
-    parser.add_argument("more", nargs="*", metavar="FILE", help="further raw images, put after the first one")
+    parser.add_argument(
+        "more", nargs="*", default=[], metavar="FILE", help="further raw images, put after the first one"
+    )
     parser.add_argument(
         "-I", dest="include", action="append", default=[], metavar="DIR", help="also look for included files in DIR"
     )
