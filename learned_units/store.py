@@ -182,7 +182,8 @@ def _manifest_hash(manifest: Mapping[str, Any]) -> str:
 
 def unwritable(path: Path, error: OSError) -> UnwritableError:
     """What to raise where a file of the cache cannot be written."""
-    return UnwritableError(f"{path} cannot be written ({error}); SBN_CACHE_DIR can name another folder for the cache")
+    reason = error.strerror or error
+    return UnwritableError(f"{path} cannot be written ({reason}); SBN_CACHE_DIR can name another folder for the cache")
 
 
 def origin() -> dict[str, str]:

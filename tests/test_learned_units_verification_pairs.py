@@ -229,6 +229,14 @@ def test_a_killed_process_loses_at_most_one_shard(tmp_path):
     assert (after.shards, after.cases) == (before.shards + 1, before.cases + 1024)
 
 
+def test_a_record_that_cannot_be_written_names_the_way_out():
+    unit = load_unit("native", 6)
+    plan = verification.plan(unit)
+    plan.path.mkdir(parents=True)
+    with pytest.raises(WeightsError, match=r"0\.txt cannot be written \(Is a directory\); SBN_CACHE_DIR can name"):
+        shards.verify(unit, plan)
+
+
 def _finished_plan() -> verification.Plan:
     """A plan of four shards, all of them finished."""
     unit = load_unit("native", 6)

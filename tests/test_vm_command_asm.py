@@ -1,5 +1,7 @@
 """`sbn asm`, `dis`, `list`, `new` and `programs`: what they write, and what is made of it."""
 
+import errno
+import os
 import re
 
 import pytest
@@ -63,6 +65,17 @@ def test_a_new_program_assembles_without_a_note_runs_and_is_never_overwritten(sb
     assert (tmp_path / "sums.sbn").read_text() == "mine"
     assert sbn("new", "no/where") == 2
     assert sbn("new", ".sbn/") == 2
+
+
+def test_a_new_program_that_cannot_be_written_leaves_no_empty_file(sbn, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    assert sbn("new", "sums") == 2
+    assert sbn.err == "sbn: error: sums.sbn: No space left on device\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_names_of_a_program_can_be_included_in_another(sbn, source, tmp_path):

@@ -24,7 +24,6 @@ import numpy as np
 
 from learned_units import processes, store
 from learned_units.networks import predictor
-from learned_units.store import WeightsError
 from learned_units.unit import Unit
 from learned_units.whole_file import write_whole
 
@@ -237,7 +236,9 @@ def _read(plan: Plan) -> tuple[Finished, list[str]]:
         try:
             lines = path.read_bytes().decode("ascii", "replace").splitlines()
         except OSError as error:
-            damaged.append(f"record damaged: {path} cannot be read ({error}); what it lists is verified again")
+            damaged.append(
+                f"record damaged: {path} cannot be read ({error.strerror or error}); what it lists is verified again"
+            )
             continue
         found = [_from_line(plan, line) for line in lines]
         known |= dict(row for row in found if row is not None)
@@ -277,7 +278,7 @@ def _write(plan: Plan, known: Finished) -> None:
         plan.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(plan.path, _lines(plan, known))
     except OSError as error:
-        raise WeightsError(f"{plan.path} cannot be written ({error})") from None
+        raise store.unwritable(plan.path, error) from None
 
 
 def _add(plan: Plan, known: Finished) -> None:
@@ -286,4 +287,4 @@ def _add(plan: Plan, known: Finished) -> None:
         with plan.path.open("ab") as file:
             file.write(_lines(plan, known))
     except OSError as error:
-        raise WeightsError(f"{plan.path} cannot be written ({error})") from None
+        raise store.unwritable(plan.path, error) from None

@@ -18,7 +18,7 @@ def what_failed(tensor_hash: str) -> str:
     try:
         written = store.refutation_path(tensor_hash).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        return f"whose record cannot be read ({error})"
+        return f"whose record cannot be read ({error.strerror or error})"
     return written[:MOST_CHARACTERS].strip()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 
 from assembler.diagnostics import printable
+from learned_units.whole_file import write_whole
 from vm.console.launch import UsageError
 from vm.console.terminal import Talk
 
@@ -47,9 +49,14 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{printable(options.name)!r} is not a name for a program; `sbn new sums` writes sums.sbn")
     text = START.format(name=name, file=file)
     try:
-        with open(file, "x", encoding="utf-8") as made:
-            made.write(text)
+        open(file, "x").close()  # the name is taken from here on
     except FileExistsError:
         raise UsageError(f"{file} is there already and stays as it is; choose another name") from None
+    try:
+        write_whole(file, text.encode())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(file)
+        raise
     Talk(options.quiet).say(f"{file}: a program to begin with; `sbn run {file}` runs it")
     return 0
