@@ -114,6 +114,17 @@ def test_a_run_of_no_steps_is_refused(recorded):
         run.figure("it", machine, outcome, run.Steps(np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32)))
 
 
+@pytest.mark.parametrize("count", [1, 3, 900])
+def test_steps_and_addresses_are_counted_in_whole_numbers_that_are_not_negative(unit_of, count):
+    machine = Machine(assemble(CHANGES_ITSELF), unit_of("native"))
+    outcome = machine.run()
+    pcs = np.arange(count) * 3
+    drawn = run.figure("it", machine, outcome, run.Steps(pcs, pcs + 1, np.full(count, np.inf, np.float32)))
+    for ticks in (drawn.axes[1].get_xticks(), drawn.axes[1].get_yticks()):
+        assert ticks[0] == 0 and all(tick >= 0 and tick == round(tick) for tick in ticks)
+    assert drawn.axes[1].get_ylim()[0] > pcs[-1] > drawn.axes[1].get_ylim()[1], "addresses grow downwards"
+
+
 def test_a_program_is_drawn_to_its_own_name_in_the_size_and_dots_that_are_asked_for(sbn, tmp_path):
     (tmp_path / "own.sbn").write_text(CHANGES_ITSELF)
     code, err = sbn("picture", "run", "own.sbn", "--unit", "ntk-limit", "--size", "5x3.5", "--dpi", "60")

@@ -61,7 +61,7 @@ def figure(
         inches = made.get_figwidth() - LABEL_INCHES
         learned = int(np.isfinite(steps.margins).sum())
         ending = "" if outcome.halt is Halt.HALTED else f", stopped ({outcome.halt.name.lower().replace('_', ' ')})"
-        said = f"{name}: {learned:,} {machine.unit.scope.step_kind} steps{ending}"
+        said = f"{name}: {learned:,} {machine.unit.scope.step_kind} step{'' if learned == 1 else 's'}{ending}"
         if learned:
             said += f", no decision closer to its threshold than {format_margin(outcome.margin)} half gaps"
         style.title(above, said, inches)
@@ -77,6 +77,8 @@ def figure(
         style.title(below, said, inches)
         _draw_memory(below, steps)
         below.set_xlabel("step")
+        style.count_along(below.xaxis)
+        style.count_along(below.yaxis)
     return made
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d31")
@@ -32,6 +33,7 @@ QUIET = "#595959"  # of what explains: thresholds, notes
 WRONG = "#b2182b"
 DOTS_PER_INCH = 150
 TITLE_CHARACTERS = 10.6  # to an inch
+MOST_TICKS = 8
 TYPE: dict[str, Any] = {
     "font.size": 9.5,
     "axes.titlesize": 10.5,
@@ -80,6 +82,15 @@ def title(axes: Axes, text: str, inches: float) -> None:
         textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) for width in range(1, most + 1)
     ]
     axes.set_title("\n".join(next(lines for lines in wrapped if len(lines) == len(wrapped[-1]))))
+
+
+def count_along(axis: Axis) -> None:
+    """Ticks of an axis that counts something: at whole numbers in view, none of them negative."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = sorted(axis.get_view_interval())
+    ticks = MaxNLocator(MOST_TICKS, steps=[1, 2, 2.5, 5, 10], integer=True).tick_values(low, high)
+    axis.set_ticks([tick for tick in ticks if max(low, 0) <= tick <= high and tick % 1 == 0])
 
 
 def as_file(figure: Figure, type: str, dots_per_inch: float) -> bytes:
