@@ -4,13 +4,14 @@ import base64
 import dataclasses
 import json
 import re
+import time
 
 import numpy as np
 import pytest
 from sbn_command import DECREMENTS, Sbn
 
 import programs
-from vm.console import chosen_unit
+from vm.console import chosen_unit, jax_setup
 
 LOOP = "loop: sbn one, zero, loop\none: .word 1\nzero: .word 0\n"
 READS = """
@@ -296,6 +297,13 @@ def test_a_batch_answers_its_lines_in_order(sbn, tmp_path, one_chunk):
     assert json.loads(sbn.err).keys() == account.keys()
     assert sbn("run", "adder", "--unit", "native", "--batch", str(lines), "--stats") == 0
     assert "machines         5 of 5 machines (5 halted)\n" in sbn.err and "steps/s\n" in sbn.err
+
+
+def test_the_start_of_a_batch_counts_setting_up_jax_as_importing(sbn, tmp_path, monkeypatch):
+    monkeypatch.setattr(jax_setup, "prepare", lambda: time.sleep(0.2))
+    (tmp_path / "lines").write_text("1 2\n")
+    assert sbn("run", "adder", "--unit", "native", "--batch", str(tmp_path / "lines"), "--json") == 0
+    assert json.loads(sbn.err)["start_seconds"]["importing"] >= 0.2
 
 
 def test_a_line_of_a_batch_ends_at_a_newline_only_and_any_output_can_be_had_back(sbn, tmp_path, one_chunk):

@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     if options.cluster is not None and options.batch is None:
         raise UsageError("--cluster shares a batch among processes; say which with --batch FILE")
     if options.batch is not None:
+        watch.lap("assembling")
         jax_setup.prepare()
         if options.cluster is not None:
             jax_setup.join(options.cluster)

@@ -45,7 +45,6 @@ def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
     if not inputs:
         talk.say(f"{options.batch} has no lines, so there is nothing to run")
         return 0
-    watch.lap("assembling")
     from vm import report
     from vm.batch import CHECKED, memory_size, run_batch
     from vm.console import chosen_unit
