@@ -129,6 +129,32 @@ def test_a_table_is_fitted_to_a_terminal(monkeypatch, columns):
         assert shown.count("word") == 60 and "[bold]short[/bold] :smile:" in shown
 
 
+def test_a_table_that_is_wider_than_the_terminal_loses_no_letter_of_its_text(monkeypatch, columns):
+    words = ("difference", "x" * 50, "y" * 70)
+    monkeypatch.setattr(sys, "stdout", seen := FakeStdout(terminal=True))
+    terminal.write_table([("network", "what", "size"), (*words[:2], "9" * 6)], right=(2,))
+    terminal.write_fields([("unit", words[2])])
+    shown = "".join(lines_on_screen(seen.text()))
+    assert "…" not in shown
+    for letter, count in (("x", 50), ("y", 70), ("9", 6), ("f", 2)):
+        assert shown.count(letter) == count
+
+
+def test_a_table_of_long_headings_keeps_its_names_on_a_narrow_terminal(monkeypatch, columns):
+    headings = ("network", "ensemble", "examples", "iterations", "inputs checked", "smallest margin")
+    monkeypatch.setattr(sys, "stdout", seen := FakeStdout(terminal=True))
+    terminal.write_table([headings, ("difference", "2 x 320", "32", "40", "390,625, all", "0.36")], right=range(1, 6))
+    shown = " ".join(lines_on_screen(seen.text()))
+    for words in ("difference", "2 x 320", "390,625,", "0.36", "smallest", "checked"):
+        assert words in shown
+    for width in (1, 16, 31):  # 16: a letter for each, and two blanks between them
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setattr(sys, "stdout", seen := FakeStdout(terminal=True))
+        terminal.write_table([headings, ("any", *"12345")])
+        assert width < 16 or all(digit in seen.text() for digit in "12345")
+    terminal.write_table([headings])  # of no rows
+
+
 def test_a_terminal_that_cannot_be_drawn_on_is_written_to_as_a_pipe_is(monkeypatch, columns):
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr(sys, "stdout", seen := FakeStdout(terminal=True))

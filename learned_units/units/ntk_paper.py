@@ -253,7 +253,7 @@ def _sizes(manifest: PaperManifest) -> str:
 def _report(word_bits: int, manifest: PaperManifest) -> Report:
     """What is known of the networks, from their manifest."""
     rows: list[tuple[str, ...]] = [
-        ("network", "networks x width", "examples", "iterations", "inputs checked", "smallest margin")
+        ("network", "ensemble", "examples", "iterations", "inputs checked", "smallest margin")
     ]
     for name, each in manifest.networks.items():
         size = f"{each.networks} x {each.width}"

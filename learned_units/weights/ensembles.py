@@ -202,7 +202,7 @@ class Plan:
 
     def report(self, manifest: EnsembleManifest) -> Report:
         """What is known of the networks, from their manifest."""
-        heading = ("network", "networks x width", "examples", "iterations", "inputs checked", "smallest margin")
+        heading = ("network", "ensemble", "examples", "iterations", "inputs checked", "smallest margin")
         rows: list[tuple[str, ...]] = [heading]
         for name in self.networks:
             each = manifest.networks[name]

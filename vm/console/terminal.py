@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 INPUT_BYTES = 1 << 16  # read at once
 LOOK_SECONDS = 0.1  # how soon Ctrl-C is seen while input is awaited
 PROSE_COLUMNS = 100
+TABLE_GAP = 2  # between two columns
 REDRAW_SECONDS = 0.05
 STDOUT = "standard output"
 PIPE_COLUMNS = 1_000_000  # so wide that nothing is cut or wrapped
@@ -116,9 +117,31 @@ def write_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Non
 
     heading, *rest = rows
     lines = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for k, name in enumerate(heading):
-        lines.add_column(name, justify="right" if k in right else "left", no_wrap=k in right)
+    room = shutil.get_terminal_size().columns - TABLE_GAP * (len(heading) - 1)
+    for k, width in enumerate(_fitted(rows, room)):
+        lines.add_column(heading[k], justify="right" if k in right else "left", width=width, overflow="fold")
     write(_rendered(lines, rest, on_screen=True))
+
+
+def _fitted(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The widths of the columns of a table with a heading, in `room` characters if that is enough for one each.
+
+    The widest give way to the others, as long as they can without a word that is broken; then they break words of the
+    heading, and in the end others.
+    """
+
+    def longest_words(of: Sequence[Sequence[str]]) -> list[int]:
+        columns = zip(*of, strict=True)
+        return [max((len(word) for cell in column for word in cell.split()), default=1) for column in columns]
+
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for least in (longest_words(rows), longest_words(rows[1:] or rows), [1] * len(widths)):
+        while sum(widths) > room:
+            yielding = [k for k, width in enumerate(widths) if width > least[k]]
+            if not yielding:
+                break
+            widths[max(yielding, key=widths.__getitem__)] -= 1
+    return widths
 
 
 def write_fields(rows: Sequence[tuple[str, str]]) -> None:
@@ -130,7 +153,7 @@ def write_fields(rows: Sequence[tuple[str, str]]) -> None:
 
     lines = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     lines.add_column(style="bold", no_wrap=True)
-    lines.add_column()
+    lines.add_column(overflow="fold")
     write(_rendered(lines, rows, on_screen=True))
 
 
