@@ -1,8 +1,11 @@
 """Surroundings that a program meets now and then: odd environments, names, devices, and files that cannot be used."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -14,7 +17,7 @@ from safetensors.numpy import save_file
 
 from learned_units import store
 from vm import cli
-from vm.console import jax_setup
+from vm.console import jax_setup, program_files
 from vm.console.launch import UsageError
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -115,6 +118,51 @@ def test_a_folder_of_compiled_loops_whose_name_is_not_utf8_is_refused(monkeypatc
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", os.fsdecode(b"/tmp/\xff"))
     with pytest.raises(UsageError, match="JAX_COMPILATION_CACHE_DIR is the name of a folder that is not UTF-8"):
         jax_setup.prepare()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "hello", "--input", "endless"),
+        ("run", "adder", "--batch", "endless"),
+        ("run", "adder", "--batch", "-"),
+        ("run", "--whole", "factorial", "--input", "endless"),
+        ("debug", "hello", "--input", "endless"),
+        ("picture", "run", "hello", "--input", "endless"),
+        ("page", "hello", "--input", "endless", "-o", "page.html"),
+        ("list", "-"),
+    ],
+    ids=" ".join,
+)
+def test_a_device_without_end_is_refused_where_all_of_it_is_needed(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("endless")
+    end = threading.Event()
+    monkeypatch.setattr(program_files, "MOST_BYTES", 1 << 18)
+    monkeypatch.setattr(program_files, "PIECE_BYTES", 1 << 16)
+
+    def fill() -> None:
+        with contextlib.suppress(BrokenPipeError), open("endless", "wb") as pipe:
+            while not end.is_set():
+                pipe.write(bytes(1 << 16))
+
+    writer = threading.Thread(target=fill, daemon=True)
+    writer.start()
+    try:
+        with open("endless", "rb") if "-" in command else contextlib.nullcontext() as stdin:
+            if stdin is not None:
+                monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stdin))
+            assert cli.main(list(command)) == 2
+        said = capsys.readouterr().err
+        assert "more than 262,144 bytes are not read at once" in said and said.count("\n") == 1
+    finally:
+        end.set()
+        writer.join(10)
+
+
+def test_the_debugger_does_not_take_its_commands_for_the_input_of_the_program(capsys):
+    assert cli.main(["debug", "adder", "--input", "-"]) == 2
+    assert "commands are read from stdin" in capsys.readouterr().err
 
 
 def test_a_cache_folder_may_be_in_the_home_folder_but_must_have_a_name_that_is_utf8(tmp_path, monkeypatch, capsys):

@@ -188,7 +188,9 @@ def _given_input(options: argparse.Namespace) -> bytes | None:
     """The program's whole input, None if it is given by the `input` command."""
     if options.input_text is not None:
         return os.fsencode(options.input_text)
-    return None if options.input is None else Path(options.input).read_bytes()
+    if options.input == program_files.STDIN:
+        raise UsageError("commands are read from stdin; give the program's input with --input FILE or --input-text")
+    return None if options.input is None else program_files.read_whole(options.input)
 
 
 def _read_source(file: str) -> str | None:

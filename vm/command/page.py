@@ -89,7 +89,7 @@ def _source(options: argparse.Namespace) -> str | None:
 def _input(options: argparse.Namespace) -> bytes | None:
     """The input that was given, None if the reader of the page is to type it."""
     if options.input is not None:
-        return Path(options.input).read_bytes()
+        return program_files.read_whole(options.input)
     if options.input_text is not None:
         return os.fsencode(options.input_text)
     return None

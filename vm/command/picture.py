@@ -46,7 +46,7 @@ def _run_program(options: argparse.Namespace) -> int:
     outputs.check({"-o": target.path}, {"the program itself": options.program, "its input": options.input}, image)
     given = os.fsencode(options.input_text) if options.input_text is not None else b""
     if options.input is not None:
-        given = Path(options.input).read_bytes()
+        given = program_files.read_whole(options.input)
     talk = Talk(options.quiet)
     jax_setup.prepare()
     from vm.console import chosen_unit

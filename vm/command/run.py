@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from pathlib import Path
 
 from assembler.parsing import keep_tables
 from learned_units.store import WeightsError, cache_folder
@@ -71,7 +70,7 @@ def _given_input(options: argparse.Namespace) -> bytes | None:
     if options.input_text is not None:
         return os.fsencode(options.input_text)
     if options.input is not None and options.input != STDIN:
-        return Path(options.input).read_bytes()
+        return program_files.read_whole(options.input)
     if options.program == program_files.STDIN:
         if options.input == STDIN:
             raise UsageError("the program itself is read from stdin; give its input with --input FILE or --input-text")

@@ -9,12 +9,11 @@ import json
 import math
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 
 from assembler import Image
-from vm.console import running, terminal
+from vm.console import program_files, running, terminal
 from vm.console.launch import UsageError, stated_by_user
 from vm.console.program_files import STDIN
 from vm.console.running import Meter, Stopwatch
@@ -40,8 +39,7 @@ def run(options: argparse.Namespace, image: Image, watch: Stopwatch) -> int:
     if options.batch == options.program == STDIN:
         raise UsageError("the program itself is read from stdin; give the batch as a file")
     talk = Talk(options.quiet)
-    whole = terminal.read_all() if options.batch == STDIN else Path(options.batch).read_bytes()
-    inputs = lines_of(whole)
+    inputs = lines_of(program_files.read_whole(options.batch))
     if not inputs:
         talk.say(f"{options.batch} has no lines, so there is nothing to run")
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+from collections.abc import Iterable
 
 import programs
 from assembler import Image, load_image, load_images, read_image
@@ -15,6 +16,8 @@ from vm.console.launch import UsageError, stated_by_user
 from vm.console.terminal import Talk
 
 STDIN = "-"
+MOST_BYTES = 1 << 30  # of what is read at once, and held in memory
+PIECE_BYTES = 1 << 20
 
 
 def load(options: argparse.Namespace, folder: str = "") -> Image:
@@ -44,7 +47,7 @@ def _image(options: argparse.Namespace, folder: str) -> Image:
             return load_images([name, *options.more], options.format, **stated)
     with stated_by_user():
         if name == STDIN:
-            data = terminal.read_all()
+            data = read_whole(STDIN)
             return read_image(data, "<stdin>", options.format or "sbn", os.curdir, options.dialect, include, **stated)
         if is_file(name, folder):
             return load_image(name, options.format, options.dialect, include, **stated)
@@ -52,6 +55,29 @@ def _image(options: argparse.Namespace, folder: str) -> Image:
             raise UsageError(f"no such file: {printable(name)}; --dialect is for files; bundled programs need none")
         data = bundled_source(name, folder, sought="file and no bundled program").encode()
         return read_image(data, f"{name}.sbn", options.format or "sbn", **stated)
+
+
+def read_whole(path: str) -> bytes:
+    """All that a file holds, or with - standard input: the input of a program or of a batch, or a source.
+
+    Raises UsageError for more than MOST_BYTES, such as a device has that never ends, OSError for an unreadable one.
+    """
+    if path == STDIN:
+        return _joined(iter(terminal.read_some, b""), "standard input")
+    with open(path, "rb") as file:
+        return _joined(iter(lambda: file.read(PIECE_BYTES), b""), path)
+
+
+def _joined(pieces: Iterable[bytes], name: str) -> bytes:
+    whole = bytearray()
+    for piece in pieces:
+        whole += piece
+        if len(whole) > MOST_BYTES:
+            raise UsageError(
+                f"{name}: more than {MOST_BYTES:,} bytes are not read at once; what a program reads from standard "
+                "input as it asks for it may be longer"
+            )
+    return bytes(whole)
 
 
 def tell_input(options: argparse.Namespace) -> None:

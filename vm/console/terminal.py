@@ -311,11 +311,6 @@ def read_some() -> bytes:
     return data
 
 
-def read_all() -> bytes:
-    """All of standard input, to its end. Raises KeyboardInterrupt."""
-    return b"".join(iter(read_some, b""))
-
-
 def read_lines() -> Iterator[str]:
     """Standard input line by line, as they come, in UTF-8. Raises KeyboardInterrupt."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")

@@ -8,7 +8,6 @@ import json
 import re
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import programs
@@ -128,11 +127,11 @@ def _numbers(options: argparse.Namespace) -> list[int]:
     if options.input_text is not None:
         text = options.input_text
     elif options.input is not None and options.input != STDIN:
-        text = Path(options.input).read_text(encoding="utf-8", errors="replace")
+        text = program_files.read_whole(options.input).decode("utf-8", "replace")
     elif options.program == STDIN or sys.stdin is None or (options.input is None and sys.stdin.isatty()):
         text = ""
     else:
-        text = terminal.read_all().decode("utf-8", "replace")
+        text = program_files.read_whole(STDIN).decode("utf-8", "replace")
     found = text.split()
     for each in found:
         if not re.fullmatch(r"[-+]?[0-9]{1,1000}", each):
