@@ -1,6 +1,7 @@
 """Help for lines that other languages have taught: what is written there, and what is written here."""
 
 import re
+import unicodedata
 
 _NUMBER = r"-?\d\w*|'(?:\\.|[^'\\])'"
 _BECOMES = r"(?:(?:let|var|int)\s+)?(?P<name>[a-z_]\w*)(?:\s*:?=\s+|=|\s*:=)"
@@ -102,6 +103,7 @@ _SIGNS = {
     "@": _REGISTERS,
     "%": _REGISTERS,
 }
+_LOOK_ALIKES = dict(zip("\u201c\u201d\u201e\u2018\u2019\u201a\u2212\u2013\u2014", "\"\"\"'''---", strict=True))
 
 
 def help_for(text: str) -> str | None:
@@ -126,4 +128,20 @@ def help_for_sign(text: str, column: int) -> str | None:
         return "`load p, a` reads the word whose address is in `p`; `lea a, p` makes an address"
     if sign == "." and before[-1:].isdigit() and after[:1].isdigit():
         return "numbers are whole"
-    return _SIGNS.get(sign)
+    return _SIGNS.get(sign) or _help_for_character(sign)
+
+
+def _help_for_character(sign: str) -> str | None:
+    """Help for what an editor or a web page puts in the place of a character of ASCII."""
+    if sign == "\r":
+        return "a line ends with a line feed, or with a carriage return and a line feed"
+    if sign.isascii():
+        return None
+    meant = _LOOK_ALIKES.get(sign) or unicodedata.normalize("NFKC", sign)
+    if meant == " ":
+        return "this is no ordinary blank: write one in its place"
+    if meant.isascii() and len(meant) == 1:
+        return f"this only looks like `{meant}`: write that"
+    if unicodedata.category(sign) == "Cf":
+        return "this character cannot be seen: take it out"
+    return "a name is made of the letters A to Z, digits and _" if sign.isalpha() else None

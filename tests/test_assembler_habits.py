@@ -7,6 +7,14 @@ from assembler import AssemblyError, assemble
 DATA = "\nhalt\nx: .word 5\ny: .word 7\nn: .word 0\n"
 # The line; some of the words of the help.
 HABITS = [
+    (".word \u22121", "looks like `-`"),
+    ("mov x, \u201cy\u201d", 'looks like `"`'),
+    (".word \u2018a\u2019", "looks like `'`"),
+    ("mov x\uff0c y", "looks like `,`"),
+    ("mov\u00a0x, y", "no ordinary blank"),
+    ("\u200bmov x, y", "cannot be seen"),
+    ("größe: .word 1", "letters A to Z"),
+    ("mov x, y\rhalt", "a line ends with a line feed"),
     ("mov eax, x", "there are no registers"),
     ("add r1, x", "there are no registers"),
     ("while true\nend", "a condition that always holds is `=1`"),
