@@ -143,7 +143,7 @@ def test_input_given_by_hand_is_read_and_taken_back_with_time() -> None:
     session = session_on(
         "read: sbn -1, x\n sbn zero, minus, read\nzero: .word 0\nminus: .word -1\nx: .word 0\n", input=None
     )
-    assert "waits for input" in execute(session, "continue")
+    assert 'waits for input; `input "17 25\\n"` gives it some, `input end` ends it' in execute(session, "continue")
     execute(session, 'input "ab"')
     assert "waits for input" in execute(session, "continue")
     assert session.read(8) == ord("b") and session.present.step == 4

@@ -285,6 +285,8 @@ class Session:
         self.halt = outcome.halt
         if outcome.halt in (Halt.BUDGET, Halt.STOP):
             return None
+        if outcome.halt is Halt.NEED_INPUT:
+            return f'{outcome.message}; `input "17 25\\n"` gives it some, `input end` ends it'
         return outcome.message
 
     def _record(self, chunk: Chunk) -> None:
