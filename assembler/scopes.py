@@ -163,4 +163,7 @@ class Failure:
 def text_help(text: Text) -> str:
     """What to write where a string stands in place of an address."""
     written = shown(text.line.text[text.start - 1 : text.end - 1])
+    if len(text.data) == 1:
+        inner = "\\'" if text.data == b"'" else written[1:-1]
+        return f"write `='{inner}'` for the character, or `={written}` for the address of the text"
     return f"write `={written}` for the address of the text, or a label with `.asciz {written}` below it"

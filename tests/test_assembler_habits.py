@@ -7,6 +7,11 @@ from assembler import AssemblyError, assemble
 DATA = "\nhalt\nx: .word 5\ny: .word 7\nn: .word 0\n"
 # The line; some of the words of the help.
 HABITS = [
+    ('out "a"', "`='a'` for the character, or `=\"a\"` for the address"),
+    (r'out "\n"', r"`='\n'` for the character"),
+    ('out "\'"', r"`='\''` for the character"),
+    (r'out "\'"', r"`='\''` for the character"),
+    ('out "ab"', '`="ab"` for the address of the text'),
     (".word \u22121", "looks like `-`"),
     ("mov x, \u201cy\u201d", 'looks like `"`'),
     (".word \u2018a\u2019", "looks like `'`"),
