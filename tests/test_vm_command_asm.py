@@ -34,6 +34,11 @@ def test_an_image_goes_to_the_program_s_name_and_never_over_the_program(sbn, sou
     assert (tmp_path / "unnamed").read_bytes() == image.read_bytes()
 
 
+def test_one_word_is_said_to_be_one(sbn, source, tmp_path):
+    assert sbn("asm", source(".word 7\n"), "-o", str(tmp_path / "seven.img")) == 0
+    assert "seven.img: 1 word, 16-bit sbn" in sbn.err
+
+
 def test_an_image_can_be_piped(sbn, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert sbn("asm", "hello", "-o", "-") == 0

@@ -31,9 +31,8 @@ def run(options: argparse.Namespace) -> int:
         terminal.write_bytes(data)
         return 0
     write_whole(output, data)
-    talk.say(
-        f"{output}: {len(image.words):,} words, {image.word_bits}-bit {image.isa}, entry {image.entry}, format {format}"
-    )
+    size = "1 word" if len(image.words) == 1 else f"{len(image.words):,} words"
+    talk.say(f"{output}: {size}, {image.word_bits}-bit {image.isa}, entry {image.entry}, format {format}")
     needed = _options_needed(image) if format in RAW_FORMATS else ""
     if needed:
         talk.say(f"a {format} file holds only the words; to use it, also give {needed}")
