@@ -14,7 +14,7 @@ from learned_units.circuits import machine_one, subtract_branch
 from learned_units.circuits.machine_one import INSTRUCTION, PHASES, at_least, executable, phases
 from learned_units.circuits.passes import Pass, Read
 from learned_units.circuits.state_templates import StateTemplates
-from learned_units.proof.enumeration import VerificationError, check_schedule
+from learned_units.proof.enumeration import VerificationError, check_schedule, check_specifications
 from learned_units.proof.formulas import Formula, all_of, equals, opposite, some_of, symbols
 
 State = dict[str, list[Formula]]  # by field, its bits in order
@@ -99,6 +99,7 @@ def check_templates(templates: StateTemplates, cells: int, word_bits: int, isa: 
     run.require_only(stays | next_pc | {"row B": rows["row B"], "phase": phase(4)}, "a", "b")
 
     # Their difference, by the passes of the units: lemmas 5 to 7 of docs/verification.md.
+    check_specifications(subtract_branch.template_sets(word_bits))
     check_schedule(word_bits, "sbn", word_bits)
     kept = stays | next_pc | {"row B": rows["row B"]}
     given: State = {name: symbols(name, word_bits) for name in "ab"}
