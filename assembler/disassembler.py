@@ -7,7 +7,7 @@ harm: either way the text assembles back to the same words.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assembler.image import Image, signed
+from assembler.image import Image, check_image, signed
 
 _LABEL_COLUMNS = 8
 _WORDS_IN_ROW = 8
@@ -34,6 +34,7 @@ def disassemble(image: Image) -> str:
 
     An image of millions of words may make a source larger than the assembler takes.
     """
+    check_image(image)
     code = _reached(image)
     names = _names(image, code)
     addresses = {name for at in names.values() for name in at}

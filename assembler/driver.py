@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from assembler.blocks import structured
-from assembler.diagnostics import Report
+from assembler.diagnostics import AssemblyError, Diagnostic, Report
 from assembler.encoding import encode
 from assembler.expansion import expanded
 from assembler.expressions import Evaluator
@@ -24,6 +24,8 @@ _MAY_HIDE = re.compile(
     r"""|^(?:[^;#"'\n]|"[^"\n]*"|'[^'\n]*')*(?<=[^\s;]);[ \t]*[A-Za-z.]""",
     re.MULTILINE,
 )
+
+_FILE_NAME = re.compile(r"[^\s;\"']+\.(?:sbn|img|dec|hex|bin)")
 
 
 def assemble(
@@ -52,7 +54,14 @@ def assemble(
     """
     options = Options(isa, word_bits, memory, entry, input_mode)
     with _no_garbage_collection():
-        return _assembled(text, name, (folder, include, texts), options)
+        try:
+            return _assembled(text, name, (folder, include, texts), options)
+        except AssemblyError:
+            if _FILE_NAME.fullmatch(text):
+                wrong = "this is the name of a file, not a source"
+                help = "`assembler.load_image` makes an image of a file"
+                raise AssemblyError([Diagnostic(wrong, None, help, name)]) from None
+            raise
 
 
 def _assembled(

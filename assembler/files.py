@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler.diagnostics import printable
-from assembler.image import MAX_IMAGE_WORDS, Image, ImageError, normalized_word
+from assembler.image import MAX_IMAGE_WORDS, Image, ImageError, check_image, normalized_word
 from assembler.options import Options
 
 RAW_FORMATS = ("dec", "hex", "bin", "bin-be")
@@ -61,6 +61,8 @@ def read_image(
     Raises AssemblyError for a source, ImageError for any other file that is none or that an option contradicts,
     ValueError and TypeError for options no program can have.
     """
+    if not isinstance(data, (bytes, bytearray)):
+        raise TypeError(f"the data of a file are bytes, not {type(data).__name__}; `assemble` takes text")
     name = printable(name)
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
@@ -121,6 +123,7 @@ def _raw_image(words: list[int], name: str, stated: Options) -> Image:
 
 def image_bytes(image: Image, format: str) -> bytes:
     """The bytes of a file of some format that holds the image; a raw format holds its words only."""
+    check_image(image)
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
     if format == "sbn":

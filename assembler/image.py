@@ -304,6 +304,12 @@ def signed(word: int, word_bits: int) -> int:
     return word - (1 << word_bits) if word >> word_bits - 1 else word
 
 
+def check_image(value: Any) -> None:
+    """Raise TypeError for anything but an image."""
+    if not isinstance(value, Image):
+        raise TypeError(f"an Image is needed, not {type(value).__name__}; `assemble` makes one of source text")
+
+
 def _integer(value: Any, what: str) -> int:
     """An int from anything that is an integer (numpy's included). Raises TypeError for all else, bool included."""
     if type(value) is int:

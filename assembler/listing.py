@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from assembler.disassembler import disassembled_rows
-from assembler.image import Image, Origin, signed
+from assembler.image import Image, Origin, check_image, signed
 
 _WORDS_IN_ROW = 4
 _MAX_EQUAL_ROWS = 4  # of a run of one value, more are only counted
@@ -18,6 +18,7 @@ def format_listing(image: Image, painted: Callable[[str], str] = str) -> str:
     A macro call stands above the lines it was expanded to, which are marked with a `|` for each call they are in. Words
     without a source line are shown with the statement that would make them.
     """
+    check_image(image)
     width = max((len(str(signed(word, image.word_bits))) for word in {*image.words}), default=1)
     address_width = max(5, len(str(len(image.words))))
     column = _WORDS_IN_ROW * (width + 1)
@@ -49,6 +50,7 @@ def format_source(image: Image, painted: Callable[[str], str] = str) -> str:
     Of more than four words only the first ones are shown, and how many follow. A line that made words in several
     places, such as a routine after the program, stands at each of them.
     """
+    check_image(image)
     width = max((len(str(signed(word, image.word_bits))) for word in {*image.words}), default=1)
     address_width = max(5, len(str(len(image.words))))
     column = _WORDS_IN_ROW * (width + 1)
@@ -83,6 +85,7 @@ def _user_pieces(image: Image) -> Iterator[tuple[int, int, Origin | None, str]]:
 
 def format_symbols(image: Image) -> str:
     """The program's own labels and constants as `.equ` lines for other programs to include; by value, then name."""
+    check_image(image)
     lines = []
     for name, value in sorted(image.symbols.items(), key=lambda item: (item[1], item[0])):
         if not name.startswith("__"):

@@ -50,6 +50,8 @@ _NUMBER = re.compile(
 
 def decode_source(data: bytes, name: str = "<text>") -> str:
     """The text of a source file. Raises AssemblyError where it is not UTF-8 or has more than 16 MiB."""
+    if not isinstance(data, (bytes, bytearray)):
+        raise TypeError(f"the data of a source are bytes, not {type(data).__name__}")
     if len(data) > MAX_SOURCE_BYTES:
         raise AssemblyError([_too_large(name)])
     data = data.removeprefix(b"\xef\xbb\xbf")

@@ -148,11 +148,11 @@ def _checked(name: str, word_bits: int, isa: str, seed: int, options: dict[str, 
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"unknown unit '{name}'{hint} (units: {', '.join(UNITS)})")
     if not bits.is_integer(word_bits) or word_bits not in range(bits.MIN_WORD_BITS, bits.MAX_WORD_BITS + 1):
-        raise ValueError(f"word_bits is {word_bits}; words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits")
+        raise ValueError(f"word_bits is {word_bits!r}; words have {bits.MIN_WORD_BITS} to {bits.MAX_WORD_BITS} bits")
     if isa not in ISAS:
         raise ValueError(f"unknown instruction set '{isa}' (instruction sets: {', '.join(ISAS)})")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 31:
-        raise ValueError(f"seed is {seed}; it must be an integer 0 .. 2^31 - 1")
+        raise ValueError(f"seed is {seed!r}; it must be an integer 0 .. 2^31 - 1")
     entry = UNITS[name]
     for option, value in options.items():
         if value is not None and option not in entry.options:

@@ -231,12 +231,18 @@ class Unit:
             )
 
     def explain(self, minuend: int, subtrahend: int, target: int = 0, fall_through: int = 0) -> Decisions:
-        """The decisions made in one case, made by the code that `subtract_branch` runs."""
+        """The decisions made in one case, made by the code that `subtract_branch` runs.
+
+        Each argument is one word; an array of several raises ValueError, and otherwise as in `subtract_branch`.
+        """
         from learned_units.decisions import Decisions
 
         names = ("minuend", "subtrahend", "target", "fall_through")
         given = (minuend, subtrahend, target, fall_through)
         words = [bits.as_words(value, self.word_bits, name) for name, value in zip(names, given, strict=True)]
+        for name, word in zip(names, words, strict=True):
+            if word.shape:
+                raise ValueError(f"{name} has the shape {word.shape}; `explain` takes one case, of single words")
         limbs = [jnp.asarray(bits.words_to_limbs(w, self.word_bits)) for w in words]
         return Decisions(self.spec.explain(self.params, *limbs))
 

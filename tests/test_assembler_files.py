@@ -4,7 +4,21 @@ from typing import Any
 
 import pytest
 
-from assembler import AssemblyError, Image, ImageError, assemble, format_of, image_bytes, load_image, read_image
+from assembler import (
+    AssemblyError,
+    Image,
+    ImageError,
+    assemble,
+    decode_source,
+    disassemble,
+    format_listing,
+    format_of,
+    format_source,
+    format_symbols,
+    image_bytes,
+    load_image,
+    read_image,
+)
 
 IMAGE = assemble(".width 8\n.entry main\nmain: sbn a, b\na: .word 1\nb: .word -2", "x.sbn")
 
@@ -109,3 +123,24 @@ def test_an_image_is_recognised_whatever_its_file_is_called(tmp_path, name):
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-80])
     with pytest.raises(ImageError, match="cut short or changed"):
         load_image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "use", [disassemble, format_listing, format_source, format_symbols, lambda value: image_bytes(value, "img")]
+)
+def test_what_is_no_image_is_told_so(use):
+    with pytest.raises(TypeError, match="an Image is needed, not str; `assemble` makes one of source text"):
+        use("halt")
+
+
+@pytest.mark.parametrize("read", [read_image, decode_source])
+def test_text_where_bytes_of_a_file_belong_is_told_so(read):
+    with pytest.raises(TypeError, match="are bytes, not str"):
+        read("halt")
+
+
+@pytest.mark.parametrize("text", ["adder.sbn", "programs/adder.sbn", "build/x.img"])
+def test_the_name_of_a_file_given_as_a_source_is_told_so(text):
+    with pytest.raises(AssemblyError, match="this is the name of a file, not a source") as caught:
+        assemble(text)
+    assert "load_image" in str(caught.value)

@@ -270,3 +270,13 @@ def test_limbs_and_words_agree_in_all_these_tests():
     """`exact` is given plain integers; they are the words the unit sees."""
     cases = exactness.hard_and_random(64, 100)
     assert bits.limbs_to_words(bits.words_to_limbs(cases[0], 64), 64).tolist() == cases[0].tolist()
+
+
+def test_explain_refuses_several_cases(unit_of):
+    with pytest.raises(ValueError, match=r"subtrahend has the shape \(2,\); `explain` takes one case"):
+        unit_of("native").explain(5, [3, 4])
+
+
+def test_a_width_in_quotation_marks_is_shown_with_them():
+    with pytest.raises(ValueError, match="word_bits is '16'; words have 4 to 64 bits"):
+        load_unit("native", "16")  # pyright: ignore[reportArgumentType]

@@ -187,3 +187,16 @@ print(len(jax.devices()), [(each.steps, each.margin) for each in run_batch(image
     ]
     assert [count for count, _ in told] == ["1", "3"]
     assert told[0][1] == told[1][1]
+
+
+@pytest.mark.parametrize(
+    ("images", "inputs", "message"),
+    [
+        (3, [b""], "a program is an Image or source text, not int"),
+        (b" halt", [b""], "a program is an Image or source text, not bytes"),
+        (" halt", 3, "inputs must be bytes"),
+    ],
+)
+def test_images_and_inputs_of_another_type_are_refused(images, inputs, message):
+    with pytest.raises(TypeError, match=message):
+        run_batch(images, "native", inputs)

@@ -381,3 +381,9 @@ def test_a_machine_runs_in_another_thread_too(native):
     thread.start()
     thread.join()
     assert outcomes[0].halt is Halt.HALTED
+
+
+@pytest.mark.parametrize("budget", [1.5, "9", True])
+def test_a_budget_that_is_no_integer_is_refused(budget, native):
+    with pytest.raises(TypeError, match="max_steps must be an integer, not "):
+        machine_of(COUNTDOWN, native).run(budget)

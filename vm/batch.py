@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -67,9 +67,9 @@ def run_batch(
     stop, in no order. progress: as for `Machine`; a long run shows itself where no on_outcome is given. Raises what
     `Machine` raises, and KeyboardInterrupt between two chunks of steps.
     """
-    several = [images] if isinstance(images, (Image, str)) else list(images)
+    several = list(images) if isinstance(images, Iterable) and not isinstance(images, (str, bytes)) else [images]
     programs = {id(each): as_image(each) for each in several}
-    given = [inputs] if isinstance(inputs, (bytes, bytearray)) else list(inputs)
+    given = list(inputs) if isinstance(inputs, Iterable) and not isinstance(inputs, (bytes, bytearray)) else [inputs]
     count = max(len(several), len(given)) if several and given else 0
     for name, values in (("images", several), ("inputs", given)):
         if len(values) not in (1, count):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from learned_units import interrupts
+from learned_units import bits, interrupts
 
 CHUNK_SECONDS = 0.05  # chunks are sized to take about this long: Ctrl-C answers, output flows
 GROWTH = 8  # a chunk has at most this many times the steps of the one before it
@@ -50,8 +50,12 @@ def shown_steps(wanted: bool, max_steps: int | None) -> Iterator[Callable[[int],
 
 
 def check_budget(max_steps: int | None) -> None:
-    """Raise ValueError for a number of steps that no run can take; None is no limit."""
-    if max_steps is not None and max_steps < 0:
+    """Raise for a number of steps that no run can take, TypeError for what is no integer; None is no limit."""
+    if max_steps is None:
+        return
+    if not bits.is_integer(max_steps):
+        raise TypeError(f"max_steps must be an integer, not {max_steps!r}")
+    if max_steps < 0:
         raise ValueError(f"max_steps is {max_steps}; it is 0 or more")
 
 

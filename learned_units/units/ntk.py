@@ -310,5 +310,5 @@ def checked_group(group: int | None) -> int:
     if group is None:
         return DEFAULT_GROUP
     if not bits.is_integer(group) or group not in range(1, bits.MAX_WORD_BITS + 1):
-        raise ValueError(f"group is {group}; a network serves 1 to {bits.MAX_WORD_BITS} positions")
+        raise ValueError(f"group is {group!r}; a network serves 1 to {bits.MAX_WORD_BITS} positions")
     return group
