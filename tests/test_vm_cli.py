@@ -1,5 +1,6 @@
 """The command as a process: exit codes, streams, signals, and what a start costs."""
 
+import argparse
 import os
 import re
 import signal
@@ -11,6 +12,8 @@ from typing import IO
 
 import pytest
 from marks import slow
+
+from vm.cli import made_parser
 
 ENDLESS = """
         sbn char, -1
@@ -71,6 +74,20 @@ def endless(tmp_path):
 )
 def test_help_and_the_programs_load_nothing_heavy(arguments):
     assert not loaded_modules(*arguments)
+
+
+def test_each_command_is_described_and_no_argument_that_must_be_given_has_a_default():
+    waiting, seen = [made_parser()], 0
+    while waiting:
+        parser = waiting.pop()
+        seen += 1
+        assert (parser.description or "").endswith("."), parser.prog
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                waiting += action.choices.values()
+            elif action.required and not action.option_strings:
+                assert "(default)" not in (action.help or ""), parser.prog
+    assert seen > 20
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,7 @@ def test_names_are_unique_and_beginnings_are_understood_where_only_one_command_h
 def test_help_names_every_command() -> None:
     said = commands.execute(session_of(str(GOLDEN / PROGRAM), b""), "help")
     assert all(command.name in said for command in commands.TABLE)
+    assert all(line.endswith(".") for line in said.splitlines())
 
 
 def test_the_documentation_has_the_table() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from assembler.files import FORMATS
 from assembler.image import INPUT_MODES
 from learned_units import interrupts
-from learned_units.catalog import TASKS, UNITS
+from learned_units.catalog import DEFAULT_UNIT, TASKS, UNITS
 from vm.console import options
 from vm.console.launch import PROG, Parser, launch, parse
 from vm.console.options import INPUT_MODE_HELP, WIDTH, count, duration, number, positive
@@ -243,9 +243,8 @@ def _add_page(parser: argparse.ArgumentParser) -> None:
 
 def _add_picture(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    step = kinds.add_parser(
-        "step", help="draw A - B: its bits, and each prediction about its threshold", allow_abbrev=False
-    )
+    drawn = "draw A - B: its bits, and each prediction about its threshold"
+    step = kinds.add_parser("step", help=drawn, description=f"D{drawn[1:]}.", allow_abbrev=False)
     options.add_case(step)
     options.add_unit(step)
     drawn = "draw a run: margins over time, and the words executed and written"
@@ -329,7 +328,9 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="A", help="a number, such as 5, -5 or 0x1F; for permute, a string of bits")
     parser.add_argument("second", metavar="B", help="a number; for permute, a permutation such as 2,0,1 or `reverse`")
     parser.add_argument(
-        "--unit", metavar="UNIT", help=options.either(name for name in UNITS if name not in ("modular", "ntk-bits"))
+        "--unit",
+        metavar="UNIT",
+        help=options.either((name for name in UNITS if name not in ("modular", "ntk-bits")), DEFAULT_UNIT),
     )
     parser.add_argument(
         "--bits", type=positive, metavar="N", help="bits of an operand (default 16; permute: those given)"
@@ -348,7 +349,7 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     options.add_unit(parser, also="; or, for the unit ntk, a safetensors file with the weights to verify")
     parser.add_argument(
-        "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}; --group if above 8)"
+        "--width", type=number, metavar="W", help=f"bits of a word (default {WIDTH}, or N of --group N above 8)"
     )
     options.add_isa(parser)
     parser.add_argument(

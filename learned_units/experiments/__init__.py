@@ -88,7 +88,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "controls-bits": Experiment(
         "controls_bits",
-        "the same of the unit ntk-bits, and what a linear map of its inputs could do",
+        "the networks of ntk-bits on every input, altered likewise, and what a linear map could do",
         "10 s",
         is_drawn=False,
     ),

@@ -87,9 +87,9 @@ def as_decimal(text: str) -> str:
     return text
 
 
-def either(units: Iterable[str]) -> str:
-    """Names of units in the words of a help text."""
-    *others, last = (f"{name} (default)" if name == DEFAULT_UNIT else name for name in units)
+def either(units: Iterable[str], default: str | None = None) -> str:
+    """Names of units in the words of a help text. default: the one that is meant where none is given."""
+    *others, last = (f"{name} (default)" if name == default else name for name in units)
     return f"{', '.join(others)} or {last}"
 
 
@@ -162,7 +162,7 @@ def add_weights(parser: argparse.ArgumentParser, also: str = "") -> None:
 
 def add_unit(parser: argparse.ArgumentParser, also: str = "") -> None:
     """The unit and its weights. also: the end of the help."""
-    parser.add_argument("--unit", metavar="UNIT", help=either(UNITS))
+    parser.add_argument("--unit", metavar="UNIT", help=either(UNITS, DEFAULT_UNIT))
     add_weights(parser, also)
 
 

@@ -95,6 +95,10 @@ def reference() -> str:
     return "\n".join(rows)
 
 
+def _first_sentence(text: str) -> str:
+    return text.partition(". ")[0].removesuffix(".") + "."
+
+
 def help_(session: Session, text: str) -> str:
     if text:
         command = find(text.removeprefix(":").strip())
@@ -103,7 +107,7 @@ def help_(session: Session, text: str) -> str:
     rows = []
     for group in dict.fromkeys(command.group for command in TABLE):
         rows += [
-            (group if at == 0 else "", "/".join((command.name, *command.aliases)), command.help.partition(". ")[0])
+            (group if at == 0 else "", "/".join((command.name, *command.aliases)), _first_sentence(command.help))
             for at, command in enumerate(command for command in TABLE if command.group == group)
         ]
     return (
