@@ -41,6 +41,17 @@ minus1: .word -1
 text:   .word '<', 'b', '>', 0, 255, '"'
 """
 
+MACRO = """        .macro TWICE a
+        sbn one, a
+        sbn one, a
+        .endm
+        TWICE n
+        sbn n, n
+        sbn one, n, -1
+one:    .word 1
+n:      .word 5
+"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
@@ -261,6 +272,24 @@ def test_the_keyboard_alone_is_enough(shown):
     page.keyboard.press("Escape")
     page.wait_for_selector("#hidden", state="hidden")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Bit 14: ")
+
+
+def test_a_break_point_in_a_macro_is_seen_whether_the_macro_is_open_or_closed(shown):
+    page = (macro := shown("macro", source=MACRO)).page
+    stops = page.locator(".row .stop[aria-pressed='true']")
+    page.keyboard.press("ArrowRight")
+    macro.until("step-count", "^Step 1")
+    page.keyboard.press("b")  # at the second instruction of the macro, which is closed
+    page.wait_for_selector(".row .stop.within[title='A break point is within the macro']")
+    assert stops.count() == 0
+    for _ in range(2):
+        page.locator(".row .open").click()
+        assert stops.count() == 1 and page.locator(".row .stop.within").count() == 0
+        page.locator(".row .open").click()
+        assert stops.count() == 0 and page.locator(".row .stop.within").count() == 1
+    page.locator(".row .open").click()
+    stops.click()
+    assert page.locator(".row .stop.within, .row .stop[aria-pressed='true']").count() == 0
 
 
 def test_a_link_names_a_step_a_view_and_a_bit(shown):

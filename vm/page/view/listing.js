@@ -36,11 +36,21 @@ export function makeListing(app) {
   }
 
   function toggleStop(address) {
-    const row = rows.find((each) => each.place === address && each.stop);
     if (app.stops.has(address)) app.stops.delete(address);
     else app.stops.add(address);
-    if (row) row.stop.setAttribute("aria-pressed", String(app.stops.has(address)));
+    showStops();
     app.sendStops();
+  }
+
+  /** Mark the break points: each at its own row, and at a closed macro line those that are within. */
+  function showStops() {
+    for (const row of rows) {
+      if (row.stop === null) continue;
+      const within = !row.inner && !opened.has(row.line) && [...app.stops].some((at) => at !== row.place && holds(row, at));
+      row.stop.setAttribute("aria-pressed", String(app.stops.has(row.place)));
+      row.stop.classList.toggle("within", within);
+      row.stop.title = within ? "A break point is within the macro" : "";
+    }
   }
 
   function toggleOpen(row) {
@@ -58,6 +68,7 @@ export function makeListing(app) {
     }
     row.open.setAttribute("aria-expanded", String(inner === undefined));
     setText(row.open, inner === undefined ? "▾" : "▸");
+    showStops();
     if (app.state !== null) show(app.state);
   }
 
@@ -112,12 +123,16 @@ export function makeListing(app) {
   return { show, toggleStop };
 }
 
+/** Whether a row made the word at an address. */
+function holds(row, address) {
+  return row.ranges.some(([start, end]) => start <= address && address < end);
+}
+
 /** The row to mark for a pc: the innermost one that is shown. */
 function rowAt(rows, pc, line) {
-  const holds = (row) => row.ranges.some(([start, end]) => start <= pc && pc < end);
   return (
-    rows.find((row) => row.inner && holds(row)) ??
-    rows.find((row) => (line !== null && row.line === line && !row.inner) || (line === null && holds(row))) ??
+    rows.find((row) => row.inner && holds(row, pc)) ??
+    rows.find((row) => (line !== null && row.line === line && !row.inner) || (line === null && holds(row, pc))) ??
     null
   );
 }
