@@ -135,6 +135,26 @@ def test_references_and_renaming_keep_to_the_scope_of_a_name() -> None:
     assert "not defined in this file" in ask("prepareRename", position=at(7, 8))
 
 
+def test_no_name_is_changed_to_one_that_means_something_else_there() -> None:
+    source = (
+        ".macro  up x\n        add     n, x\n.endm\n        up      m\n        halt\nn:  .word   1\nm:  .word   2\n"
+    )
+    n, macro = at(5, 0), at(0, 8)
+    assert "in line 2, `x` would be the macro `up`'s own name" == ask("rename", source, position=n, newName="x")
+    assert "names that begin with `__` are the assembler's" in ask("rename", source, position=n, newName="__n")
+    assert ask("rename", source, position=macro, newName="Add") == "`Add` is in use already"
+    assert len(ask("rename", source, position=macro, newName="n")["changes"][URI]) == 2, (
+        "macros have names of their own"
+    )
+
+
+def test_a_macro_is_found_and_renamed_in_any_case() -> None:
+    source = SOURCE.replace("twice   n", "TWICE   n")
+    assert ask("definition", source, position=at(5, 9))["range"]["start"] == at(1, 8)
+    edits = ask("rename", source, position=at(1, 8), newName="dup")["changes"][URI]
+    assert [edit["range"]["start"] for edit in edits] == [at(1, 8), at(5, 8)]
+
+
 def test_a_renamed_program_is_the_same_program() -> None:
     for name in ("calculator", "primes", "sieve"):
         text = programs.source(name)

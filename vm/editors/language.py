@@ -148,10 +148,15 @@ class Document:
             raise ValueError(f"`{word.text}` is a setting of the library, which reads it by that name")
         if not NAME.fullmatch(name):
             raise ValueError(f"`{name}` is not a name of letters, digits and _")
-        if any(each.text == name and each.scope in ("", word.scope) for each in self.words.words if each.kind in (
-            *kinds.DEFINITIONS, kinds.NAME)):  # fmt: skip
+        if name.startswith("__"):
+            raise ValueError(f"`{name}`: names that begin with `__` are the assembler's")
+        if self.words.is_used(name, word):
             raise ValueError(f"`{name}` is in use already")
-        return self.words.references(word)
+        found = self.words.references(word)
+        hiding = next((each for each in found if self.words.is_hidden(each, name)), None)
+        if hiding is not None:
+            raise ValueError(f"in line {hiding.line + 1}, `{name}` would be the macro `{hiding.inside}`'s own name")
+        return found
 
     # --- what may come next -------------------------------------------------------------------------------------------
 

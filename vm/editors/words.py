@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LABEL, CONSTANT, MACRO, PARAMETER, NAME = "label", "constant", "macro", "parameter", "name"
 OPERATION, DIRECTIVE, RELATION = "operation", "directive", "relation"
@@ -23,7 +23,10 @@ BLOCKS = {"if": "end", "while": "end", "for": "end", "repeat": "until", "proc": 
 
 @dataclass(frozen=True)
 class Word:
-    """One word: its line and its columns, from 0, and what it is. scope: the macro whose own name it is, or ""."""
+    """
+    One word: its line and its columns, from 0, and what it is. scope: the macro whose own name it is, or "";
+    inside: the macro in whose body a name of the program's stands, or "".
+    """
 
     line: int
     start: int
@@ -31,6 +34,7 @@ class Word:
     text: str
     kind: str
     scope: str = ""
+    inside: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,8 @@ class Words:
     def definition(self, word: Word) -> Word | None:
         """Where a name of this source is defined; a macro's own name in the macro."""
         for each in self.words:
-            if each.kind in DEFINITIONS and each.text == word.text and (each.kind == MACRO) == _is_macro(word):
-                if each.scope == word.scope:
-                    return each
+            if each.kind in DEFINITIONS and each.scope == word.scope and _is_name_of(each, word):
+                return each
         return None
 
     def references(self, word: Word) -> list[Word]:
@@ -74,11 +77,19 @@ class Words:
         return [
             each
             for each in self.words
-            if each.text == word.text
-            and each.scope == word.scope
-            and _is_macro(each) == _is_macro(word)
-            and each.kind in (*DEFINITIONS, NAME, OPERATION)
+            if each.scope == word.scope and _is_name_of(each, word) and each.kind in (*DEFINITIONS, NAME, OPERATION)
         ]
+
+    def is_used(self, name: str, word: Word) -> bool:
+        """Whether a name means something already where this word is known: as a macro if it is one, else as a label."""
+        if _is_macro(word):
+            return any(_is_macro(each) and each.text.lower() == name.lower() for each in self.words)
+        kinds = (LABEL, CONSTANT, PARAMETER, NAME)
+        return any(each.kind in kinds and each.text == name and each.scope in ("", word.scope) for each in self.words)
+
+    def is_hidden(self, word: Word, name: str) -> bool:
+        """Whether a macro in whose body this word stands has a name of its own that is called so."""
+        return not _is_macro(word) and word.inside != "" and name in self._locals[word.inside]
 
     def definitions(self) -> list[Word]:
         """What the source defines, but for what is a macro's own."""
@@ -151,8 +162,15 @@ class Words:
     def _placed(self, word: Word) -> Word:
         """A word with the scope that it is looked up in: a name that its macro does not define is the program's."""
         if word.scope and word.text not in self._locals[word.scope]:
-            return Word(word.line, word.start, word.end, word.text, word.kind)
+            return replace(word, scope="", inside=word.scope)
         return word
+
+
+def _is_name_of(one: Word, other: Word) -> bool:
+    """Whether two words are the same name. Macros have a name space of their own, in which case does not matter."""
+    if _is_macro(one) and _is_macro(other):
+        return one.text.lower() == other.text.lower()
+    return not _is_macro(one) and not _is_macro(other) and one.text == other.text
 
 
 def _is_macro(word: Word) -> bool:
