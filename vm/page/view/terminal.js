@@ -9,7 +9,7 @@ export function makeTerminal(app) {
   byId("typing").addEventListener("submit", (event) => {
     event.preventDefault();
     const bytes = new TextEncoder().encode(`${typed.value}\n`);
-    if (app.state.input.ended) app.ask("restart", { input: bytes, ended: true });
+    if (app.state.input.ended) app.ask("restart", { input: bytes, ended: true }).then(app.play);
     else app.ask("input", { bytes });
     typed.value = "";
   });

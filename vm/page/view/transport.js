@@ -19,9 +19,10 @@ export function makeTransport(app) {
   });
   showSpeed();
 
+  app.play = () => app.ask("run", { speed: chosenSpeed() });
   async function playFrom() {
     if (isOver(app.state)) await app.seekAndWait(app.state.first);
-    await app.ask("run", { speed: chosenSpeed() });
+    await app.play();
   }
   const motions = {
     "to-start": () => app.ask("seek", { step: app.state.first }),
