@@ -301,6 +301,15 @@ def test_a_link_names_a_step_a_view_and_a_bit(shown):
     hello.page.wait_for_function("() => location.hash.includes('view=certainty') && location.hash.includes('step=12')")
 
 
+def test_a_link_to_a_word_outside_memory_chooses_none(shown):
+    page = (hello := shown("hello", link="#step=1&view=memory&word=65536")).page
+    hello.until("step-count", "^Step 1")
+    page.wait_for_selector("#last-write:disabled")
+    page.locator("#memory").hover(position={"x": 5, "y": 5})
+    hello.until("word-words", "^Word 0")
+    assert page.locator("#watch").is_disabled()
+
+
 def test_what_a_hostile_program_says_is_text(shown):
     hostile = shown("<img src=x onerror=document.title='owned'>", source=HOSTILE)
     hostile.run_to_the_end()

@@ -163,7 +163,7 @@ async function begin(app, step) {
     const asked = readLink();
     if (asked.view !== null && VIEWS.includes(asked.view)) app.show(asked.view);
     else if (first) app.show("step");
-    if (asked.word !== null) app.chooseWord(asked.word);
+    if (asked.word !== null && asked.word < app.data.program.memorySize) app.chooseWord(asked.word);
     if (asked.step !== null && asked.step !== app.state?.step) await app.seekAndWait(asked.step);
     const place = asked.bit === null ? null : decisionNamed(app.data, asked.bit);
     if (place !== null) step.choose(place);
