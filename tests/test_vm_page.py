@@ -356,6 +356,12 @@ def test_a_unit_without_an_engine_is_shown_as_a_recording(shown):
     )
 
 
+def test_a_recording_is_no_wider_than_a_telephone(shown):
+    page = shown("hello", width=360, unit="native").page
+    page.wait_for_function("() => document.querySelector('#lockstep').textContent.includes('recorded')")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
