@@ -13,7 +13,7 @@ from assembler import assemble
 from learned_units import load_unit
 from vm.debugger.commands import execute
 from vm.debugger.errors import CommandError
-from vm.debugger.expressions import known_names, parsed
+from vm.debugger.expressions import known_names, parsed, value_of
 from vm.debugger.history import StepAccount
 from vm.debugger.session import Session
 from vm.debugger.vectors import Rows, values
@@ -232,3 +232,13 @@ def test_what_was_assembled_by_hand_is_a_line_until_it_is_taken_back() -> None:
     execute(session, "goto 1")
     execute(session, "undo")
     assert "main.sbn" in execute(session, "list loop") and "again" not in session.symbols
+
+
+@pytest.mark.parametrize(
+    "text, before, after",
+    [("mem[n]", "mem", "["), ("1 + p [2]", "p", "["), ("[n][2]", "]", "["), ("[n]x", "]", "x"), ("$pc 1", "$pc", "1")],
+)
+def test_operands_side_by_side_are_refused_as_they_were_written(text: str, before: str, after: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        value_of(text, {"n": 8, "p": 9, "x": 7}, 0, 0, lambda address: address)
+    assert str(refused.value) == f"an operator is missing between `{before}` and `{after}`"

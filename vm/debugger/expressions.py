@@ -35,8 +35,16 @@ def parsed(text: str) -> Parsed:
     """An expression taken apart at its brackets. Raises CommandError."""
     pieces = [Parsed()]
     count = 0
+    before = ""  # what ends an operand just before: a name, a number, `]`
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
+        is_operand = kind in ("here", "state", "open") or re.match(r"[\w']", match[0]) is not None
+        if is_operand and before and {before[0], match[0][0]} & set("[]$."):  # the assembler tells of the others
+            raise CommandError(f"an operator is missing between `{before}` and `{match[0]}`")
+        if kind == "close" or (is_operand and kind != "open"):
+            before = match[0]
+        elif not match[0].isspace():
+            before = ""
         if kind == "dotted":
             raise CommandError(
                 f"`{match[0]}` is neither a number nor a name", "numbers are integers, and `.` alone is pc"
