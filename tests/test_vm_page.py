@@ -362,6 +362,20 @@ def test_a_recording_is_no_wider_than_a_telephone(shown):
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_what_is_proved_fits_a_telephone_and_breaks_no_word_of_its_tables(shown):
+    page = shown("hello", width=360, link="#view=proof").page
+    page.wait_for_selector("#proof th:visible")
+    assert page.evaluate("(view => view.scrollWidth - view.clientWidth)(document.getElementById('view-proof'))") == 0
+    lines = page.evaluate("""() => [...document.querySelectorAll('#proof td, #proof th')]
+        .filter((cell) => !cell.textContent.includes(' '))
+        .map((cell) => {
+            const text = new Range();
+            text.selectNodeContents(cell);
+            return text.getClientRects().length;
+        })""")
+    assert len(lines) > 10 and set(lines) == {1}
+
+
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
