@@ -284,12 +284,17 @@ QUICK_MODES = {("set_branch_in", 8, "subleq"), ("add_branch_in", 33, "subleq"), 
 )
 def test_every_input_mode_is_that_of_the_reference(input_mode, word_bits, isa, unit_of):
     """Words of which a third is the console; checking is on, so that a step that differs ends the run."""
+    mode = INPUT_MODES[input_mode]
+    # A byte of a wide word, or the 0 at the end, is not negative.
+    never = input_mode == "set_zero_branch_in" and isa == "sbn" and word_bits > 8
     branches, sizes = 0, min(SIZE, 2**word_bits - 1)
     for seed in range(SEED, SEED + 60):
         rng = np.random.default_rng(seed)
         words = [-1 if rng.integers(3) == 0 else int(rng.integers(0, sizes)) for _ in range(sizes)]
         image = Image(words, word_bits, isa, input_mode=input_mode)
-        machine = Machine(image, unit_of("native", word_bits, isa), rng.bytes(int(rng.integers(0, 5))), memory=sizes)
+        given = rng.integers(-99, 100, int(rng.integers(0, 5))).tolist()
+        text = " ".join(map(str, given)).encode() if mode.numbers else bytes(each % 256 for each in given)
+        machine = Machine(image, unit_of("native", word_bits, isa), text, memory=sizes)
         chunks: list[Any] = []
         assert machine.run(40, chunks.append).halt is not Halt.DIVERGED
         assert chunks or machine.steps == 0
@@ -299,7 +304,7 @@ def test_every_input_mode_is_that_of_the_reference(input_mode, word_bits, isa, u
             after = (before.pc + 3) % 2**word_bits
             before.run(1)
             branches += is_console and before.pc != after
-    assert (branches > 0) == ("branch" in input_mode)
+    assert (branches > 0) == ("branch" in input_mode and not never)
 
 
 def test_a_read_that_goes_to_itself_is_no_standstill_while_there_is_input(unit_of):
