@@ -51,8 +51,8 @@ def check_passes(steps: Sequence[tuple[str, Pass]], cells: int, word_bits: int, 
     memory = symbols("memory", cells * word_bits)
     pc = symbols("pc", word_bits)
     fault = symbols("fault", 1)
-    minus_three = [CONSTANTS["minus three"] >> i & 1 for i in range(word_bits)]
-    run.fields = {"memory": memory, "pc": pc, "fault": fault, "one": [1], "minus three": list(minus_three)}
+    minus_three: list[Formula] = [CONSTANTS["minus three"] >> i & 1 for i in range(word_bits)]
+    run.fields = {"memory": memory, "pc": pc, "fault": fault, "one": [1], "minus three": minus_three}
 
     def cell(j: int, i: int) -> Formula:
         return memory[j * word_bits + i] if 0 <= j < cells else 0
@@ -85,7 +85,8 @@ def check_passes(steps: Sequence[tuple[str, Pass]], cells: int, word_bits: int, 
         run.forget(name)
 
     # pc + 3, as the subtraction of -3 by the passes of the units.
-    run.subtracts("pc + 3", {"pc": "a", "minus three": "b", "F": "d"} | {f"pc {name}": name for name in "xGP"}, "sbn")
+    units_names = {"pc": "a", "minus three": "b", "F": "d"} | {f"pc {name}": name for name in "xGP"}
+    run.subtracts("pc + 3", units_names, "sbn", {"pc": pc, "minus three": minus_three})
     run.forget("F")
 
     # The words in the cells that A and B name.
@@ -110,7 +111,7 @@ def check_passes(steps: Sequence[tuple[str, Pass]], cells: int, word_bits: int, 
     run.forget("next fault", "go")
 
     # a - b, and C or F, by the passes of the units.
-    run.subtracts("subtract", {"target": "pc"}, isa)
+    run.subtracts("subtract", {"target": "pc"}, isa, {name: symbols(name, word_bits) for name in "abCF"})
     run.forget("d", "target")
 
     # The cell that B names becomes the difference, pc the target; nothing else changes, and nothing without `go`.
@@ -150,10 +151,13 @@ class _Run:
             for output, field in step.writes:
                 self.fields[field] = self._outputs(step, output)
 
-    def subtracts(self, purpose: str, names: Mapping[str, str], isa: str) -> None:
+    def subtracts(
+        self, purpose: str, names: Mapping[str, str], isa: str, operands: Mapping[str, Sequence[Formula]]
+    ) -> None:
         """The passes that come next are those of the units under other names: lemmas 6 and 7 say what they write.
 
-        names: the units' names of the fields. What they write is forgotten.
+        names: the units' names of the fields. operands: what the fields must hold; without C the units' last pass,
+        which chooses the next pc, is not among them. What they write is forgotten.
         """
         steps = self._next(purpose)
         clash = set(names.values()) - set(names)
@@ -161,17 +165,11 @@ class _Run:
         if clash & used:
             raise self.fail(f"mixes up {', '.join(sorted(clash & used))} in '{purpose}'")
         own = [renamed(step, names) for step in steps]
-        if purpose != "subtract":  # the next pc is not chosen here
+        if "C" not in operands:
             own.append(unit_schedule(self._word_bits, isa, GROUP)[-1])
         check_steps(own, self._word_bits, isa, GROUP, f"{self._where} in '{purpose}'")
-        back = {theirs: ours for ours, theirs in names.items()}
-        for name in ("a", "b") if purpose != "subtract" else ("a", "b", "C", "F"):
-            ours = back.get(name, name)
-            given = CONSTANTS.get(ours)
-            wanted = (
-                symbols(ours, self._word_bits) if given is None else [given >> i & 1 for i in range(self._word_bits)]
-            )
-            self.require(ours, wanted)
+        for field, wanted in operands.items():
+            self.require(field, wanted)
         self.require("one", [1])
         for step in steps:
             for _, field in step.writes:
